@@ -1,0 +1,22 @@
+"""Every event type that was ever shipped, by its CloudEvents type."""
+
+from typing import get_args
+
+from schemas.events.base import EventData
+from schemas.events.directory import DirectoryEvent
+from schemas.events.files import FilesEvent
+from schemas.events.peers import PeersEvent
+from schemas.events.records import CheckpointSigned, RequestAudited
+
+EVENT_TYPES: dict[str, type[EventData]] = {
+    cls.TYPE: cls
+    for cls in (
+        *get_args(FilesEvent),
+        *get_args(DirectoryEvent),
+        *get_args(PeersEvent),
+        CheckpointSigned,
+        RequestAudited,
+    )
+}
+
+__all__ = ["EVENT_TYPES", "DirectoryEvent", "EventData", "FilesEvent", "PeersEvent"]

@@ -1,0 +1,87 @@
+"""What ``apply`` reads and returns. The decisions themselves are in ``govault.domain.apply_*``."""
+
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from govault.domain.position import Outcome
+from govault.domain.rows import (
+    Change,
+    ChunkRow,
+    DirectoryRow,
+    Entity,
+    EntryRow,
+    NodeRow,
+    OutcomeRow,
+    PartitionRow,
+    PartRow,
+    SpaceRow,
+    TotalsRow,
+    VersionRow,
+)
+
+
+class Applied(NamedTuple):
+    """What one event does: the changes of its partition and its outcome."""
+
+    changes: tuple[Change, ...]
+    outcome: Outcome
+
+
+class FilesReader(Protocol):
+    """State of one ``.files`` partition, as of the event before. Point reads only, plus one existence probe."""
+
+    def partition(self) -> PartitionRow:
+        """The partition's own row."""
+
+    def outcome(self, event_id: str) -> OutcomeRow | None:
+        """The recorded outcome of an event, if it is among the latest OUTCOMES_PER_PARTITION_MAX."""
+
+    def space(self, space_id: str) -> SpaceRow | None:
+        """A space that was opened here."""
+
+    def totals(self, space_id: str) -> TotalsRow:
+        """Its totals (zero where unknown)."""
+
+    def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
+        """The file or folder of that name."""
+
+    def has_entries(self, space_id: str, parent_id: str) -> bool:
+        """Whether the folder has any live entry."""
+
+    def has_children(self, entity_id: str) -> bool:
+        """Whether the folder has any entry: inside trash they stay as they were when the folder was trashed."""
+
+    def has_trash(self, space_id: str) -> bool:
+        """Whether the space has any trash root."""
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """A file or folder, live, trash or inside trash."""
+
+    def version(self, file_id: str, number: int) -> VersionRow | None:
+        """A retained version that is not the current one."""
+
+    def part(self, space_id: str, part_id: str) -> PartRow | None:
+        """A manifest part."""
+
+    def chunk(self, chunk_id: bytes) -> ChunkRow | None:
+        """A chunk's reference count."""
+
+
+class DirectoryReader(Protocol):
+    """State of ``.directory``."""
+
+    def space_named(self, name: str) -> DirectoryRow | None:
+        """The space of that name."""
+
+    def space(self, space_id: str) -> DirectoryRow | None:
+        """The space of that id."""
+
+
+class PeersReader(Protocol):
+    """State of ``.peers``."""
+
+    def node(self, node_id: str) -> NodeRow | None:
+        """An admitted node."""
+
+    def nodes(self) -> Iterable[NodeRow]:
+        """All admitted nodes."""

@@ -1,0 +1,37 @@
+"""Why ``apply`` refuses: stable words. Each door's table says which status each becomes."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Every refusal there is."""
+
+    EXPIRED = "event-expired"
+    """Appended after its ``not_after``."""
+    IDEMPOTENCY_MISMATCH = "idempotency-mismatch"
+    SPACE_UNKNOWN = "space-unknown"
+    SPACE_EXISTS = "space-exists"
+    SPACE_CLOSED = "space-closed"
+    SPACE_NOT_EMPTY = "space-not-empty"
+    ENTITY_UNKNOWN = "entity-unknown"
+    """No such file or folder, or it is trash, or inside trash."""
+    NOT_TRASH = "not-trash"
+    NOT_A_FILE = "not-a-file"
+    NOT_A_FOLDER = "not-a-folder"
+    """A segment of the path names a file."""
+    OCCUPIED = "occupied"
+    INTO_ITSELF = "into-itself"
+    CONDITION_FAILED = "condition-failed"
+    REVISION_MISMATCH = "revision-mismatch"
+    VERSION_UNKNOWN = "version-unknown"
+    VERSION_CURRENT = "version-current"
+    STALE_EPOCH = "stale-epoch"
+    PARTS_MISSING = "parts-missing"
+    FOLDER_NOT_EMPTY = "folder-not-empty"
+    TOO_MANY_VERSIONS = "too-many-versions"
+    TOO_MANY_TAGS = "too-many-tags"
+    PATH_INVALID = "path-invalid"
+    EPOCH_NOT_NEXT = "epoch-not-next"
+    RULES_NOT_NEXT = "rules-not-next"
+    EVENT_INVALID = "event-invalid"
+    """Decodes, but its parts contradict each other (a broken manifest, an id that is taken)."""

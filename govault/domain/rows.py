@@ -1,0 +1,225 @@
+"""The state that ``apply`` folds: one row type a family, each a plain tuple. Views store them; digests cover them.
+
+Each class names its key fields in ``KEY``; all rows of a partition lie under that partition's own prefix.
+"""
+
+from typing import ClassVar, NamedTuple
+
+
+class PartitionRow(NamedTuple):
+    """What a ``.files`` partition knows of itself."""
+
+    KEY: ClassVar[tuple[str, ...]] = ()
+    epoch: int = 0
+    rules: int = 1
+    outcomes: int = 0
+    """How many outcomes were ever recorded: the latest OUTCOMES_PER_PARTITION_MAX of them answer repeats."""
+
+
+class SpaceRow(NamedTuple):
+    """A space's settings."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("space_id",)
+    space_id: str
+    name: str
+    description: str
+    keep_last: int | None
+    keep_within_s: int | None
+    trash_expires_after_s: int | None
+    revision: int
+    opened_ms: int
+    closed: bool
+
+
+class TotalsRow(NamedTuple):
+    """Running totals of a space: all files and folders, trash and its contents included until purged."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("space_id",)
+    space_id: str
+    files: int = 0
+    folders: int = 0
+    versions: int = 0
+    logical_bytes: int = 0
+    """Sum of the sizes of all retained versions."""
+
+
+class EntryRow(NamedTuple):
+    """A name in a folder. Live entries only: trash has no entry. ``parent_id`` of the top is the space id."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("space_id", "parent_id", "name", "is_folder")
+    space_id: str
+    parent_id: str
+    name: str
+    is_folder: bool
+    entity_id: str
+
+
+class VersionContent(NamedTuple):
+    """The content of one version (see ``schemas.events.files.Content``), and who committed it when."""
+
+    number: int
+    sha256: str
+    size_bytes: int
+    manifest: str
+    """The inline manifest, base64; empty where ``parts`` has ids (or the content is empty)."""
+    parts: tuple[str, ...]
+    kind: str
+    executable: bool
+    mtime_ns: int | None
+    media_type: str
+    committed_ms: int
+    actor: str
+    origin: tuple[str, str, int] | None
+    """(how, file id, version) of a copy or restore."""
+
+
+class FileRow(NamedTuple):
+    """A file and its current version. ``trashed_*`` are set on the root of a piece of trash only."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("entity_id",)
+    entity_id: str
+    space_id: str
+    parent_id: str
+    name: str
+    original_name: str
+    created_ms: int
+    modified_ms: int
+    revision: int
+    """Of the metadata: +1 at every accepted MetadataChanged."""
+    tags: tuple[str, ...]
+    description: str
+    media_type: str
+    """Set by people; empty: the current version's own."""
+    current: VersionContent
+    older: tuple[int, ...]
+    """Numbers of the retained versions before the current one, ascending."""
+    docnum: int
+    """Names the file in the secondary indexes: creation offset << 10 | index inside the event."""
+    trashed_ms: int | None = None
+    trashed_path: str = ""
+    trashed_by: str = ""
+
+
+class FolderRow(NamedTuple):
+    """A folder."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("entity_id",)
+    entity_id: str
+    space_id: str
+    parent_id: str
+    name: str
+    created_ms: int
+    modified_ms: int
+    docnum: int
+    trashed_ms: int | None = None
+    trashed_path: str = ""
+    trashed_by: str = ""
+
+
+class VersionRow(NamedTuple):
+    """A retained version that is not the current one."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("file_id", "number")
+    file_id: str
+    number: int
+    content: VersionContent
+
+
+class PartRow(NamedTuple):
+    """A manifest part, and how many retained versions of its space list it (a version twice counts once)."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("space_id", "part_id")
+    space_id: str
+    part_id: str
+    packed: str
+    """Base64."""
+    references: int
+    idle_since_epoch: int
+    """The partition's epoch when it was last added, touched, or lost its last reference."""
+
+
+class ChunkRow(NamedTuple):
+    """How many parts and inline manifests of this partition hold a chunk."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("chunk_id",)
+    chunk_id: bytes
+    references: int
+
+
+class OutcomeRow(NamedTuple):
+    """The outcome of one event, for repeats. ``ordinal`` says how old it is."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("event_id",)
+    event_id: str
+    ordinal: int
+    request_hash: str
+    offset: int
+    verdict: str
+    reason: str
+    facts: tuple[tuple[str, str | int | bool | None], ...]
+
+
+class DirectoryRow(NamedTuple):
+    """A space's name and place (``.directory``)."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("space_id",)
+    space_id: str
+    name: str
+    partition: int
+    created_ms: int
+
+
+class SpaceNameRow(NamedTuple):
+    """Which space has a name (``.directory``)."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("name",)
+    name: str
+    space_id: str
+
+
+class NodeRow(NamedTuple):
+    """A node of the vault (``.peers``)."""
+
+    KEY: ClassVar[tuple[str, ...]] = ("node_id",)
+    node_id: str
+    public_key: str
+    name: str
+    zone: str
+    weight: int
+    admitted_ms: int
+    started_ms: int
+    version: str
+    addresses: tuple[str, ...]
+
+
+Entity = FileRow | FolderRow
+Row = (
+    PartitionRow
+    | SpaceRow
+    | TotalsRow
+    | EntryRow
+    | FileRow
+    | FolderRow
+    | VersionRow
+    | PartRow
+    | ChunkRow
+    | OutcomeRow
+    | DirectoryRow
+    | SpaceNameRow
+    | NodeRow
+)
+
+
+class Put(NamedTuple):
+    """Set a row (by its key)."""
+
+    row: Row
+
+
+class Delete(NamedTuple):
+    """Remove the row that has this row's key."""
+
+    row: Row
+
+
+Change = Put | Delete
