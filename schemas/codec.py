@@ -98,9 +98,7 @@ def mac(key: bytes, topic: Topic, partition: int, record_key: bytes, value: byte
     return blake3(place + record_key + value, key=key).digest()
 
 
-def verify_mac(
-    key: bytes, topic: Topic, partition: int, record_key: bytes, value: bytes, given: bytes | None
-) -> None:
+def verify_mac(key: bytes, topic: Topic, partition: int, record_key: bytes, value: bytes, given: bytes | None) -> None:
     """Check a record's MAC in constant time.
 
     Raises:

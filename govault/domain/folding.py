@@ -46,10 +46,7 @@ class FilesReader(Protocol):
         """The file or folder of that name."""
 
     def has_entries(self, space_id: str, parent_id: str) -> bool:
-        """Whether the folder has any live entry."""
-
-    def has_children(self, entity_id: str) -> bool:
-        """Whether the folder has any entry: inside trash they stay as they were when the folder was trashed."""
+        """Whether the folder has any entry. Inside trash they stay as they were when it was trashed."""
 
     def has_trash(self, space_id: str) -> bool:
         """Whether the space has any trash root."""

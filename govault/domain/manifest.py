@@ -35,9 +35,7 @@ def unpack(packed: bytes) -> Iterator[ChunkRef]:
     if len(packed) % PACKED_CHUNK_BYTES:
         raise ValueError(f"a packed run of {len(packed)} bytes is not a multiple of {PACKED_CHUNK_BYTES}")
     for start in range(0, len(packed), PACKED_CHUNK_BYTES):
-        yield ChunkRef(
-            ChunkId(packed[start : start + 32]), int.from_bytes(packed[start + 32 : start + 36], "big")
-        )
+        yield ChunkRef(ChunkId(packed[start : start + 32]), int.from_bytes(packed[start + 32 : start + 36], "big"))
 
 
 class PartCutter:

@@ -1,15 +1,14 @@
 """The state that ``apply`` folds: one row type a family, each a plain tuple. Views store them; digests cover them.
 
-Each class names its key fields in ``KEY``; all rows of a partition lie under that partition's own prefix.
+``KEY_FIELDS`` names the key of each; all rows of a partition lie under that partition's own prefix.
 """
 
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 
 class PartitionRow(NamedTuple):
     """What a ``.files`` partition knows of itself."""
 
-    KEY: ClassVar[tuple[str, ...]] = ()
     epoch: int = 0
     rules: int = 1
     outcomes: int = 0
@@ -19,7 +18,6 @@ class PartitionRow(NamedTuple):
 class SpaceRow(NamedTuple):
     """A space's settings."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("space_id",)
     space_id: str
     name: str
     description: str
@@ -34,7 +32,6 @@ class SpaceRow(NamedTuple):
 class TotalsRow(NamedTuple):
     """Running totals of a space: all files and folders, trash and its contents included until purged."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("space_id",)
     space_id: str
     files: int = 0
     folders: int = 0
@@ -46,7 +43,6 @@ class TotalsRow(NamedTuple):
 class EntryRow(NamedTuple):
     """A name in a folder. Live entries only: trash has no entry. ``parent_id`` of the top is the space id."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("space_id", "parent_id", "name", "is_folder")
     space_id: str
     parent_id: str
     name: str
@@ -76,7 +72,6 @@ class VersionContent(NamedTuple):
 class FileRow(NamedTuple):
     """A file and its current version. ``trashed_*`` are set on the root of a piece of trash only."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("entity_id",)
     entity_id: str
     space_id: str
     parent_id: str
@@ -103,7 +98,6 @@ class FileRow(NamedTuple):
 class FolderRow(NamedTuple):
     """A folder."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("entity_id",)
     entity_id: str
     space_id: str
     parent_id: str
@@ -119,7 +113,6 @@ class FolderRow(NamedTuple):
 class VersionRow(NamedTuple):
     """A retained version that is not the current one."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("file_id", "number")
     file_id: str
     number: int
     content: VersionContent
@@ -128,7 +121,6 @@ class VersionRow(NamedTuple):
 class PartRow(NamedTuple):
     """A manifest part, and how many retained versions of its space list it (a version twice counts once)."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("space_id", "part_id")
     space_id: str
     part_id: str
     packed: str
@@ -141,7 +133,6 @@ class PartRow(NamedTuple):
 class ChunkRow(NamedTuple):
     """How many parts and inline manifests of this partition hold a chunk."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("chunk_id",)
     chunk_id: bytes
     references: int
 
@@ -149,7 +140,6 @@ class ChunkRow(NamedTuple):
 class OutcomeRow(NamedTuple):
     """The outcome of one event, for repeats. ``ordinal`` says how old it is."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("event_id",)
     event_id: str
     ordinal: int
     request_hash: str
@@ -162,7 +152,6 @@ class OutcomeRow(NamedTuple):
 class DirectoryRow(NamedTuple):
     """A space's name and place (``.directory``)."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("space_id",)
     space_id: str
     name: str
     partition: int
@@ -172,7 +161,6 @@ class DirectoryRow(NamedTuple):
 class SpaceNameRow(NamedTuple):
     """Which space has a name (``.directory``)."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("name",)
     name: str
     space_id: str
 
@@ -180,7 +168,6 @@ class SpaceNameRow(NamedTuple):
 class NodeRow(NamedTuple):
     """A node of the vault (``.peers``)."""
 
-    KEY: ClassVar[tuple[str, ...]] = ("node_id",)
     node_id: str
     public_key: str
     name: str
@@ -223,3 +210,19 @@ class Delete(NamedTuple):
 
 
 Change = Put | Delete
+
+KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
+    PartitionRow: (),
+    SpaceRow: ("space_id",),
+    TotalsRow: ("space_id",),
+    EntryRow: ("space_id", "parent_id", "name", "is_folder"),
+    VersionContent: ("entity_id",),
+    FolderRow: ("entity_id",),
+    VersionRow: ("file_id", "number"),
+    PartRow: ("space_id", "part_id"),
+    ChunkRow: ("chunk_id",),
+    OutcomeRow: ("event_id",),
+    DirectoryRow: ("space_id",),
+    SpaceNameRow: ("name",),
+    NodeRow: ("node_id",),
+}

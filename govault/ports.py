@@ -1,0 +1,302 @@
+"""The ports: all that services see of the world. Contracts are here; adapters do not repeat them.
+
+Unless a method says otherwise: it may be called twice and concurrently, it may be cancelled without harm, and it
+raises ``GoVaultError`` families only.
+"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from govault.domain.folding import FilesReader
+from govault.domain.manifest import ChunkRef
+from govault.domain.position import Outcome, Position
+from govault.domain.rows import (
+    DirectoryRow,
+    Entity,
+    EntryRow,
+    FileRow,
+    FolderRow,
+    NodeRow,
+    OutcomeRow,
+    PartitionRow,
+    SpaceRow,
+    TotalsRow,
+    VersionContent,
+)
+from schemas.envelope import Event
+from schemas.ids import ChunkId
+from schemas.topics import Topic
+
+# --- time and randomness -------------------------------------------------------------------------------------
+
+
+class Clock(Protocol):
+    """The node's own clock. It decides nothing that is in the log."""
+
+    def time_ms(self) -> int:
+        """Wall-clock milliseconds since the epoch."""
+
+    def monotonic_s(self) -> float:
+        """Seconds that only grow."""
+
+
+class Randomness(Protocol):
+    """Unpredictable bytes."""
+
+    def token(self, size_bytes: int) -> bytes:
+        """That many bytes."""
+
+
+# --- the log -------------------------------------------------------------------------------------------------
+
+
+class EventLog(Protocol):
+    """The write side of the log."""
+
+    async def append(self, event: Event, partition: int) -> Position:
+        """Write an event; durable (acks=all) when this returns.
+
+        Raises:
+            OutcomePending: It may or may not have been written (time-out, connection lost).
+            EventLog: It was not written.
+        """
+
+    async def end_offsets(self, topic: Topic) -> dict[int, int]:
+        """The next offset of each partition."""
+
+
+# --- views ---------------------------------------------------------------------------------------------------
+
+
+class Views(Protocol):
+    """The read side: this node's folded state. Point reads take microseconds and do not block."""
+
+    def files(self, partition: int) -> FilesReader:
+        """State of one ``.files`` partition, as of now (each call of the reader sees the newest state)."""
+
+    def partitions(self) -> Sequence[int]:
+        """The ``.files`` partitions."""
+
+    def applied(self) -> dict[tuple[Topic, int], int]:
+        """The last applied offset of every folded partition (-1: none)."""
+
+    def position_token(self) -> str:
+        """The applied positions as an opaque header value (``GoVault-Position``)."""
+
+    async def wait_for_token(self, token: str, timeout_s: float) -> None:
+        """Return when every position of the token is applied.
+
+        Raises:
+            InvalidRequest: It is not a token of this vault.
+            ViewsLagging: Not in time.
+        """
+
+    async def wait_outcome(self, position: Position, event_id: str, timeout_s: float) -> Outcome:
+        """The outcome of the event at a position, once applied.
+
+        Raises:
+            OutcomePending: Not in time.
+        """
+
+    def find_outcome(self, event_id: str) -> OutcomeRow | None:
+        """A kept outcome, whatever its partition."""
+
+    def space_named(self, name: str) -> DirectoryRow | None:
+        """The directory's row of a space name."""
+
+    def space(self, space_id: str) -> DirectoryRow | None:
+        """The directory's row of a space id."""
+
+    def spaces(self) -> Iterator[DirectoryRow]:
+        """All spaces, by name."""
+
+    def space_settings(self, space_id: str) -> SpaceRow | None:
+        """A space's settings, from its partition."""
+
+    def totals(self, space_id: str) -> TotalsRow:
+        """A space's running totals."""
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """A file or folder of any partition, live or not."""
+
+    def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
+        """The live entry of a name."""
+
+    def resolve(self, space_id: str, path: str) -> Entity | None:
+        """The live entity at a normalised path."""
+
+    def path_of(self, entity: Entity) -> str | None:
+        """The live path of an entity; None where it is trash or inside trash."""
+
+    def version(self, file: FileRow, number: int) -> VersionContent | None:
+        """A retained version, the current one included."""
+
+    def manifest(self, space_id: str, content: VersionContent) -> Iterator[ChunkRef]:
+        """The chunks of a content, in order, read part by part.
+
+        Raises:
+            Storage: A part is missing from the views.
+        """
+
+    def part_spans(self, space_id: str, content: VersionContent) -> Sequence["PartSpan"]:
+        """For each part: where it begins in the content; so that a range reads only its parts."""
+
+    def manifest_from(self, space_id: str, content: VersionContent, start: int) -> Iterator[tuple[int, ChunkRef]]:
+        """(begin offset, chunk) from the chunk that holds byte ``start`` on."""
+
+    def files_with_hash(self, sha256: str, limit: int) -> list[tuple[FileRow, int]]:
+        """Live files (not inside trash) that retain a version of this content, with that version's number."""
+
+    def list_folder(
+        self, space_id: str, parent_id: str, after: str, limit: int
+    ) -> list[tuple[EntryRow, FileRow | FolderRow]]:
+        """Entries of a folder in key order (names compare as UTF-8 bytes, a folder's as ``name/``).
+
+        Args:
+            after: The key to start behind: a name, a folder's with a trailing ``/``; empty for the first page.
+        """
+
+    def list_trash(self, space_id: str | None, after: str, limit: int) -> list[Entity]:
+        """Trash roots, by entity id."""
+
+    def search(self, query: "SearchQuery") -> "SearchPage":
+        """Files by indexed properties; one page. May take tens of milliseconds: call it off the loop."""
+
+    def chunk_referenced(self, chunk_id: ChunkId) -> bool:
+        """Whether any partition's state holds the chunk."""
+
+    def referenced_chunks(self, after: bytes, limit: int) -> list[bytes]:
+        """Chunk ids with references in any partition, ascending."""
+
+    def idle_parts(self, partition: int, epoch_max: int, limit: int) -> list[tuple[str, str]]:
+        """(space id, part id) of parts without references, idle since ``epoch_max`` or before."""
+
+    def partition_row(self, partition: int) -> PartitionRow:
+        """Epoch, rules and counters of a ``.files`` partition."""
+
+    def nodes(self) -> list[NodeRow]:
+        """Admitted nodes."""
+
+
+class PartSpan(NamedTuple):
+    """Where a part lies in a content, bytes."""
+
+    part_id: str
+    start: int
+    size_bytes: int
+
+
+class SearchQuery(NamedTuple):
+    """Filters of ``GET /files``; all that are given must hold. None and empty mean: not asked."""
+
+    space_id: str | None = None
+    prefix: str = ""
+    name: str = ""
+    """A glob on the file's name (``*``, ``?``, ``[…]``), case-insensitive."""
+    words: str = ""
+    """Words of name, path folder names excluded, description and tags; all must occur (prefix match on the last)."""
+    tag: str = ""
+    media_type: str = ""
+    """``image/png`` or ``image/``."""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    larger: int | None = None
+    smaller: int | None = None
+    owner: str = ""
+    sort: str = ""
+    """``path``, ``name``, ``size``, ``modified``, ``created``; ``-`` in front reverses. Empty: the cheapest order."""
+    cursor: str = ""
+    limit: int = 100
+
+
+class SearchPage(NamedTuple):
+    """One page; ``next_cursor`` is empty at the end."""
+
+    files: list[tuple[FileRow, str]]
+    """Each file with its live path."""
+    next_cursor: str
+
+
+# --- the chunk store -----------------------------------------------------------------------------------------
+
+
+class Ingested(NamedTuple):
+    """What an ingest session took in.
+
+    Attributes:
+        packed: The manifest's chunks that no part was cut for yet, packed.
+        new_bytes: Plain bytes of chunks that were not known before.
+        stored_bytes: What those take in packs.
+    """
+
+    sha256: str
+    size_bytes: int
+    chunks: int
+    packed: bytes
+    new_bytes: int
+    stored_bytes: int
+    head: bytes
+    """The first bytes (at most 4 KiB), for sniffing the media type."""
+
+
+class Ingest(Protocol):
+    """One content on its way into the store. Not shared between tasks; ends with ``finish`` or ``abort``."""
+
+    async def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes. Returns once there is room (backpressure); errors of earlier bytes surface here.
+
+        Raises:
+            StorageFull: No space; the session is dead.
+        """
+
+    def take_parts(self) -> list[bytes]:
+        """Packed manifest parts completed since the last call. Their chunks are durable: a part may be logged."""
+
+    async def finish(self) -> Ingested:
+        """End of content: every chunk is durable when this returns, and stamped with at least the store's epoch."""
+
+    async def abort(self) -> None:
+        """Give up. What was stored stays unreferenced and is collected."""
+
+
+class ChunkStore(Protocol):
+    """Sealed chunks in packs on this node. Every read verifies."""
+
+    def begin(self) -> Ingest:
+        """Start taking in a content."""
+
+    async def read(self, chunk: ChunkRef) -> bytes:
+        """The plaintext, verified against its id.
+
+        Raises:
+            ChunkMissing: Not in the store.
+            ChunkDamaged: It fails its check; it is quarantined before this raises.
+        """
+
+    def read_run(self, chunks: Iterator[ChunkRef]) -> AsyncIterator[bytes]:
+        """The plaintexts in order, read ahead by a bounded number of chunks."""
+
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+        """Stamp known chunks with at least ``epoch``, durably; those that the store lacks are returned."""
+
+    async def dereferenced(self, chunks: Sequence[ChunkId], epoch: int) -> None:
+        """Chunks lost their last reference in a partition at this epoch: stamp them."""
+
+    def note_epoch(self, epoch: int) -> None:
+        """The highest epoch this node has seen: later stamps are at least it."""
+
+    async def stats(self) -> "StoreStats":
+        """Figures of the store."""
+
+
+class StoreStats(NamedTuple):
+    """Sizes in bytes; counts of things."""
+
+    chunks: int
+    plain_bytes: int
+    stored_bytes: int
+    dead_bytes: int
+    packs: int
+    pack_file_bytes: int
+    quarantined: int
+    free_disk_bytes: int
