@@ -216,7 +216,7 @@ KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     SpaceRow: ("space_id",),
     TotalsRow: ("space_id",),
     EntryRow: ("space_id", "parent_id", "name", "is_folder"),
-    VersionContent: ("entity_id",),
+    FileRow: ("entity_id",),
     FolderRow: ("entity_id",),
     VersionRow: ("file_id", "number"),
     PartRow: ("space_id", "part_id"),
