@@ -4,7 +4,7 @@ Unless a method says otherwise: it may be called twice and concurrently, it may 
 raises ``GoVaultError`` families only.
 """
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from govault.domain.folding import FilesReader
@@ -63,6 +63,32 @@ class EventLog(Protocol):
 
     async def end_offsets(self, topic: Topic) -> dict[int, int]:
         """The next offset of each partition."""
+
+
+class LogRecord(NamedTuple):
+    """One record as it stands in the log, decoded or not."""
+
+    position: Position
+    time_ms: int
+    key: bytes
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class LogReader(Protocol):
+    """The read side of the log, for people, checks and backups; views fold by a way of their own."""
+
+    async def bounds(self, topic: Topic) -> dict[int, tuple[int, int]]:
+        """(first kept offset, next offset) of each partition; the next offset counts durable records only."""
+
+    async def sizes_bytes(self, topic: Topic) -> dict[int, int]:
+        """Bytes each partition takes on disk; empty where the log cannot say."""
+
+    async def offset_at(self, topic: Topic, partition: int, time_ms: int) -> int | None:
+        """The first offset appended at that time or later; None where there is none yet."""
+
+    def read(self, topic: Topic, partition: int, start: int, stop: int | None) -> AsyncIterator[LogRecord]:
+        """Records of [start, stop) in order; ``stop`` None follows for ever. Ends its connection when closed."""
 
 
 # --- views ---------------------------------------------------------------------------------------------------
@@ -176,6 +202,54 @@ class Views(Protocol):
 
     def nodes(self) -> list[NodeRow]:
         """Admitted nodes."""
+
+
+class PartitionStatus(NamedTuple):
+    """Where the fold of one partition stands.
+
+    Attributes:
+        applied: Last applied offset, -1 where none.
+        vault_time_ms: Vault time of the last applied record, 0 where none.
+        history: Digest of every record up to ``applied``, hex.
+        view: Digest of the state, hex.
+        malformed: Records skipped because they were not authentic events.
+        stopped: Why folding stopped for good (unknown type or rules); empty while it goes on.
+    """
+
+    topic: Topic
+    partition: int
+    applied: int
+    vault_time_ms: int
+    history: str
+    view: str
+    malformed: int
+    stopped: str
+
+
+class ViewsMaintenance(Protocol):
+    """What upkeep asks of the views, beside ``Views``."""
+
+    def status(self) -> list[PartitionStatus]:
+        """Every folded partition."""
+
+    def vault_time_ms(self, partition: int) -> int:
+        """Vault time of a ``.files`` partition: append time of its last applied record; 0 where none."""
+
+    def on_dereferenced(self, callback: Callable[[Sequence[bytes], int], None]) -> None:
+        """Call back (chunk ids, partition epoch) for every applied event that drops a partition's last reference.
+
+        The callback must not block or raise. It is called before another task can see the new state.
+        """
+
+    def on_epoch(self, callback: Callable[[int], None]) -> None:
+        """Call back with the new epoch of a partition, before another task can see it."""
+
+    async def rebuild(self, progress: Callable[[int, int], None]) -> None:
+        """Fold everything again beside the serving generation, then swap.
+
+        Args:
+            progress: Told (records folded, records to fold) now and then.
+        """
 
 
 class PartSpan(NamedTuple):
