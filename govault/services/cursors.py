@@ -1,0 +1,48 @@
+"""Cursors of paged lists: opaque, bound to the query they were made for."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import orjson
+
+from govault.errors import InvalidRequest
+
+CURSOR_BYTES_MAX = 4096
+_SEAL_BYTES = 8
+
+QueryPart = str | int | bool | None
+Query = Sequence[QueryPart]
+"""What a cursor is bound to: everything of the request that decides which items there are, and in which order."""
+
+
+def make(query: Query, place: str) -> str:
+    """A cursor that leads the same query to ``place``, the key of the last item that was answered."""
+    body = place.encode()
+    return base64.urlsafe_b64encode(_seal(query, body) + body).rstrip(b"=").decode()
+
+
+def place(query: Query, cursor: str) -> str:
+    """Where a cursor leads; empty for no cursor.
+
+    Raises:
+        InvalidRequest: It is not a cursor, or one of another query.
+    """
+    if not cursor:
+        return ""
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        body = raw[_SEAL_BYTES:]
+        if len(cursor) <= CURSOR_BYTES_MAX and raw[:_SEAL_BYTES] == _seal(query, body):
+            return body.decode()
+    except (binascii.Error, ValueError):
+        pass
+    raise InvalidRequest(
+        "the cursor does not belong to this query; begin again without one", rule="cursor-of-another-query"
+    )
+
+
+def _seal(query: Query, body: bytes) -> bytes:
+    bound = orjson.dumps(list(query))
+    return blake2b(len(bound).to_bytes(4, "big") + bound + body, digest_size=_SEAL_BYTES, person=b"govault-cursor").digest()
