@@ -427,10 +427,11 @@ class StoreMaintenance(Protocol):
             Those that were removed.
         """
 
-    async def compact(self) -> int:
+    async def compact(self, dead_share_min: float) -> int:
         """One bounded step: rewrite or unlink the pack with the most dead bytes; the file bytes it freed.
 
-        0 where no pack is worth it. Bytes → folder fsynced → index synced → old pack unlinked.
+        0 where no pack has at least that share (0…1) of dead bytes. Bytes and folder fsynced → index synced → old
+        pack unlinked.
         """
 
     async def verify(self, chunk_id: bytes) -> bool:
