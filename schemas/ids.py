@@ -23,9 +23,10 @@ EVENT_ID_PATTERN = rf"^e_{_BODY}$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 SPACE_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 
-_ENTITY_ID = re.compile(ENTITY_ID_PATTERN)
-_SHA256 = re.compile(SHA256_PATTERN)
-_SPACE_NAME = re.compile(SPACE_NAME_PATTERN)
+_ENTITY_ID = re.compile(ENTITY_ID_PATTERN.strip("^$"))
+_SPACE_ID = re.compile(SPACE_ID_PATTERN.strip("^$"))
+_SHA256 = re.compile(SHA256_PATTERN.strip("^$"))
+_SPACE_NAME = re.compile(SPACE_NAME_PATTERN.strip("^$"))
 
 
 def crockford(raw: bytes) -> str:
@@ -74,14 +75,19 @@ def derived_entity_id(event_id: EventId, index: int) -> EntityId:
 
 def is_entity_id(text: str) -> bool:
     """Whether the text has the form of a file or folder id."""
-    return _ENTITY_ID.match(text) is not None
+    return _ENTITY_ID.fullmatch(text) is not None
+
+
+def is_space_id(text: str) -> bool:
+    """Whether the text has the form of a space id."""
+    return _SPACE_ID.fullmatch(text) is not None
 
 
 def is_sha256(text: str) -> bool:
     """Whether the text has the form of a content hash."""
-    return _SHA256.match(text) is not None
+    return _SHA256.fullmatch(text) is not None
 
 
 def is_space_name(text: str) -> bool:
     """Whether the text may name a space."""
-    return _SPACE_NAME.match(text) is not None
+    return _SPACE_NAME.fullmatch(text) is not None

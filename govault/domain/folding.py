@@ -27,14 +27,18 @@ class Applied(NamedTuple):
     outcome: Outcome
 
 
-class FilesReader(Protocol):
-    """State of one ``.files`` partition, as of the event before. Point reads only, plus one existence probe."""
+class OutcomesReader(Protocol):
+    """What every folded partition has, whatever its topic: its own row and its latest outcomes."""
 
     def partition(self) -> PartitionRow:
         """The partition's own row."""
 
     def outcome(self, event_id: str) -> OutcomeRow | None:
         """The recorded outcome of an event, if it is among the latest OUTCOMES_PER_PARTITION_MAX."""
+
+
+class FilesReader(OutcomesReader, Protocol):
+    """State of one ``.files`` partition, as of the event before. Point reads only, plus one bounded probe."""
 
     def space(self, space_id: str) -> SpaceRow | None:
         """A space that was opened here."""
@@ -45,8 +49,11 @@ class FilesReader(Protocol):
     def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
         """The file or folder of that name."""
 
-    def has_entries(self, space_id: str, parent_id: str) -> bool:
-        """Whether the folder has any entry. Inside trash they stay as they were when it was trashed."""
+    def has_entries(self, space_id: str, parent_id: str, beyond: int = 0) -> bool:
+        """Whether the folder has more than ``beyond`` entries (at most BATCH_OPERATIONS_MAX + 1 are looked at).
+
+        Inside trash they stay as they were when it was trashed.
+        """
 
     def has_trash(self, space_id: str) -> bool:
         """Whether the space has any trash root."""
@@ -64,7 +71,7 @@ class FilesReader(Protocol):
         """A chunk's reference count."""
 
 
-class DirectoryReader(Protocol):
+class DirectoryReader(OutcomesReader, Protocol):
     """State of ``.directory``."""
 
     def space_named(self, name: str) -> DirectoryRow | None:
@@ -74,7 +81,7 @@ class DirectoryReader(Protocol):
         """The space of that id."""
 
 
-class PeersReader(Protocol):
+class PeersReader(OutcomesReader, Protocol):
     """State of ``.peers``."""
 
     def node(self, node_id: str) -> NodeRow | None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class PartitionRow(NamedTuple):
-    """What a ``.files`` partition knows of itself."""
+    """What a partition knows of itself."""
 
     epoch: int = 0
     rules: int = 1
@@ -67,6 +67,8 @@ class VersionContent(NamedTuple):
     actor: str
     origin: tuple[str, str, int] | None
     """(how, file id, version) of a copy or restore."""
+    base_version: int | None = None
+    """The version of this file that the writer had seen; None where it saw none."""
 
 
 class FileRow(NamedTuple):
@@ -128,6 +130,8 @@ class PartRow(NamedTuple):
     references: int
     idle_since_epoch: int
     """The partition's epoch when it was last added, touched, or lost its last reference."""
+    size_bytes: int = 0
+    """Sum of the plain sizes of its chunks."""
 
 
 class ChunkRow(NamedTuple):
