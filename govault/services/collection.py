@@ -1,0 +1,250 @@
+"""Collection: chunks that nothing references leave the store, two epochs after anybody can still have counted on them.
+
+The rule (DESIGN, 'Collection by epochs'): a chunk's stamp is the epoch in which it was last stored, confirmed or
+dereferenced. It is removed only when no partition references it and every partition is EPOCHS_OF_GRACE past the stamp.
+
+Why that is safe. A commit that lists the chunk carries an epoch e that its writer read before it stored, confirmed or
+saw a reference to the chunk; so the stamp is at least e, or becomes it when that reference goes. ``apply`` refuses the
+commit once its partition has passed e + 1. So when every partition folded here has reached stamp + 2, the commit is
+either folded (and the chunk referenced) or refused. What the writer does next re-stamps, and the store judges each
+removal against stamping, one chunk at a time.
+
+Stamps set before this process started may be lost; all of them count as at least the epoch of the log's end at start,
+which is no earlier than any epoch a previous process can have stamped with.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from govault.domain.actor import system
+from govault.errors import ViewsLagging
+from govault.limits import COLLECTION_PAGE, EPOCHS_OF_GRACE
+from govault.ports import EventLog, StampedChunk, StoreMaintenance, Views
+from govault.services.collection_epochs import EpochBarriers
+from govault.services.collection_stamps import Dereferences
+from govault.services.submit import Submitter
+from schemas.events.files import PartsReleased
+from schemas.topics import Topic
+
+_ACTOR = system("collection")
+_PARTS_PER_EVENT = 8
+_IDLE_PARTS_PAGE = 256
+_CATCH_UP_POLL_S = 0.05
+_ROUNDS_MAX = 2 * EPOCHS_OF_GRACE + 3
+"""Parts wait their grace, then the chunks that they held wait theirs; one more where partitions are apart at first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionReport:
+    """What a collection did, or with ``dry_run`` would do.
+
+    Attributes:
+        waiting_chunks: Unreferenced, but not past their grace yet.
+        plain_bytes: Of the removed chunks' plaintexts.
+        stored_bytes: What they took in packs.
+        freed_bytes: By which the pack files shrank.
+    """
+
+    dry_run: bool = False
+    epochs_opened: int = 0
+    parts_released: int = 0
+    removed_chunks: int = 0
+    waiting_chunks: int = 0
+    plain_bytes: int = 0
+    stored_bytes: int = 0
+    freed_bytes: int = 0
+
+    def plus(self, removed: list[StampedChunk]) -> "CollectionReport":
+        """With these chunks removed."""
+        return replace(
+            self,
+            removed_chunks=self.removed_chunks + len(removed),
+            plain_bytes=self.plain_bytes + sum(chunk.size_bytes for chunk in removed),
+            stored_bytes=self.stored_bytes + sum(chunk.stored_bytes for chunk in removed),
+        )
+
+
+Said = Callable[[str, CollectionReport], None]
+"""Told now and then what a collection is at."""
+
+
+class Collector:
+    """Collects on this node. One collection at a time; ``frozen`` holds it off altogether."""
+
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        views: Views,
+        packs: StoreMaintenance,
+        submitter: Submitter,
+        barriers: EpochBarriers,
+        dereferences: Dereferences,
+    ) -> None:
+        self._log = log
+        self._views = views
+        self._packs = packs
+        self._submitter = submitter
+        self._barriers = barriers
+        self._dereferences = dereferences
+        self._turn = asyncio.Lock()
+        self._floor: int | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a collection or a freeze is on."""
+        return self._turn.locked()
+
+    @asynccontextmanager
+    async def frozen(self) -> AsyncIterator[None]:
+        """No collection while held; waits for the one that runs."""
+        async with self._turn, self._packs.frozen():
+            yield
+
+    async def collect(self, said: Said = lambda text, report: None, dead_share_min: float = 0.02) -> CollectionReport:
+        """Collect to the end, opening the epochs that grace needs. Safe beside uploads, and to cancel anywhere.
+
+        Args:
+            dead_share_min: Packs with at least this share (0…1) of dead bytes are rewritten.
+
+        Raises:
+            ViewsLagging: The views have not caught up since the start: nothing was removed.
+        """
+        async with self._turn:
+            await self._set_floor()
+            report = CollectionReport()
+            target = self._barriers.highest() + EPOCHS_OF_GRACE
+            for _ in range(_ROUNDS_MAX):
+                said("releasing parts", report)
+                released = report.parts_released
+                report, parts_wait = await self._release_parts(report)
+                if report.parts_released > released:
+                    # The chunks that these parts held begin their own grace only now.
+                    target = self._barriers.highest() + EPOCHS_OF_GRACE
+                said("removing chunks", report)
+                report = await self._remove_unreferenced(report)
+                # What uploads in flight add meanwhile is left to the next collection: the target does not follow it.
+                if self._barriers.lowest() >= target or not (parts_wait or report.waiting_chunks):
+                    break
+                await self._barriers.open_next()
+                report = replace(report, epochs_opened=report.epochs_opened + 1)
+            return await self._compact(report, said, dead_share_min)
+
+    async def collect_gently(self, dead_share_min: float) -> CollectionReport:
+        """One round of the background: at most one new epoch, and only where something waits for it.
+
+        Raises:
+            ViewsLagging: The views have not caught up since the start: nothing was removed.
+        """
+        async with self._turn:
+            await self._set_floor()
+            report, parts_wait = await self._release_parts(CollectionReport())
+            report = await self._remove_unreferenced(report)
+            if parts_wait or report.waiting_chunks:
+                await self._barriers.open_next()
+                report = replace(report, epochs_opened=1)
+            return await self._compact(report, lambda text, report: None, dead_share_min)
+
+    async def estimate(self, said: Said = lambda text, report: None) -> CollectionReport:
+        """What ``collect`` would remove if nothing else happened: all that is unreferenced now. Changes nothing."""
+        report = CollectionReport(dry_run=True)
+        async for chunks in self._unreferenced():
+            report = report.plus(chunks)
+            said("counting", report)
+        idle = 0
+        for partition in self._views.partitions():
+            idle += len(self._views.idle_parts(partition, self._barriers.highest(), _IDLE_PARTS_PAGE))
+        return replace(report, parts_released=idle)
+
+    async def _set_floor(self) -> None:
+        if self._floor is not None:
+            return
+        ends = await self._log.end_offsets(Topic.FILES)
+        for _ in range(int(30 / _CATCH_UP_POLL_S)):
+            applied = self._views.applied()
+            if all(applied.get((Topic.FILES, p), -1) >= end - 1 for p, end in ends.items()):
+                break
+            await asyncio.sleep(_CATCH_UP_POLL_S)
+        else:
+            raise ViewsLagging("the views have not reached the log's end since the start; collection waits for them")
+        self._floor = self._barriers.highest()
+        self._barriers.store.note_epoch(self._floor)
+
+    def _epoch_max(self) -> int:
+        """The youngest stamp that is past its grace everywhere; -1 while not even the start is."""
+        overflow = self._dereferences.take_overflow()
+        if overflow is not None:
+            self._floor = max(self._floor or 0, overflow, self._barriers.highest())
+        epoch_max = self._barriers.lowest() - EPOCHS_OF_GRACE
+        return epoch_max if self._floor is not None and self._floor <= epoch_max else -1
+
+    async def _release_parts(self, report: CollectionReport) -> tuple[CollectionReport, bool]:
+        """Release the parts whose grace is over; whether others still wait."""
+        released, wait = 0, False
+        for partition in self._views.partitions():
+            epoch = self._views.partition_row(partition).epoch
+            asked: set[tuple[str, str]] = set()
+            while True:
+                idle = self._views.idle_parts(partition, epoch - EPOCHS_OF_GRACE, _IDLE_PARTS_PAGE)
+                fresh = [part for part in idle if part not in asked]
+                if not fresh:
+                    break
+                asked.update(fresh)
+                await self._release(partition, fresh)
+                released += len(fresh)
+            # Those younger than grace, and not merely what was asked for above and left alone.
+            young = self._views.idle_parts(partition, epoch, _IDLE_PARTS_PAGE)
+            wait = wait or any(part not in asked for part in young)
+        return replace(report, parts_released=report.parts_released + released), wait
+
+    async def _release(self, partition: int, parts: list[tuple[str, str]]) -> None:
+        by_space: dict[str, list[str]] = {}
+        for space_id, part_id in parts:
+            by_space.setdefault(space_id, []).append(part_id)
+        for space_id, part_ids in by_space.items():
+            for start in range(0, len(part_ids), _PARTS_PER_EVENT):
+                data = PartsReleased(space_id=space_id, part_ids=tuple(part_ids[start : start + _PARTS_PER_EVENT]))
+                await self._submitter.submit(_ACTOR, data, partition, subject=space_id)
+
+    async def _remove_unreferenced(self, report: CollectionReport) -> CollectionReport:
+        await self._dereferences.drain()
+        waiting = 0
+        async for chunks in self._unreferenced():
+            # Judged in one go, without an await: what is dereferenced later was referenced here, and stays.
+            epoch_max = self._epoch_max()
+            due = [
+                chunk.chunk_id
+                for chunk in chunks
+                if chunk.epoch <= epoch_max
+                and chunk.chunk_id not in self._dereferences
+                and not self._views.chunk_referenced(chunk.chunk_id)  # type: ignore[arg-type]
+            ]
+            removed = await self._packs.remove(due, epoch_max) if due else []
+            report = report.plus(removed)
+            waiting += len(chunks) - len(removed)
+        return replace(report, waiting_chunks=waiting)
+
+    async def _unreferenced(self) -> AsyncIterator[list[StampedChunk]]:
+        """Pages of chunks in the store that nothing referenced when the page was read."""
+        after = b""
+        while page := self._packs.stamped(after, COLLECTION_PAGE):
+            first, last = after, page[-1].chunk_id
+            referenced: set[bytes] = set()
+            while ids := self._views.referenced_chunks(first, COLLECTION_PAGE):
+                referenced.update(ids)
+                first = ids[-1]
+                if first >= last:
+                    break
+            found = [chunk for chunk in page if chunk.chunk_id not in referenced]
+            if found:
+                yield found
+            after = last
+            await asyncio.sleep(0)
+
+    async def _compact(self, report: CollectionReport, said: Said, dead_share_min: float) -> CollectionReport:
+        while freed := await self._packs.compact(dead_share_min):
+            report = replace(report, freed_bytes=report.freed_bytes + freed)
+            said("compacting packs", report)
+        return report
