@@ -1,0 +1,69 @@
+"""Puts the REST edge together: raw doors and FastAPI routes behind the gate, the response headers and the edge."""
+
+import importlib
+import pkgutil
+from secrets import token_hex
+
+from fastapi import APIRouter
+
+import api.routes
+from api.dispatch import Dispatcher, RawRoute, ensure_raw_path
+from api.framework import Rest, install_problems
+from api.middleware.edge import Edge
+from api.middleware.gate import Gate
+from api.middleware.headers import ResponseHeaders
+from api.middleware.metrics import HttpMetrics
+from api.openapi import install_openapi
+from api.raw_routes import raw_routes
+from api.settings import ApiSettings
+from api.types import App, Receive, Scope, Send
+from govault.auth.token import Authenticator
+from govault.services.catalog import Services
+
+
+def create_app(services: Services, settings: ApiSettings, authenticator: Authenticator) -> App:
+    """The REST door as one ASGI application."""
+    rest = Rest(
+        title="GoVault",
+        version=settings.version,
+        docs_url="/docs" if settings.docs else None,
+        redoc_url=None,
+        openapi_url="/openapi.json" if settings.docs else None,
+        redirect_slashes=False,
+    )
+    rest.state.services = services
+    rest.state.settings = settings
+    for router in _routers():
+        rest.include_router(router)
+    raw: tuple[RawRoute, ...] = raw_routes(services, settings)
+    dispatcher = Dispatcher(raw, rest)
+    install_problems(rest, dispatcher.methods_at)
+    install_openapi(rest)
+    gate = Gate(dispatcher, authenticator, lambda: services.views, settings.metrics_public)
+    dressed = ResponseHeaders(gate, settings.cors_origins)
+    edge = Edge(dressed, HttpMetrics(settings.registry), lambda: token_hex(8))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "http":
+            ensure_raw_path(scope)
+            await edge(scope, receive, send)
+
+    return app
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """The node starts and stops everything itself: the server only needs to hear yes."""
+    while True:
+        message = await receive()
+        await send({"type": message["type"] + ".complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def _routers() -> list[APIRouter]:
+    """The ``router`` of every module in ``api/routes``, in the modules' order by name."""
+    names = sorted(module.name for module in pkgutil.iter_modules(api.routes.__path__))
+    modules = [importlib.import_module(f"{api.routes.__name__}.{name}") for name in names]
+    return [module.router for module in modules if isinstance(getattr(module, "router", None), APIRouter)]

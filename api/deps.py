@@ -1,0 +1,73 @@
+"""What FastAPI routes depend on: services, the actor, and path parameters decoded once from the raw path."""
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from api.settings import ApiSettings
+from api.targets import folder_from_url, ref_from_url, space_from_url, tree_path_from_url
+from govault.domain.actor import Actor
+from govault.services.catalog import Services
+
+
+def get_services(request: Request) -> Services:
+    """The node's services."""
+    services = request.app.state.services
+    assert isinstance(services, Services)
+    return services
+
+
+def get_settings(request: Request) -> ApiSettings:
+    """The edge's settings."""
+    settings = request.app.state.settings
+    assert isinstance(settings, ApiSettings)
+    return settings
+
+
+def get_actor(request: Request) -> Actor:
+    """Who asks, as the gate established it (with request id, Idempotency-Key and request hash)."""
+    actor = request.scope["state"]["actor"]
+    assert isinstance(actor, Actor)
+    return actor
+
+
+def get_space_name(space: Annotated[str, Path(description="The space's name.", examples=["main"])]) -> str:
+    """The space's name, decoded and valid."""
+    return space_from_url(space)
+
+
+def get_tree_path(
+    path: Annotated[
+        str, Path(description="Path inside the space; each segment percent-encoded.", examples=["reports/2026.txt"])
+    ],
+) -> str:
+    """The normalised path of at least one segment."""
+    return tree_path_from_url(path).path
+
+
+def get_folder_path(
+    path: Annotated[str, Path(description="Path of the folder; empty for the space's top.", examples=["reports"])],
+) -> str:
+    """The normalised path of a folder; a trailing slash is allowed, and the empty path is the top."""
+    return folder_from_url(path).path
+
+
+def get_ref(
+    ref: Annotated[
+        str,
+        Path(
+            description="A file or folder id, or the SHA-256 of a content.", examples=["f_01JD3V8Q6H4T9M2K7RX5WZ0ABC"]
+        ),
+    ],
+) -> str:
+    """A reference as it was written, percent-decoded."""
+    return ref_from_url(ref)
+
+
+ServicesDep = Annotated[Services, Depends(get_services)]
+SettingsDep = Annotated[ApiSettings, Depends(get_settings)]
+ActorDep = Annotated[Actor, Depends(get_actor)]
+SpaceParam = Annotated[str, Depends(get_space_name)]
+PathParam = Annotated[str, Depends(get_tree_path)]
+FolderPathParam = Annotated[str, Depends(get_folder_path)]
+RefParam = Annotated[str, Depends(get_ref)]

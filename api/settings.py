@@ -1,0 +1,28 @@
+"""What the node tells the REST edge. Values only: the configuration's own shape stays with the node."""
+
+from dataclasses import dataclass, field
+
+from prometheus_client import CollectorRegistry
+
+from govault.limits import MAX_UPLOAD_BYTES_DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """Settings of the REST door.
+
+    Attributes:
+        version: The program's version, told in the OpenAPI document.
+        max_upload_bytes: The largest content a PUT or POST may bring.
+        cors_origins: Origins that browsers may call from; ``*`` for any. None by default.
+        metrics_public: Whether ``/metrics`` needs no token.
+        docs: Whether ``/docs`` and ``/openapi.json`` are served.
+        registry: Where this edge registers its metrics, and what ``/metrics`` shows.
+    """
+
+    version: str = "0"
+    max_upload_bytes: int = MAX_UPLOAD_BYTES_DEFAULT
+    cors_origins: tuple[str, ...] = ()
+    metrics_public: bool = False
+    docs: bool = True
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -1,0 +1,59 @@
+"""What each refusal of ``apply`` becomes: the one table from reasons to error families."""
+
+from collections.abc import Callable
+
+from govault.domain.position import Outcome
+from govault.domain.reasons import Reason
+from govault.errors import (
+    Conflict,
+    EventLog,
+    GoVaultError,
+    IdempotencyMismatch,
+    InvalidRequest,
+    NotFound,
+    PreconditionFailed,
+)
+
+_Family = Callable[..., GoVaultError]
+
+REFUSALS: dict[Reason, tuple[_Family, str]] = {
+    Reason.EXPIRED: (EventLog, "the write reached the log too late to be accepted; repeat it"),
+    Reason.IDEMPOTENCY_MISMATCH: (
+        IdempotencyMismatch,
+        "this Idempotency-Key was used for another request before; use a new key for a new request",
+    ),
+    Reason.SPACE_UNKNOWN: (NotFound, "there is no such space"),
+    Reason.SPACE_EXISTS: (Conflict, "a space of this name exists already; choose another name"),
+    Reason.SPACE_CLOSED: (Conflict, "the space is closed and takes no more writes"),
+    Reason.SPACE_NOT_EMPTY: (Conflict, "the space is not empty; empty it (its trash too), or ask with force"),
+    Reason.ENTITY_UNKNOWN: (NotFound, "there is no such file or folder"),
+    Reason.NOT_TRASH: (Conflict, "it is not in the trash"),
+    Reason.NOT_A_FILE: (Conflict, "it is a folder, not a file"),
+    Reason.NOT_A_FOLDER: (Conflict, "a part of the path names a file, and a file cannot hold others"),
+    Reason.OCCUPIED: (Conflict, "something else has this path; move it away, or ask to replace it"),
+    Reason.INTO_ITSELF: (Conflict, "a folder cannot move into itself"),
+    Reason.CONDITION_FAILED: (PreconditionFailed, "the condition of the request does not hold any more"),
+    Reason.REVISION_MISMATCH: (PreconditionFailed, "the metadata has changed since the revision you saw"),
+    Reason.VERSION_UNKNOWN: (NotFound, "the file has no such version"),
+    Reason.VERSION_CURRENT: (Conflict, "the current version cannot be removed; commit another one first"),
+    Reason.STALE_EPOCH: (Conflict, "the upload took so long that collection has moved on; repeat it"),
+    Reason.PARTS_MISSING: (Conflict, "parts of the manifest are gone; repeat the upload"),
+    Reason.FOLDER_NOT_EMPTY: (Conflict, "the folder is not empty"),
+    Reason.TOO_MANY_VERSIONS: (Conflict, "the file has more versions than one act may remove; prune some first"),
+    Reason.TOO_MANY_TAGS: (InvalidRequest, "the file would have too many tags"),
+    Reason.PATH_INVALID: (InvalidRequest, "the path breaks a rule"),
+    Reason.EPOCH_NOT_NEXT: (Conflict, "another epoch is open by now"),
+    Reason.RULES_NOT_NEXT: (Conflict, "other rules are active by now"),
+    Reason.EVENT_INVALID: (InvalidRequest, "the request contradicts itself"),
+}
+
+
+def refusal(outcome: Outcome, event_id: str) -> GoVaultError:
+    """The error that says why ``apply`` refused."""
+    reason = Reason(outcome.reason)
+    family, message = REFUSALS[reason]
+    facts = dict(outcome.facts)
+    code = f"{getattr(family, 'code', 'conflict')}.{reason.value}"
+    if family in (IdempotencyMismatch, PreconditionFailed):
+        code = getattr(family, "code", code)
+    return family(message, code=code, reason=reason.value, event_id=event_id, **facts)

@@ -1,0 +1,139 @@
+"""The one way from a service to the log: append an event, wait for what ``apply`` decides, name refusals."""
+
+from dataclasses import dataclass, replace
+
+from govault.domain.actor import Actor
+from govault.domain.apply import apply_directory, apply_files
+from govault.domain.position import Outcome, Position, Verdict
+from govault.domain.rows import OutcomeRow
+from govault.errors import EventLog as EventLogError
+from govault.errors import IdempotencyMismatch, OutcomePending
+from govault.limits import EVENT_NOT_AFTER_S, OUTCOME_WAIT_S
+from govault.ports import Clock, EventLog, Randomness, Views
+from govault.services.refusals import refusal
+from schemas.envelope import Event
+from schemas.events import EventData
+from schemas.ids import EventId, event_id_for_key, new_event_id
+from schemas.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Writes events for the services and tells them the outcome.
+
+    Attributes:
+        source: ``/vaults/<vault id>/nodes/<node id>``, written into every event.
+        outcome_wait_s: How long one submission waits for its outcome.
+    """
+
+    log: EventLog
+    views: Views
+    clock: Clock
+    randomness: Randomness
+    source: str
+    outcome_wait_s: float = OUTCOME_WAIT_S
+
+    async def submit(self, actor: Actor, data: EventData, partition: int, *, subject: str, step: str = "") -> Outcome:
+        """Append one event and return what came of it: accepted or unchanged, never refused.
+
+        A repeat (the actor's Idempotency-Key names an event whose outcome is kept) is answered at once with the
+        first outcome. What the view at hand already refuses is not appended.
+
+        Args:
+            subject: The record's key: the space id for ``.files``.
+            step: Tells the events of one request apart when it makes several.
+
+        Raises:
+            GoVaultError: The refusal, by the table in ``govault.services.refusals``.
+            IdempotencyMismatch: The key was used for another request before.
+            OutcomePending: Not known in time; ``event_id`` in details.
+            EventLog: Certainly not written.
+        """
+        known = self.find_repeat(actor, step, data.TOPIC, partition)
+        if known is not None:
+            return accepted(known, self.event_id(actor, step))
+        event = self._event(actor, data, subject, step)
+        self._refuse_early(event, partition)
+        try:
+            position = await self.log.append(event, partition)
+            outcome = await self.views.wait_outcome(position, event.id, self.outcome_wait_s)
+        except OutcomePending as error:
+            raise OutcomePending(str(error), event_id=event.id) from error
+        return accepted(outcome, event.id)
+
+    def find_repeat(self, actor: Actor, step: str, topic: Topic, partition: int) -> Outcome | None:
+        """The kept outcome of this very request, refusals included; None where it is new or carries no key.
+
+        Raises:
+            IdempotencyMismatch: The key was used for another request before.
+        """
+        if actor.idempotency_key is None:
+            return None
+        row = self.views.find_outcome(self.event_id(actor, step))
+        if row is None:
+            return None
+        if row.request_hash != actor.request_hash:
+            raise IdempotencyMismatch(
+                "this Idempotency-Key was used for another request before; use a new key for a new request",
+                event_id=row.event_id,
+            )
+        return outcome_of(row, topic, partition)
+
+    def keyed(self, actor: Actor) -> Actor:
+        """The actor with a key for this request, so that several calls of one use case name the same events."""
+        if actor.idempotency_key is not None:
+            return actor
+        return replace(actor, idempotency_key="fresh:" + self.randomness.token(16).hex())
+
+    def event_id(self, actor: Actor, step: str) -> EventId:
+        """The id of the request's event: by its key, or a fresh one."""
+        if actor.idempotency_key is not None:
+            return event_id_for_key(actor.name, actor.idempotency_key, step)
+        return new_event_id(self.clock.time_ms(), self.randomness.token(10))
+
+    def _event(self, actor: Actor, data: EventData, subject: str, step: str) -> Event:
+        now_ms = self.clock.time_ms()
+        return Event(
+            id=self.event_id(actor, step),
+            data=data,
+            actor=actor.name,
+            source=self.source,
+            time_ms=now_ms,
+            subject=subject,
+            principals=actor.principals,
+            not_after_ms=now_ms + int(EVENT_NOT_AFTER_S * 1000),
+            request_hash=actor.request_hash,
+        )
+
+    def _refuse_early(self, event: Event, partition: int) -> None:
+        """Judge the event as ``apply`` would now: only races are left for the log to decide."""
+        topic = event.data.TOPIC
+        at = Position(topic, partition, self.views.applied().get((topic, partition), -1) + 1)
+        if topic is Topic.FILES:
+            judged = apply_files(self.views.files(partition), event, at, event.time_ms)
+        elif topic is Topic.DIRECTORY:
+            judged = apply_directory(self.views, event, at, event.time_ms)
+        else:
+            return
+        accepted(judged.outcome, event.id)
+
+
+def accepted(outcome: Outcome, event_id: str) -> Outcome:
+    """The outcome, if it is not a refusal.
+
+    Raises:
+        GoVaultError: It is one.
+    """
+    if outcome.verdict is Verdict.REFUSED:
+        raise refusal(outcome, event_id)
+    return outcome
+
+
+def outcome_of(row: OutcomeRow, topic: Topic, partition: int) -> Outcome:
+    """The outcome in a kept row."""
+    return Outcome(Verdict(row.verdict), Position(topic, partition, row.offset), row.reason, row.facts)
+
+
+def certainly_unwritten(error: Exception) -> bool:
+    """Whether nothing of the submission can be in the log: then repeating it is safe without a key."""
+    return isinstance(error, EventLogError) and not isinstance(error, OutcomePending)
