@@ -1,0 +1,111 @@
+"""The audit trail: refusals, written to ``.audit`` at a bounded rate from a bounded queue; drops are counted."""
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import dataclass
+
+from govault.domain.actor import Actor
+from govault.errors import EventLog as EventLogError
+from govault.limits import AUDIT_EVENTS_PER_S, AUDIT_QUEUE_MAX
+from govault.ports import Clock, EventLog, Randomness
+from schemas.envelope import Event
+from schemas.events.records import RequestAudited
+from schemas.ids import new_event_id
+
+_log = logging.getLogger(__name__)
+_PARTITION = 0
+_BURST = 20
+
+
+@dataclass(slots=True)
+class AuditCounts:
+    """Since the node started."""
+
+    noted: int = 0
+    written: int = 0
+    dropped: int = 0
+
+
+class AuditTrail:
+    """Takes refusals from the doors and writes them behind their back: a door never waits for it.
+
+    It is also a worker (``govault.services.workers.Worker``).
+    """
+
+    name = "audit"
+
+    def __init__(self, log: EventLog, clock: Clock, randomness: Randomness, source: str) -> None:
+        self._log = log
+        self._clock = clock
+        self._randomness = randomness
+        self._source = source
+        self._queue: deque[Event] = deque()
+        self._some = asyncio.Event()
+        self._allowance = float(_BURST)
+        self._allowed_at_s = clock.monotonic_s()
+        self.counts = AuditCounts()
+
+    def refused(self, actor: Actor, action: str, code: str, subject: str = "") -> None:
+        """Note a refused request. Never blocks, never raises; beyond the rate it is only counted.
+
+        Args:
+            action: What was asked, e.g. ``DELETE /files/{ref}``: a route, not a path.
+            code: The problem's stable code.
+            subject: What it was asked of, e.g. a file id; empty where nobody knows.
+        """
+        self.counts.noted += 1
+        if len(self._queue) >= AUDIT_QUEUE_MAX or not self._allow():
+            self.counts.dropped += 1
+            return
+        now_ms = self._clock.time_ms()
+        data = RequestAudited(
+            action=action,
+            outcome="refused",
+            code=code,
+            request_id=actor.request_id,
+            address=actor.address,
+            subject=subject,
+        )
+        event = Event(
+            id=new_event_id(now_ms, self._randomness.token(10)),
+            data=data,
+            actor=actor.name,
+            source=self._source,
+            time_ms=now_ms,
+            subject=actor.name,
+            principals=actor.principals,
+        )
+        self._queue.append(event)
+        self._some.set()
+
+    def _allow(self) -> bool:
+        now_s = self._clock.monotonic_s()
+        self._allowance = min(_BURST, self._allowance + (now_s - self._allowed_at_s) * AUDIT_EVENTS_PER_S)
+        self._allowed_at_s = now_s
+        if self._allowance < 1:
+            return False
+        self._allowance -= 1
+        return True
+
+    async def work(self) -> bool:
+        """Write what stands in the queue.
+
+        Raises:
+            EventLog: The log cannot be reached; what is queued stays queued.
+        """
+        while self._queue:
+            try:
+                await self._log.append(self._queue[0], _PARTITION)
+            except EventLogError:
+                _log.warning("%d audit events wait for the log", len(self._queue))
+                raise
+            self._queue.popleft()
+            self.counts.written += 1
+        return False
+
+    async def wait_for_work(self) -> None:
+        """Return when something was noted."""
+        self._some.clear()
+        if not self._queue:
+            await self._some.wait()
