@@ -45,4 +45,5 @@ def place(query: Query, cursor: str) -> str:
 
 def _seal(query: Query, body: bytes) -> bytes:
     bound = orjson.dumps(list(query))
-    return blake2b(len(bound).to_bytes(4, "big") + bound + body, digest_size=_SEAL_BYTES, person=b"govault-cursor").digest()
+    sealed = len(bound).to_bytes(4, "big") + bound + body
+    return blake2b(sealed, digest_size=_SEAL_BYTES, person=b"govault-cursor").digest()

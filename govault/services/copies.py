@@ -1,0 +1,282 @@
+"""Copies: new files that refer to the chunks of old ones. No bytes move.
+
+Across spaces a version's manifest parts are added to the other space first. A commit then carries the lower epoch of
+both partitions, read before the source: so a source that is removed meanwhile keeps its chunks until the commit
+is either applied or refused as stale.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
+
+from govault.domain.actor import Actor
+from govault.domain.reasons import Reason
+from govault.domain.rows import DirectoryRow, FileRow, FolderRow, VersionContent
+from govault.errors import Conflict, NotFound, PreconditionFailed, TooLarge
+from govault.limits import COPIES_AT_ONCE_MAX, COPY_ENTRIES_MAX, PARTS_PER_EVENT_MAX, SUBMIT_ATTEMPTS_MAX
+from govault.ports import Clock, Randomness, Views
+from govault.services import cursors
+from govault.services.submit import Submitter
+from govault.services.targets import Located, Target, Targets
+from govault.services.walk import Found, walk
+from schemas.events.files import Content, FolderMade, ManifestPartsAdded, Origin, VersionCommitted
+from schemas.ids import new_entity_id
+from schemas.topics import Topic
+
+_RETRIED = frozenset({Reason.STALE_EPOCH.value, Reason.PARTS_MISSING.value})
+
+
+class CopyWish(NamedTuple):
+    """What a copy shall become.
+
+    Attributes:
+        space: None: the space of the source.
+        version: Of a file; None: the current one.
+        replace: A file that stands there gets a next version; folders are merged.
+        cursor: Of a folder: where an earlier call stopped.
+        step: Tells apart several copies of one request.
+    """
+
+    path: str
+    space: str | None = None
+    version: int | None = None
+    replace: bool = False
+    cursor: str = ""
+    step: str = "copy"
+
+
+@dataclass(slots=True)
+class Copied:
+    """What one call copied.
+
+    Attributes:
+        next_cursor: Empty when the copy is complete.
+        seen: What the source was: relative path → (id, version, metadata revision).
+    """
+
+    located: Located
+    files: int = 0
+    folders: int = 0
+    size_bytes: int = 0
+    next_cursor: str = ""
+    seen: dict[str, tuple[str, int, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Copies:
+    """Copies files and folders, inside a space and across spaces."""
+
+    views: Views
+    targets: Targets
+    submitter: Submitter
+    clock: Clock
+    randomness: Randomness
+
+    async def copy(self, actor: Actor, target: Target, wish: CopyWish) -> Copied:
+        """Copy a file, or the next COPY_ENTRIES_MAX entries of a folder.
+
+        Raises:
+            NotFound: The source does not live, or the other space does not.
+            Conflict: Something stands at the path, or a folder would be copied into itself.
+        """
+        repeat = self.submitter.find_repeat(actor, f"{wish.step}:0", Topic.FILES, 0)
+        if repeat is not None and (file_id := repeat.fact("file_id")) is not None:
+            return self._copied_before(str(file_id))
+        return await self.copy_located(actor, self.targets.find(actor, target), wish)
+
+    async def copy_located(self, actor: Actor, source: Located, wish: CopyWish) -> Copied:
+        """The same for a source already found."""
+        space = source.space if wish.space is None else self.targets.space(wish.space)
+        actor = self.submitter.keyed(actor)
+        if isinstance(source.entity, FileRow):
+            return await self._copy_file(actor, source, source.entity, space, wish)
+        return await self._copy_folder(actor, source, source.entity, space, wish)
+
+    async def copy_all(self, actor: Actor, source: Located, wish: CopyWish) -> Copied:
+        """Copy a whole file or folder in one go.
+
+        Raises:
+            TooLarge: The folder has more than COPY_ENTRIES_MAX entries.
+        """
+        if isinstance(source.entity, FolderRow):
+            entries = walk(self.views, source.space.space_id, source.entity.entity_id)
+            if sum(1 for _ in islice(entries, COPY_ENTRIES_MAX + 1)) > COPY_ENTRIES_MAX:
+                raise TooLarge(
+                    f"the folder has more than {COPY_ENTRIES_MAX} entries; copy it, then remove the original",
+                    entries_max=COPY_ENTRIES_MAX,
+                )
+        return await self.copy_located(actor, source, wish)
+
+    def still_as_copied(self, source: Located, copied: Copied) -> bool:
+        """Whether a folder is what it was when it was copied: every entry, version and metadata revision."""
+        now = walk(self.views, source.space.space_id, source.entity.entity_id)
+        return {found.path: _seen(found) for found in islice(now, COPY_ENTRIES_MAX + 1)} == copied.seen
+
+    async def _copy_file(
+        self, actor: Actor, source: Located, file: FileRow, space: DirectoryRow, wish: CopyWish
+    ) -> Copied:
+        made = await self._commit(actor, source.space, file, space, wish, wish.version)
+        located = self.targets.located(made)
+        size_bytes = located.entity.current.size_bytes if isinstance(located.entity, FileRow) else 0
+        return Copied(located, files=1, size_bytes=size_bytes)
+
+    async def _copy_folder(
+        self, actor: Actor, source: Located, folder: FolderRow, space: DirectoryRow, wish: CopyWish
+    ) -> Copied:
+        bound = ("copy", folder.entity_id, space.space_id, wish.path)
+        after = cursors.place(bound, wish.cursor)
+        self._refuse_folder_copy(source, space, wish)
+        await self._make(actor, space, wish.path, f"{wish.step}:top:{after}")
+        top = self.views.resolve(space.space_id, wish.path)
+        if top is None:
+            raise NotFound(f"the folder {wish.path!r} was removed while it was copied to")
+        copied = Copied(Located(space, top, wish.path))
+        entries = walk(self.views, source.space.space_id, folder.entity_id, after)
+        # Read ahead of what is written: a folder copied beside itself must not meet its own copy.
+        batch = list(islice(entries, COPY_ENTRIES_MAX + 1))
+        slices = [batch[start : start + COPIES_AT_ONCE_MAX] for start in range(0, len(batch), COPIES_AT_ONCE_MAX)]
+        for some in slices if len(batch) <= COPY_ENTRIES_MAX else slices[:-1]:
+            async with asyncio.TaskGroup() as group:
+                for found in some:
+                    group.create_task(self._copy_found(actor, source.space, found, space, wish))
+            for found in some:
+                _count(copied, found)
+            after = _place(some[-1])
+        if len(batch) > COPY_ENTRIES_MAX:
+            copied.next_cursor = cursors.make(bound, after)
+        return copied
+
+    def _refuse_folder_copy(self, source: Located, space: DirectoryRow, wish: CopyWish) -> None:
+        if space.space_id == source.space.space_id and f"{wish.path}/".startswith(f"{source.path}/"):
+            raise Conflict("a folder cannot be copied into itself", code="conflict.into-itself")
+        there = self.views.resolve(space.space_id, wish.path)
+        if isinstance(there, FileRow) or (there is not None and not wish.replace and not wish.cursor):
+            raise Conflict(
+                f"something else is at {wish.path!r}; move it away, or ask to replace it", code="conflict.occupied"
+            )
+
+    async def _copy_found(
+        self, actor: Actor, source: DirectoryRow, found: Found, space: DirectoryRow, wish: CopyWish
+    ) -> None:
+        path, step = f"{wish.path}/{found.path}", f"{wish.step}:{found.row.entity_id}"
+        if isinstance(found.row, FolderRow):
+            await self._make(actor, space, path, step)
+            return
+        # Another writer's file in the copy would get a next version; a repeat after a crash changes nothing.
+        one = CopyWish(path, replace=True, step=f"{step}:{found.row.current.number}:{found.row.revision}")
+        try:
+            await self._commit(actor, source, found.row, space, one, None)
+        except NotFound as error:
+            if error.details.get("reason") is not None:
+                raise
+            # It was purged from the source while the folder was copied: there is nothing to copy any more.
+
+    async def _make(self, actor: Actor, space: DirectoryRow, path: str, step: str) -> None:
+        made = FolderMade(space_id=space.space_id, path=path)
+        await self.submitter.submit(actor, made, space.partition, subject=space.space_id, step=step)
+
+    async def _commit(
+        self,
+        actor: Actor,
+        source: DirectoryRow,
+        file: FileRow,
+        space: DirectoryRow,
+        wish: CopyWish,
+        version: int | None,
+    ) -> str:
+        """Commit a version of the file at the wished path; the id of the file there."""
+        for attempt in range(SUBMIT_ATTEMPTS_MAX):
+            epoch = min(self.views.partition_row(place.partition).epoch for place in (source, space))
+            content = self._content(file, version)
+            committed = VersionCommitted(
+                space_id=space.space_id,
+                path=wish.path,
+                new_file_id=new_entity_id(self.clock.time_ms(), self.randomness.token(10)),
+                condition="any" if wish.replace else "absent",
+                content=content_of(content, file.media_type),
+                epoch=epoch,
+                original_name=file.original_name,
+                tags=file.tags or None,
+                description=file.description or None,
+                origin=Origin(how="copy", file_id=file.entity_id, version=content.number),
+            )
+            try:
+                if source.space_id != space.space_id:
+                    await self._add_parts(actor, source, content, space, epoch, f"{wish.step}:parts{attempt}")
+                outcome = await self.submitter.submit(
+                    actor, committed, space.partition, subject=space.space_id, step=f"{wish.step}:{attempt}"
+                )
+                return str(outcome.fact("file_id"))
+            except PreconditionFailed as error:
+                raise Conflict(
+                    f"something else is at {wish.path!r}; move it away, or ask to replace it",
+                    code="conflict.occupied",
+                    **{**error.details, "reason": Reason.OCCUPIED.value},
+                ) from error
+            except Conflict as error:
+                if error.details.get("reason") not in _RETRIED:
+                    raise
+        raise Conflict("collection moved on again and again while it was copied; repeat it", code="conflict.busy")
+
+    async def _add_parts(
+        self, actor: Actor, source: DirectoryRow, content: VersionContent, space: DirectoryRow, epoch: int, step: str
+    ) -> None:
+        reader = self.views.files(source.partition)
+        distinct = list(dict.fromkeys(content.parts))
+        for start in range(0, len(distinct), PARTS_PER_EVENT_MAX):
+            rows = [reader.part(source.space_id, part) for part in distinct[start : start + PARTS_PER_EVENT_MAX]]
+            packed = tuple(row.packed for row in rows if row is not None)
+            if len(packed) < len(rows):
+                raise NotFound("the version was removed while it was copied", code="not-found.version-unknown")
+            added = ManifestPartsAdded(space_id=space.space_id, parts=packed, epoch=epoch)
+            await self.submitter.submit(actor, added, space.partition, subject=space.space_id, step=f"{step}:{start}")
+
+    def _content(self, file: FileRow, version: int | None) -> VersionContent:
+        """A version as it is retained right now."""
+        now = self.views.entity(file.entity_id)
+        number = file.current.number if version is None else version
+        content = self.views.version(now, number) if isinstance(now, FileRow) else None
+        if content is None:
+            raise NotFound(
+                f"the file {file.entity_id} has no version {number}", code="not-found.version-unknown", version=number
+            )
+        return content
+
+    def _copied_before(self, file_id: str) -> Copied:
+        located = self.targets.located(file_id)
+        size_bytes = located.entity.current.size_bytes if isinstance(located.entity, FileRow) else 0
+        return Copied(located, files=1, size_bytes=size_bytes)
+
+
+def content_of(content: VersionContent, media_type: str = "") -> Content:
+    """The same content, to be committed again."""
+    return Content(
+        sha256=content.sha256,
+        size_bytes=content.size_bytes,
+        inline_manifest=content.manifest or None,
+        parts=content.parts,
+        kind="symlink" if content.kind == "symlink" else "file",
+        executable=content.executable,
+        mtime_ns=content.mtime_ns,
+        media_type=media_type or content.media_type,
+    )
+
+
+def _count(copied: Copied, found: Found) -> None:
+    copied.seen[found.path] = _seen(found)
+    if isinstance(found.row, FileRow):
+        copied.files += 1
+        copied.size_bytes += found.row.current.size_bytes
+    else:
+        copied.folders += 1
+
+
+def _seen(found: Found) -> tuple[str, int, int]:
+    if isinstance(found.row, FileRow):
+        return found.row.entity_id, found.row.current.number, found.row.revision
+    return found.row.entity_id, 0, 0
+
+
+def _place(found: Found) -> str:
+    return f"{found.path}/" if isinstance(found.row, FolderRow) else found.path

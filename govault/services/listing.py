@@ -1,0 +1,194 @@
+"""Lists of what lives in a vault: one folder, a whole tree, and files found by what is known of them."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from govault.domain.rows import DirectoryRow, FileRow, FolderRow
+from govault.errors import Conflict, InvalidRequest, NotFound
+from govault.ports import SearchQuery, Views
+from govault.services import cursors
+from govault.services.targets import Targets
+from govault.services.walk import Found, walk
+
+DELIMITER = "/"
+
+
+class FolderPage(NamedTuple):
+    """A page of a folder. ``path`` of an item is its whole path in the space."""
+
+    space: DirectoryRow
+    folder: FolderRow | None
+    """None: the top of the space."""
+    items: list[Found]
+    next_cursor: str
+
+
+class FilesPage(NamedTuple):
+    """A page of files; ``prefixes`` are the folders that a delimiter rolled up."""
+
+    items: list[tuple[FileRow, str]]
+    prefixes: list[str]
+    next_cursor: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesQuery:
+    """``GET /files``: see ``SearchQuery``; ``space`` is a name, None for all of them."""
+
+    space: str | None = None
+    prefix: str = ""
+    delimiter: str = ""
+    name: str = ""
+    words: str = ""
+    tag: str = ""
+    media_type: str = ""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    larger: int | None = None
+    smaller: int | None = None
+    owner: str = ""
+    sort: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for files by place only, in order of paths: a walk answers it without an index."""
+        filters = (self.name, self.words, self.tag, self.media_type, self.owner)
+        bounds = (self.since_ms, self.until_ms, self.larger, self.smaller)
+        return self.sort in ("", "path") and not any(filters) and all(bound is None for bound in bounds)
+
+    def bound(self) -> Sequence[cursors.QueryPart]:
+        """What a cursor of this query is bound to."""
+        return ("files", *(getattr(self, name) for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The lists."""
+
+    views: Views
+    targets: Targets
+
+    def folder(self, space_name: str, path: str, cursor: str, limit: int, recursive: bool) -> FolderPage:
+        """A folder's entries, or with ``recursive`` everything below it, in byte order of paths.
+
+        Raises:
+            NotFound: There is no such space or folder.
+            Conflict: A file has this path.
+            InvalidRequest: The cursor is one of another query.
+        """
+        space = self.targets.space(space_name)
+        folder = self._folder_at(space, path)
+        folder_id = space.space_id if folder is None else folder.entity_id
+        bound = ("folder", folder_id, recursive)
+        after = cursors.place(bound, cursor)
+        if recursive:
+            items, last = _taken(walk(self.views, space.space_id, folder_id, after), limit)
+        else:
+            items, last = _taken(self._entries(space.space_id, folder_id, after, limit + 1), limit)
+        base = f"{path}/" if path else ""
+        placed = [Found(base + found.path, found.row) for found in items] if base else items
+        return FolderPage(space, folder, placed, cursors.make(bound, last) if last else "")
+
+    async def files(self, query: FilesQuery, cursor: str, limit: int) -> FilesPage:
+        """Files that fulfil a query.
+
+        Raises:
+            NotFound: There is no such space.
+            InvalidRequest: The cursor is one of another query, or the query contradicts itself.
+        """
+        after = cursors.place(query.bound(), cursor)
+        space = None if query.space is None else self.targets.space(query.space)
+        if query.delimiter:
+            return self._rolled_up(query, space, after, limit)
+        if space is not None and query.is_plain:
+            return self._plain(query, space, after, limit)
+        search = SearchQuery(
+            space_id=None if space is None else space.space_id,
+            prefix=query.prefix,
+            name=query.name,
+            words=query.words,
+            tag=query.tag,
+            media_type=query.media_type,
+            since_ms=query.since_ms,
+            until_ms=query.until_ms,
+            larger=query.larger,
+            smaller=query.smaller,
+            owner=query.owner,
+            sort=query.sort,
+            cursor=after,
+            limit=limit,
+        )
+        page = await asyncio.to_thread(self.views.search, search)
+        return FilesPage(page.files, [], cursors.make(query.bound(), page.next_cursor) if page.next_cursor else "")
+
+    def _plain(self, query: FilesQuery, space: DirectoryRow, after: str, limit: int) -> FilesPage:
+        found = walk(self.views, space.space_id, space.space_id, after, query.prefix)
+        files = ((item.row, item.path) for item in found if isinstance(item.row, FileRow))
+        items = list(islice(files, limit + 1))
+        more = len(items) > limit
+        items = items[:limit]
+        return FilesPage(items, [], cursors.make(query.bound(), items[-1][1]) if more else "")
+
+    def _rolled_up(self, query: FilesQuery, space: DirectoryRow | None, after: str, limit: int) -> FilesPage:
+        """One folder's files, and its folders as prefixes, of those that begin with the prefix."""
+        if query.delimiter != DELIMITER or space is None or not query.is_plain:
+            raise InvalidRequest(
+                f"the delimiter is {DELIMITER!r}, and goes with space and prefix only", rule="delimiter"
+            )
+        parent, slash, start = query.prefix.rpartition("/")
+        folder = self.views.resolve(space.space_id, parent) if parent else None
+        if slash and not isinstance(folder, FolderRow):
+            return FilesPage([], [], "")
+        folder_id = space.space_id if folder is None else folder.entity_id
+        found, last = _taken(self._beginning(space.space_id, folder_id, start, after, limit + 1), limit)
+        base = parent + slash
+        items = [(item.row, base + item.path) for item in found if isinstance(item.row, FileRow)]
+        prefixes = [f"{base}{item.path}/" for item in found if isinstance(item.row, FolderRow)]
+        return FilesPage(items, prefixes, cursors.make(query.bound(), last) if last else "")
+
+    def _beginning(self, space_id: str, folder_id: str, start: str, after: str, limit: int) -> Iterator[Found]:
+        if start and after.encode() < start.encode():
+            exact = self.views.entry(space_id, folder_id, start)
+            row = None if exact is None or exact.is_folder else self.views.entity(exact.entity_id)
+            if row is not None:
+                yield Found(start, row)
+            after = start
+        for found in self._entries(space_id, folder_id, after, limit):
+            if not found.path.startswith(start):
+                return
+            yield found
+
+    def _entries(self, space_id: str, folder_id: str, after: str, limit: int) -> Iterator[Found]:
+        for entry, row in self.views.list_folder(space_id, folder_id, after, limit):
+            yield Found(entry.name, row)
+
+    def _folder_at(self, space: DirectoryRow, path: str) -> FolderRow | None:
+        if not path:
+            return None
+        entity = self.views.resolve(space.space_id, path)
+        if entity is None:
+            raise NotFound(
+                f"there is nothing at {path!r} in the space {space.name!r}",
+                code="not-found.entity-unknown",
+                space=space.name,
+                path=path,
+            )
+        if not isinstance(entity, FolderRow):
+            raise Conflict(f"{path!r} is a file, not a folder", code="conflict.not-a-folder", id=entity.entity_id)
+        return entity
+
+
+def _taken(found: Iterator[Found], limit: int) -> tuple[list[Found], str]:
+    """At most ``limit`` of them, and the key of the last one if there are more."""
+    items = list(islice(found, limit + 1))
+    if len(items) <= limit:
+        return items, ""
+    items.pop()
+    return items, _key(items[-1])
+
+
+def _key(found: Found) -> str:
+    return f"{found.path}/" if isinstance(found.row, FolderRow) else found.path

@@ -1,0 +1,69 @@
+"""What people say about a file: tags, description, media type."""
+
+from dataclasses import dataclass
+
+from govault.domain.actor import Actor
+from govault.errors import InvalidRequest
+from govault.services.submit import Submitter
+from govault.services.targets import Located, Target, Targets
+from schemas.events.files import MetadataChanged
+from schemas.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataWish:
+    """What shall change; None leaves it.
+
+    Attributes:
+        tags: Sets all; excludes ``add_tags`` and ``remove_tags``.
+        media_type: Empty: the version's own again.
+    """
+
+    tags: tuple[str, ...] | None = None
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    description: str | None = None
+    media_type: str | None = None
+
+    @property
+    def asks_for_something(self) -> bool:
+        """Whether any change is wished."""
+        return self != MetadataWish()
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """Changes metadata of files."""
+
+    targets: Targets
+    submitter: Submitter
+
+    async def change(
+        self, actor: Actor, target: Target, wish: MetadataWish, base_revision: int | None = None
+    ) -> Located:
+        """Change a file's metadata.
+
+        Raises:
+            NotFound: It does not live.
+            Conflict: It is a folder.
+            PreconditionFailed: ``base_revision`` is not the current one.
+            InvalidRequest: The tags contradict each other, or become too many.
+        """
+        if wish.tags is not None and (wish.add_tags or wish.remove_tags):
+            raise InvalidRequest("either set all tags, or add and remove some", rule="tags-or-add-remove")
+        repeat = self.submitter.find_repeat(actor, "metadata", Topic.FILES, 0)
+        if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
+            return self.targets.located(str(entity_id))
+        located, file = self.targets.file(actor, target)
+        changed = MetadataChanged(
+            space_id=file.space_id,
+            entity_id=file.entity_id,
+            base_revision=base_revision,
+            tags=wish.tags,
+            add_tags=wish.add_tags,
+            remove_tags=wish.remove_tags,
+            description=wish.description,
+            media_type=wish.media_type,
+        )
+        await self.submitter.submit(actor, changed, located.space.partition, subject=file.space_id, step="metadata")
+        return self.targets.located(file.entity_id)

@@ -1,0 +1,98 @@
+"""Moving and renaming: one event inside a space; a copy and then a conditional delete across spaces."""
+
+from dataclasses import dataclass
+
+from govault.domain.actor import Actor
+from govault.domain.rows import FileRow
+from govault.errors import Conflict, NotFound, PreconditionFailed
+from govault.limits import SUBMIT_ATTEMPTS_MAX
+from govault.services.copies import Copied, Copies, CopyWish
+from govault.services.submit import Submitter
+from govault.services.targets import Located, Target, Targets
+from govault.services.trash import Trash
+from schemas.events.files import EntryMoved
+from schemas.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class MoveWish:
+    """Where something shall stand.
+
+    Attributes:
+        space: None: the space it is in.
+        replace: What stands there becomes trash.
+        match: Content hashes, one of which must be the file's (If-Match); empty: no condition.
+    """
+
+    path: str
+    space: str | None = None
+    replace: bool = False
+    match: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """Moves files and folders."""
+
+    targets: Targets
+    submitter: Submitter
+    copies: Copies
+    trash: Trash
+
+    async def move(self, actor: Actor, target: Target, wish: MoveWish) -> Located:
+        """Give a file or folder another path.
+
+        Raises:
+            NotFound: It does not live, or the other space does not.
+            Conflict: The path is taken and ``replace`` was not asked; or a folder would move into itself.
+            PreconditionFailed: The file's content is none of ``match``.
+        """
+        repeat = self.submitter.find_repeat(actor, "move", Topic.FILES, 0)
+        if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
+            return self.targets.located(str(entity_id))
+        located = self.targets.find(actor, target)
+        if wish.space is not None and wish.space != located.space.name:
+            return await self._move_across(actor, located, wish)
+        moved = EntryMoved(
+            space_id=located.space.space_id,
+            entity_id=located.entity.entity_id,
+            to_path=wish.path,
+            replace=wish.replace,
+            match_sha256=wish.match,
+        )
+        await self.submitter.submit(actor, moved, located.space.partition, subject=located.space.space_id, step="move")
+        return self.targets.located(located.entity.entity_id)
+
+    async def _move_across(self, actor: Actor, located: Located, wish: MoveWish) -> Located:
+        """Copy, and make the original trash if it is still what was copied; else copy what changed, again."""
+        actor = self.submitter.keyed(actor)
+        for attempt in range(SUBMIT_ATTEMPTS_MAX):
+            entity = located.entity
+            if isinstance(entity, FileRow) and wish.match and entity.current.sha256 not in wish.match:
+                raise PreconditionFailed("the content is not the one you named", etag=entity.current.sha256)
+            copied = await self.copies.copy_all(
+                actor,
+                located,
+                CopyWish(wish.path, wish.space, replace=wish.replace or attempt > 0, step=f"across{attempt}"),
+            )
+            if await self._trash_if_same(actor, located, copied):
+                return self.targets.located(copied.located.entity.entity_id)
+            located = self.targets.located(entity.entity_id)
+        raise Conflict(
+            "it changed again and again while it was moved; the copy is in the other space, the original is kept",
+            code="conflict.busy",
+        )
+
+    async def _trash_if_same(self, actor: Actor, located: Located, copied: Copied) -> bool:
+        """A file's sameness is decided in the log; a folder's is read just before, and its trash can come back."""
+        entity = located.entity
+        if not isinstance(entity, FileRow) and not self.copies.still_as_copied(located, copied):
+            return False
+        match = (entity.current.sha256,) if isinstance(entity, FileRow) else ()
+        try:
+            await self.trash.trash_located(actor, located, match, step="across")
+        except PreconditionFailed:
+            return False
+        except NotFound:
+            return True
+        return True

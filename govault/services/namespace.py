@@ -1,0 +1,55 @@
+"""All services of the namespace in one value."""
+
+from dataclasses import dataclass
+
+from govault.ports import Clock, Randomness, Views
+from govault.services.copies import Copies
+from govault.services.folders import Folders
+from govault.services.history import History
+from govault.services.listing import Listing
+from govault.services.metadata import Metadata
+from govault.services.moves import Moves
+from govault.services.purges import Purges
+from govault.services.spaces import Spaces
+from govault.services.submit import Submitter
+from govault.services.targets import Targets
+from govault.services.trash import Trash
+from govault.services.versions import Versions
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """Everything about names: where things are, and what becomes of them."""
+
+    targets: Targets
+    spaces: Spaces
+    folders: Folders
+    moves: Moves
+    copies: Copies
+    trash: Trash
+    purges: Purges
+    metadata: Metadata
+    versions: Versions
+    listing: Listing
+    history: History
+
+
+def assemble_namespace(views: Views, submitter: Submitter, clock: Clock, randomness: Randomness) -> Namespace:
+    """Build them on the ports."""
+    targets = Targets(views)
+    purges = Purges(views, submitter)
+    trash = Trash(views, targets, submitter, purges, clock)
+    copies = Copies(views, targets, submitter, clock, randomness)
+    return Namespace(
+        targets=targets,
+        spaces=Spaces(views, submitter, purges, clock, randomness),
+        folders=Folders(targets, submitter),
+        moves=Moves(targets, submitter, copies, trash),
+        copies=copies,
+        trash=trash,
+        purges=purges,
+        metadata=Metadata(targets, submitter),
+        versions=Versions(views, targets, submitter, purges, clock, randomness),
+        listing=Listing(views, targets),
+        history=History(views),
+    )

@@ -1,0 +1,165 @@
+"""Spaces: made, changed, removed. Two topics know a space, so each act has an order that a crash may cut anywhere.
+
+Made: the directory reserves name, id and partition, then the partition opens the space. Removed: the partition
+closes it, its contents are purged, then the directory forgets the name. ``finish_openings`` and ``finish_closings``
+complete what was cut; any node may run them at any time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+from govault.domain.actor import Actor, system
+from govault.domain.reasons import Reason
+from govault.domain.rows import DirectoryRow, SpaceRow, TotalsRow
+from govault.errors import Conflict, GoVaultError, NotFound
+from govault.ports import Clock, Randomness, Views
+from govault.services.purges import PurgeBudget, Purges
+from govault.services.submit import Submitter
+from schemas.events.directory import SpaceCreated, SpaceRemoved
+from schemas.events.files import Retention, SpaceChanged, SpaceClosed, SpaceOpened
+from schemas.ids import new_space_id
+
+DEFAULT_SPACE = "main"
+_DIRECTORY_PARTITION = 0
+
+
+class SpaceState(NamedTuple):
+    """All that is known of a space. ``settings`` is None while it opens."""
+
+    row: DirectoryRow
+    settings: SpaceRow | None
+    totals: TotalsRow
+
+
+@dataclass(frozen=True, slots=True)
+class Spaces:
+    """The use cases of spaces."""
+
+    views: Views
+    submitter: Submitter
+    purges: Purges
+    clock: Clock
+    randomness: Randomness
+
+    def listed(self, after: str) -> Iterator[SpaceState]:
+        """Spaces by name, behind a name."""
+        return (self._state(row) for row in self.views.spaces() if row.name > after)
+
+    def get(self, name: str) -> SpaceState:
+        """A space, also while it opens or closes.
+
+        Raises:
+            NotFound: None has the name.
+        """
+        row = self.views.space_named(name)
+        if row is None:
+            raise NotFound(f"there is no space {name!r}", code="not-found.space-unknown", space=name)
+        return self._state(row)
+
+    async def create(self, actor: Actor, name: str, description: str, retention: Retention) -> SpaceState:
+        """Make a space.
+
+        Raises:
+            Conflict: The name is taken.
+        """
+        space_id = new_space_id(self.clock.time_ms(), self.randomness.token(10))
+        reserved = SpaceCreated(space_id=space_id, name=name, partition=self._partition_for(space_id))
+        await self.submitter.submit(actor, reserved, _DIRECTORY_PARTITION, subject=name, step="reserve")
+        row = self.get(name).row
+        await self._open(actor, row, description, retention)
+        return self._state(row)
+
+    async def change(
+        self,
+        actor: Actor,
+        name: str,
+        description: str | None,
+        retention: Retention | None,
+        base_revision: int | None,
+    ) -> SpaceState:
+        """Change settings; None leaves one as it is.
+
+        Raises:
+            PreconditionFailed: ``base_revision`` is not the current one.
+        """
+        row = self.get(name).row
+        changed = SpaceChanged(
+            space_id=row.space_id, base_revision=base_revision, retention=retention, description=description
+        )
+        await self.submitter.submit(actor, changed, row.partition, subject=row.space_id)
+        return self._state(row)
+
+    async def remove(self, actor: Actor, name: str, force: bool, budget: PurgeBudget) -> bool:
+        """Remove a space; with ``force`` all that is in it too. Whether it is finished: else the worker goes on.
+
+        Raises:
+            Conflict: It is not empty, and ``force`` was not asked.
+        """
+        if self.submitter.find_repeat(actor, "close", SpaceClosed.TOPIC, 0) and self.views.space_named(name) is None:
+            return True
+        state = self.get(name)
+        if state.settings is None or not state.settings.closed:
+            closed = SpaceClosed(space_id=state.row.space_id, force=force)
+            await self._open(actor, state.row, "", Retention())
+            await self.submitter.submit(actor, closed, state.row.partition, subject=state.row.space_id, step="close")
+        return await self._finish_closing(actor, state.row, budget)
+
+    async def ensure_default_space(self) -> None:
+        """Make the default space where the vault has no space at all, and finish what a crash has cut."""
+        await self.finish_openings()
+        if next(iter(self.views.spaces()), None) is not None:
+            return
+        try:
+            await self.create(system("start"), DEFAULT_SPACE, "", Retention())
+        except Conflict:
+            await self.finish_openings()
+
+    async def finish_openings(self) -> int:
+        """Open every space that the directory knows and its partition does not. How many there were."""
+        waiting = [row for row in self.views.spaces() if self.views.space_settings(row.space_id) is None]
+        for row in waiting:
+            await self._open(system("spaces"), row, "", Retention())
+        return len(waiting)
+
+    async def finish_closings(self, budget: PurgeBudget) -> int:
+        """Purge and forget every closed space, within a budget. How many are finished."""
+        finished = 0
+        for state in [state for state in self.listed("") if state.settings is not None and state.settings.closed]:
+            finished += await self._finish_closing(system("spaces"), state.row, budget)
+        return finished
+
+    async def _open(self, actor: Actor, row: DirectoryRow, description: str, retention: Retention) -> None:
+        if self.views.space_settings(row.space_id) is not None:
+            return
+        opened = SpaceOpened(space_id=row.space_id, name=row.name, retention=retention, description=description)
+        try:
+            await self.submitter.submit(actor, opened, row.partition, subject=row.space_id, step="open")
+        except Conflict as error:
+            _pass(error, Reason.SPACE_EXISTS)
+
+    async def _finish_closing(self, actor: Actor, row: DirectoryRow, budget: PurgeBudget) -> bool:
+        await self.purges.purge_closed_space(actor, row, budget)
+        if budget.exhausted:
+            return False
+        removed = SpaceRemoved(space_id=row.space_id)
+        try:
+            await self.submitter.submit(actor, removed, _DIRECTORY_PARTITION, subject=row.name, step="remove")
+        except NotFound as error:
+            _pass(error, Reason.SPACE_UNKNOWN)
+        return True
+
+    def _partition_for(self, space_id: str) -> int:
+        """Spread by hash: no state is needed to choose, and ids are random."""
+        partitions = self.views.partitions()
+        return partitions[int.from_bytes(blake2b(space_id.encode(), digest_size=8).digest(), "big") % len(partitions)]
+
+    def _state(self, row: DirectoryRow) -> SpaceState:
+        return SpaceState(row, self.views.space_settings(row.space_id), self.views.totals(row.space_id))
+
+
+def _pass(error: GoVaultError, reason: Reason) -> None:
+    """Another node was faster: what was asked is so."""
+    if error.details.get("reason") != reason.value:
+        raise error

@@ -1,0 +1,160 @@
+"""What a request is about: a file or folder named by id, by hash or by path, found among what lives now."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from govault.domain.actor import Actor
+from govault.domain.rows import DirectoryRow, Entity, FileRow, FolderRow
+from govault.errors import Conflict, InvalidRequest, NotFound
+from govault.limits import PAGE_DEFAULT
+from govault.ports import Views
+from schemas.ids import is_entity_id, is_sha256
+
+
+class ByRef(NamedTuple):
+    """An id (``f_`` + ULID) or the SHA-256 of a content."""
+
+    ref: str
+
+
+class ByPath(NamedTuple):
+    """A normalised path in a space; empty for its top."""
+
+    space: str
+    path: str
+
+
+Target = ByRef | ByPath
+
+
+class Located(NamedTuple):
+    """Something alive, and where it is."""
+
+    space: DirectoryRow
+    entity: Entity
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """Finds what requests name."""
+
+    views: Views
+
+    def space(self, name: str) -> DirectoryRow:
+        """The open space of a name.
+
+        Raises:
+            NotFound: None has it, or it is being removed.
+        """
+        row = self.views.space_named(name)
+        if row is None:
+            raise NotFound(f"there is no space {name!r}", code="not-found.space-unknown", space=name)
+        settings = self.views.space_settings(row.space_id)
+        if settings is not None and settings.closed:
+            raise NotFound(f"the space {name!r} is being removed", code="not-found.space-closed", space=name)
+        return row
+
+    def find(self, actor: Actor, target: Target) -> Located:
+        """What a target names now.
+
+        Raises:
+            NotFound: Nothing that lives.
+            Conflict: A hash that several files have; ``files`` in details lists them.
+            InvalidRequest: The reference has no known form, or names the top of a space.
+        """
+        if isinstance(target, ByPath):
+            return self._at(target)
+        if is_entity_id(target.ref):
+            return self._located(self.views.entity(target.ref), f"there is no file or folder {target.ref}")
+        if is_sha256(target.ref):
+            return self._only_file_with(target.ref)
+        raise InvalidRequest(
+            f"{target.ref[:80]!r} is neither an id (f_…) nor a SHA-256 (64 lower-case hex digits)", rule="reference"
+        )
+
+    def file(self, actor: Actor, target: Target) -> tuple[Located, FileRow]:
+        """The same, where only a file will do.
+
+        Raises:
+            Conflict: It is a folder.
+        """
+        located = self.find(actor, target)
+        if not isinstance(located.entity, FileRow):
+            raise Conflict("it is a folder, not a file", code="conflict.not-a-file", id=located.entity.entity_id)
+        return located, located.entity
+
+    def folder(self, actor: Actor, target: Target) -> tuple[Located, FolderRow]:
+        """The same, where only a folder will do.
+
+        Raises:
+            Conflict: It is a file.
+        """
+        located = self.find(actor, target)
+        if not isinstance(located.entity, FolderRow):
+            raise Conflict("it is a file, not a folder", code="conflict.not-a-folder", id=located.entity.entity_id)
+        return located, located.entity
+
+    def retained(self, actor: Actor, target: Target) -> tuple[DirectoryRow, Entity]:
+        """A file or folder that still exists, trash included.
+
+        Raises:
+            NotFound: It never was, or was purged.
+        """
+        if isinstance(target, ByRef) and is_entity_id(target.ref):
+            entity = self.views.entity(target.ref)
+            space = None if entity is None else self.views.space(entity.space_id)
+            if entity is None or space is None:
+                raise NotFound(f"there is no file or folder {target.ref}", code="not-found.entity-unknown")
+            return space, entity
+        located = self.find(actor, target)
+        return located.space, located.entity
+
+    def located(self, entity_id: str) -> Located:
+        """A live entity by its id.
+
+        Raises:
+            NotFound: It does not live.
+        """
+        return self._located(self.views.entity(entity_id), f"there is no file or folder {entity_id}")
+
+    def _at(self, target: ByPath) -> Located:
+        space = self.space(target.space)
+        if not target.path:
+            raise InvalidRequest(
+                "the top of a space cannot be moved, copied, changed or removed; name something in it", rule="top"
+            )
+        entity = self.views.resolve(space.space_id, target.path)
+        if entity is None:
+            raise NotFound(
+                f"there is nothing at {target.path!r} in the space {target.space!r}",
+                code="not-found.entity-unknown",
+                space=target.space,
+                path=target.path,
+            )
+        return Located(space, entity, target.path)
+
+    def _located(self, entity: Entity | None, message: str) -> Located:
+        space = None if entity is None else self.views.space(entity.space_id)
+        path = None if entity is None or space is None else self.views.path_of(entity)
+        if entity is None or space is None or path is None:
+            raise NotFound(message, code="not-found.entity-unknown")
+        settings = self.views.space_settings(space.space_id)
+        if settings is not None and settings.closed:
+            raise NotFound(message, code="not-found.space-closed")
+        return Located(space, entity, path)
+
+    def _only_file_with(self, sha256: str) -> Located:
+        found = {file.entity_id: file for file, _ in self.views.files_with_hash(sha256, PAGE_DEFAULT)}
+        if not found:
+            raise NotFound(f"no file has a content with the SHA-256 {sha256}", code="not-found.content-unknown")
+        if len(found) > 1:
+            raise Conflict(
+                f"{len(found)} files have a content with the SHA-256 {sha256}; name one by its id",
+                code="conflict.ambiguous-reference",
+                files=[
+                    {"id": file.entity_id, "path": self.views.path_of(file), "space_id": file.space_id}
+                    for file in found.values()
+                ],
+            )
+        return self._located(next(iter(found.values())), f"no file has a content with the SHA-256 {sha256}")

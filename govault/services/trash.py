@@ -1,0 +1,103 @@
+"""Trash: into it, out of it, and what is in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from govault.domain.actor import Actor
+from govault.domain.rows import DirectoryRow, Entity
+from govault.errors import NotFound
+from govault.ports import Clock, Views
+from govault.services.purges import PurgeBudget, Purges
+from govault.services.submit import Submitter
+from govault.services.targets import Located, Target, Targets
+from schemas.events.files import EntityRestored, EntityTrashed
+from schemas.topics import Topic
+
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Trash:
+    """The use cases of trash."""
+
+    views: Views
+    targets: Targets
+    submitter: Submitter
+    purges: Purges
+    clock: Clock
+
+    async def trash(self, actor: Actor, target: Target, match: tuple[str, ...] = ()) -> tuple[DirectoryRow, Entity]:
+        """Make a live file or folder trash; a folder with all in it.
+
+        Args:
+            match: Content hashes, one of which must be the file's (If-Match); empty: no condition.
+
+        Raises:
+            NotFound: It does not live.
+            PreconditionFailed: Its content is none of ``match``.
+        """
+        repeat = self.submitter.find_repeat(actor, "trash", Topic.FILES, 0)
+        if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
+            return self._retained(str(entity_id))
+        return await self.trash_located(actor, self.targets.find(actor, target), match, step="trash")
+
+    async def trash_located(
+        self, actor: Actor, located: Located, match: tuple[str, ...], *, step: str
+    ) -> tuple[DirectoryRow, Entity]:
+        """The same for something already found."""
+        trashed = EntityTrashed(space_id=located.space.space_id, entity_id=located.entity.entity_id, match_sha256=match)
+        await self.submitter.submit(actor, trashed, located.space.partition, subject=located.space.space_id, step=step)
+        return self._retained(located.entity.entity_id)
+
+    async def restore(self, actor: Actor, entity_id: str, to_path: str | None, replace: bool) -> Located:
+        """Bring trash back, to a path or where it was.
+
+        Raises:
+            NotFound: It was purged.
+            Conflict: It is not trash; or its path is taken and ``replace`` was not asked.
+        """
+        space, _ = self._retained(entity_id)
+        restored = EntityRestored(space_id=space.space_id, entity_id=entity_id, to_path=to_path, replace=replace)
+        await self.submitter.submit(actor, restored, space.partition, subject=space.space_id)
+        return self.targets.located(entity_id)
+
+    async def purge_one(self, actor: Actor, entity_id: str, budget: PurgeBudget) -> None:
+        """End one piece of trash for ever.
+
+        Raises:
+            NotFound: It is not trash.
+        """
+        _, entity = self._retained(entity_id)
+        if entity.trashed_ms is None:
+            raise NotFound(f"{entity_id} is not in the trash", code="not-found.not-trash")
+        await self.purges.purge_tree(actor, entity, budget)
+
+    async def empty(self, actor: Actor, space: str | None, older_than_s: int | None, budget: PurgeBudget) -> None:
+        """End all trash (of a space, of an age) for ever, as far as the budget goes.
+
+        Raises:
+            NotFound: There is no such space.
+        """
+        space_id = None if space is None else self.targets.space(space).space_id
+        until_ms = None if older_than_s is None else self.clock.time_ms() - older_than_s * 1000
+        for entity in self.listed(space_id, ""):
+            if until_ms is not None and (entity.trashed_ms or 0) > until_ms:
+                continue
+            await self.purges.purge_tree(actor, entity, budget)
+            if budget.exhausted:
+                return
+
+    def listed(self, space_id: str | None, after: str) -> Iterator[Entity]:
+        """Trash roots by id, behind an id; those of open spaces."""
+        while page := self.views.list_trash(space_id, after, _PAGE):
+            for entity in page:
+                after = entity.entity_id
+                if self.views.space(entity.space_id) is not None:
+                    yield entity
+
+    def _retained(self, entity_id: str) -> tuple[DirectoryRow, Entity]:
+        entity = self.views.entity(entity_id)
+        space = None if entity is None else self.views.space(entity.space_id)
+        if entity is None or space is None:
+            raise NotFound(f"there is nothing {entity_id} any more", code="not-found.entity-unknown")
+        return space, entity
