@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from govault.ports import ChunkStore, Clock, EventLog, Randomness, Views
+from govault.services.namespace import Namespace, assemble_namespace
 from govault.services.submit import Submitter
 
 
@@ -12,6 +13,7 @@ class Services:
 
     views: Views
     submitter: Submitter
+    namespace: Namespace
 
 
 def assemble(
@@ -23,4 +25,5 @@ def assemble(
         source: ``/vaults/<vault id>/nodes/<node id>``.
     """
     submitter = Submitter(log, views, clock, randomness, source)
-    return Services(views=views, submitter=submitter)
+    namespace = assemble_namespace(views, submitter, clock, randomness)
+    return Services(views=views, submitter=submitter, namespace=namespace)
