@@ -1,0 +1,230 @@
+"""The check: does the store hold what the views count on, and does every byte still read as what it was.
+
+Views are looked at while they change; what seems missing is looked at again before it is told, so that a running vault
+gives no false alarm.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+
+from govault.domain.rows import FileRow, FolderRow, VersionContent
+from govault.errors import Storage
+from govault.limits import CHECK_FINDINGS_MAX, COLLECTION_PAGE, SCAN_YIELD_ROWS
+from govault.ports import ChunkStore, StoreMaintenance, Views, ViewsMaintenance
+from govault.services.diagnosis import Finding, Severity
+from govault.services.walk import walk
+
+_PAGE = 500
+_RESTORE = "Take the file from a backup, or upload it again: the same bytes heal it."
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What a check looked at and found.
+
+    Attributes:
+        ok: Whether no finding is an error.
+        more_findings: How many were found beyond those listed.
+    """
+
+    ok: bool
+    files: int
+    versions: int
+    chunks_referenced: int
+    chunks_read: int
+    bytes_read: int
+    findings: tuple[Finding, ...]
+    more_findings: int
+
+
+@dataclass(slots=True)
+class _Tally:
+    files: int = 0
+    versions: int = 0
+    referenced: int = 0
+    read: int = 0
+    bytes_read: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    beyond: int = 0
+    bad: set[bytes] = field(default_factory=set)
+    """Chunks that are missing or damaged, so that their files can be named."""
+
+    def add(self, code: str, what: str, means: str, todo: str, severity: Severity = Severity.ERROR) -> None:
+        """Keep a finding, or count it."""
+        if len(self.findings) >= CHECK_FINDINGS_MAX:
+            self.beyond += 1
+        else:
+            self.findings.append(Finding(severity, code, what, means, todo))
+
+    def report(self) -> CheckReport:
+        """What it came to."""
+        ok = not self.beyond and all(found.severity is not Severity.ERROR for found in self.findings)
+        return CheckReport(
+            ok,
+            self.files,
+            self.versions,
+            self.referenced,
+            self.read,
+            self.bytes_read,
+            tuple(self.findings),
+            self.beyond,
+        )
+
+
+Said = Callable[[int, str, str], None]
+"""Told (how many, of what, at what)."""
+
+
+class Checker:
+    """Checks this node."""
+
+    def __init__(self, views: Views, upkeep: ViewsMaintenance, store: ChunkStore, packs: StoreMaintenance) -> None:
+        self._views = views
+        self._upkeep = upkeep
+        self._store = store
+        self._packs = packs
+
+    async def check(
+        self, said: Said = lambda done, unit, text: None, *, read_data: bool = False, read_files: bool = False
+    ) -> CheckReport:
+        """Check everything; findings are in the report, not raised.
+
+        Args:
+            read_data: Read and verify every chunk from its pack.
+            read_files: Read every retained version whole and compare its SHA-256 too.
+        """
+        tally = _Tally()
+        self._check_folding(tally)
+        await self._check_references(tally, said)
+        if read_data:
+            await self._read_chunks(tally, said)
+        async for path, file, content in self._contents(tally):
+            await self._check_content(tally, path, file, content, read_files)
+            said(tally.versions, "versions", "adding up manifests" if not read_files else "reading files")
+        for chunk in self._packs.quarantined(CHECK_FINDINGS_MAX):
+            tally.add(
+                "store.quarantine",
+                f"Chunk {chunk.chunk_id.hex()} is in quarantine: {chunk.reason}",
+                "It failed its check and is not served.",
+                _RESTORE,
+            )
+        return tally.report()
+
+    def _check_folding(self, tally: _Tally) -> None:
+        for row in self._upkeep.status():
+            place = f"{row.topic.value}/{row.partition}"
+            if row.stopped:
+                means = "What came later is not in the views, and was not checked."
+                tally.add("views.stopped", f"Folding of {place} stopped: {row.stopped}", means, "Upgrade GoVault.")
+            if row.malformed:
+                what = f"{row.malformed} records of {place} are not authentic events and were skipped."
+                means = "They changed nothing."
+                tally.add("views.malformed", what, means, "`govault log dump` shows them.", Severity.WARNING)
+
+    async def _check_references(self, tally: _Tally, said: Said) -> None:
+        after = b""
+        while ids := self._views.referenced_chunks(after, COLLECTION_PAGE):
+            after = ids[-1]
+            tally.referenced += len(ids)
+            # Read again: a chunk may have been dereferenced and collected between the two looks.
+            lost = [c for c in self._packs.missing(ids) if self._views.chunk_referenced(c)]  # type: ignore[arg-type]
+            for chunk_id in self._packs.missing(lost):
+                tally.bad.add(chunk_id)
+                tally.add(
+                    "store.missing",
+                    f"Chunk {chunk_id.hex()} is referenced, and is not in the store.",
+                    "The files that hold it cannot be read whole; they are named below.",
+                    _RESTORE,
+                )
+            said(tally.referenced, "chunks", "looking up chunks")
+            await asyncio.sleep(0)
+
+    async def _read_chunks(self, tally: _Tally, said: Said) -> None:
+        after = b""
+        while page := self._packs.stamped(after, _PAGE):
+            after = page[-1].chunk_id
+            for chunk in page:
+                sound = await self._packs.verify(chunk.chunk_id)
+                if sound:
+                    tally.read += 1
+                    tally.bytes_read += chunk.size_bytes
+                elif self._views.chunk_referenced(chunk.chunk_id):  # type: ignore[arg-type]
+                    tally.bad.add(chunk.chunk_id)
+                    what = f"Chunk {chunk.chunk_id.hex()} does not read as what was stored."
+                    tally.add("store.damaged", what, "It was quarantined; its files are named below.", _RESTORE)
+            said(tally.read, "chunks", "reading chunks")
+
+    async def _contents(self, tally: _Tally) -> AsyncIterator[tuple[str, FileRow, VersionContent]]:
+        rows = 0
+        for space in list(self._views.spaces()):
+            for path, file in self._files(space.space_id):
+                tally.files += 1
+                for number in (*file.older, file.current.number):
+                    content = self._views.version(file, number)
+                    if content is not None:
+                        tally.versions += 1
+                        yield f"{space.name}:/{path}@{number}", file, content
+                rows += 1
+                if rows % SCAN_YIELD_ROWS == 0:
+                    await asyncio.sleep(0)
+
+    def _files(self, space_id: str) -> Iterator[tuple[str, FileRow]]:
+        """Every file of a space, live and trash, with its path."""
+        for found in walk(self._views, space_id, space_id):
+            if isinstance(found.row, FileRow):
+                yield found.path, found.row
+        after = ""
+        while page := self._views.list_trash(space_id, after, _PAGE):
+            for root in page:
+                if isinstance(root, FileRow):
+                    yield root.trashed_path, root
+                elif isinstance(root, FolderRow):
+                    for found in walk(self._views, space_id, root.entity_id):
+                        if isinstance(found.row, FileRow):
+                            yield f"{root.trashed_path}/{found.path}", found.row
+            after = page[-1].entity_id
+
+    async def _check_content(
+        self, tally: _Tally, place: str, file: FileRow, content: VersionContent, read: bool
+    ) -> None:
+        try:
+            chunks = list(self._views.manifest(file.space_id, content))
+        except Storage as error:
+            if self._still_there(file, content):
+                what = f"The manifest of {place} is incomplete: {error}"
+                tally.add(
+                    "manifest.incomplete", what, "It cannot be read.", "`govault views rebuild`, then check again."
+                )
+            return
+        size_bytes = sum(chunk.size_bytes for chunk in chunks)
+        if size_bytes != content.size_bytes:
+            what = f"The chunks of {place} add up to {size_bytes} bytes, and its size is {content.size_bytes}."
+            tally.add("manifest.size", what, "It cannot be read whole.", "Report this: no event should make it so.")
+            return
+        bad = tally.bad.intersection(chunk.chunk_id for chunk in chunks)
+        if bad:
+            what = f"{place} ({file.entity_id}) cannot be read whole: {len(bad)} of its {len(chunks)} chunks are bad."
+            tally.add("file.damaged", what, "Reads of it end with an error.", _RESTORE)
+        elif read:
+            await self._read_content(tally, place, file, content)
+
+    async def _read_content(self, tally: _Tally, place: str, file: FileRow, content: VersionContent) -> None:
+        digest = hashlib.sha256()
+        try:
+            async for data in self._store.read_run(self._views.manifest(file.space_id, content)):
+                digest.update(data)
+                tally.bytes_read += len(data)
+        except Storage as error:
+            if self._still_there(file, content):
+                tally.add("file.damaged", f"{place} cannot be read whole: {error}", "Reads of it fail.", _RESTORE)
+            return
+        if digest.hexdigest() != content.sha256:
+            what = f"{place} reads with SHA-256 {digest.hexdigest()}, and {content.sha256} was committed."
+            tally.add("file.hash", what, "Its chunks are sound, but they are not its content.", _RESTORE)
+
+    def _still_there(self, file: FileRow, content: VersionContent) -> bool:
+        """Whether the version is retained yet: one pruned while it was looked at is no finding."""
+        now = self._views.entity(file.entity_id)
+        return isinstance(now, FileRow) and self._views.version(now, content.number) is not None
