@@ -9,7 +9,8 @@ from urllib.parse import unquote_to_bytes
 from govault.errors import InvalidRequest
 from govault.limits import PATH_BYTES_MAX, PATH_DEPTH_MAX, SEGMENT_BYTES_MAX
 
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""Control characters (Unicode's Cc, which no later version of Unicode can change: ``apply`` must never drift)."""
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 ADVICE: dict[str, str] = {
@@ -47,7 +48,7 @@ def broken_rule(path: str) -> str | None:
     for segment in segments:
         if (rule := _broken_by_segment(segment)) is not None:
             return rule
-    if _CONTROL.search(path):
+    if CONTROL.search(path):
         return "nul" if "\0" in path else "control-character"
     return "path-too-long" if size_bytes > PATH_BYTES_MAX else None
 

@@ -62,7 +62,7 @@ def check_space_name(name: str) -> str:
     if not is_space_name(name):
         _refuse(
             "space-name",
-            f"{name[:100]!r} is no space name: 3 to 63 of a-z, 0-9 and '-', beginning and ending with a letter or digit",
+            f"{name[:100]!r} is no space name: 3 to 63 of a-z, 0-9 and '-', with a letter or digit at both ends",
         )
     return name
 

@@ -1,0 +1,219 @@
+"""Fold one event into its partition: the one place where writes are decided.
+
+Everything here is pure and total: no clock, no randomness, no I/O, no exception on any event that decodes; the same
+event at the same position gives the same changes on every node. Whoever folds skips positions already applied, and
+asks ``govault.domain.rules.must_stop`` first.
+"""
+
+from govault.domain.apply_commit import commit
+from govault.domain.apply_metadata import change_metadata
+from govault.domain.apply_parts import add_parts, release_parts
+from govault.domain.apply_removal import prune, purge
+from govault.domain.apply_roster import admit_node, create_space, remove_space, start_node
+from govault.domain.apply_spaces import change_space, close_space, open_space
+from govault.domain.apply_tree import make, make_trash, move, restore
+from govault.domain.draft import Draft
+from govault.domain.folding import Applied, DirectoryReader, FilesReader, OutcomesReader, PeersReader
+from govault.domain.outcomes import Decision, Refusal, accepted, kept, refused
+from govault.domain.position import Outcome, Position, Verdict
+from govault.domain.reasons import Reason
+from govault.domain.rows import Change, OutcomeRow, PartitionRow, Put, SpaceRow
+from govault.domain.rules import RULES_LATEST
+from schemas.envelope import Event
+from schemas.events.directory import SpaceCreated, SpaceRemoved
+from schemas.events.files import (
+    EntityRestored,
+    EntityTrashed,
+    EntryMoved,
+    EpochOpened,
+    FolderMade,
+    ManifestPartsAdded,
+    MetadataChanged,
+    PartsReleased,
+    RulesActivated,
+    SpaceChanged,
+    SpaceClosed,
+    SpaceOpened,
+    TrashPurged,
+    VersionCommitted,
+    VersionsPruned,
+)
+from schemas.events.peers import NodeAdmitted, NodeStarted
+from schemas.topics import Topic
+
+
+def apply_files(reader: FilesReader, event: Event, at: Position, vault_time_ms: int) -> Applied:
+    """Fold one event of ``.files``.
+
+    Args:
+        reader: The partition's state as of the event before.
+        at: Where the event stands.
+        vault_time_ms: The partition's vault time there: its append time, clamped monotone.
+    """
+    partition = reader.partition()
+    if (early := _repeat(reader, event, at)) is not None:
+        return early
+    draft = Draft(reader, at, vault_time_ms, partition, getattr(event.data, "space_id", ""))
+    try:
+        _check_time(event, vault_time_ms)
+        decision = _decide_files(draft, event)
+    except Refusal as refusal:
+        return _recorded([], partition, event, at, refused(refusal))
+    changes = draft.changes() if decision.verdict is Verdict.ACCEPTED else []
+    return _recorded(changes, draft.partition, event, at, decision)
+
+
+def apply_directory(reader: DirectoryReader, event: Event, at: Position, vault_time_ms: int) -> Applied:
+    """Fold one event of ``.directory``; arguments as ``apply_files``."""
+    if (early := _repeat(reader, event, at)) is not None:
+        return early
+    changes: list[Change] = []
+    try:
+        _check_time(event, vault_time_ms)
+        match event.data:
+            case SpaceCreated() as data:
+                decision = create_space(reader, data, vault_time_ms, changes)
+            case SpaceRemoved() as data:
+                decision = remove_space(reader, data, changes)
+            case _:
+                raise Refusal(Reason.EVENT_INVALID, detail="not an event of this topic")
+    except Refusal as refusal:
+        decision = refused(refusal)
+    return _recorded(changes, reader.partition(), event, at, decision)
+
+
+def apply_peers(reader: PeersReader, event: Event, at: Position, vault_time_ms: int) -> Applied:
+    """Fold one event of ``.peers``; arguments as ``apply_files``."""
+    if (early := _repeat(reader, event, at)) is not None:
+        return early
+    changes: list[Change] = []
+    try:
+        _check_time(event, vault_time_ms)
+        match event.data:
+            case NodeAdmitted() as data:
+                decision = admit_node(reader, data, vault_time_ms, changes)
+            case NodeStarted() as data:
+                decision = start_node(reader, data, vault_time_ms, changes)
+            case _:
+                raise Refusal(Reason.EVENT_INVALID, detail="not an event of this topic")
+    except Refusal as refusal:
+        decision = refused(refusal)
+    return _recorded(changes, reader.partition(), event, at, decision)
+
+
+def would_refuse(reader: FilesReader, event: Event, partition: int) -> Outcome | None:
+    """The refusal that an event of ``.files`` would meet in the state a reader has, or None.
+
+    For doors: what a caught-up view already refuses need not be appended. It costs what ``apply_files`` costs. A None
+    promises nothing: between here and its position, others may write.
+    """
+    outcome = apply_files(reader, event, Position(Topic.FILES, partition, 0), 0).outcome
+    return outcome if outcome.verdict is Verdict.REFUSED else None
+
+
+def _decide_files(draft: Draft, event: Event) -> Decision:
+    match event.data:
+        case VersionCommitted() as data:
+            _open_space_of(draft)
+            return commit(draft, event, data)
+        case ManifestPartsAdded() as data:
+            _open_space_of(draft)
+            return add_parts(draft, data)
+        case FolderMade() as data:
+            _open_space_of(draft)
+            return make(draft, event, data)
+        case EntryMoved() as data:
+            _open_space_of(draft)
+            return move(draft, event, data)
+        case EntityRestored() as data:
+            _open_space_of(draft)
+            return restore(draft, event, data)
+        case MetadataChanged() as data:
+            _open_space_of(draft)
+            return change_metadata(draft, data)
+        case SpaceChanged() as data:
+            return change_space(draft, data, _open_space_of(draft))
+        case _:
+            return _decide_removals(draft, event)
+
+
+def _decide_removals(draft: Draft, event: Event) -> Decision:
+    """Events that a closed space still takes, and those of the partition itself."""
+    match event.data:
+        case EntityTrashed() as data:
+            _space_of(draft)
+            return make_trash(draft, event, data)
+        case TrashPurged() as data:
+            _space_of(draft)
+            return purge(draft, data)
+        case VersionsPruned() as data:
+            _space_of(draft)
+            return prune(draft, data)
+        case PartsReleased() as data:
+            _space_of(draft)
+            return release_parts(draft, data)
+        case SpaceClosed() as data:
+            return close_space(draft, data, _space_of(draft))
+        case SpaceOpened() as data:
+            return open_space(draft, data)
+        case EpochOpened() as data:
+            return _open_epoch(draft, data.epoch)
+        case RulesActivated() as data:
+            return _activate_rules(draft, data.rules)
+        case _:
+            raise Refusal(Reason.EVENT_INVALID, detail="not an event of this topic")
+
+
+def _open_epoch(draft: Draft, epoch: int) -> Decision:
+    old = draft.partition
+    if epoch != old.epoch + 1:
+        raise Refusal(Reason.EPOCH_NOT_NEXT, epoch=old.epoch)
+    draft.partition = old._replace(epoch=epoch)
+    return accepted(epoch=epoch)
+
+
+def _activate_rules(draft: Draft, rules: int) -> Decision:
+    old = draft.partition
+    if rules != old.rules + 1 or rules > RULES_LATEST:
+        raise Refusal(Reason.RULES_NOT_NEXT, rules=old.rules)
+    draft.partition = old._replace(rules=rules)
+    return accepted(rules=rules)
+
+
+def _space_of(draft: Draft) -> SpaceRow:
+    row = draft.reader.space(draft.space_id)
+    if row is None:
+        raise Refusal(Reason.SPACE_UNKNOWN)
+    return row
+
+
+def _open_space_of(draft: Draft) -> SpaceRow:
+    row = _space_of(draft)
+    if row.closed:
+        raise Refusal(Reason.SPACE_CLOSED)
+    return row
+
+
+def _check_time(event: Event, vault_time_ms: int) -> None:
+    if event.not_after_ms is not None and vault_time_ms > event.not_after_ms:
+        raise Refusal(Reason.EXPIRED)
+
+
+def _repeat(reader: OutcomesReader, event: Event, at: Position) -> Applied | None:
+    """The answer to an event id that has an outcome already: the same again, or that it was another request."""
+    row = reader.outcome(event.id)
+    if row is None:
+        return None
+    if row.request_hash != event.request_hash:
+        return Applied((), Outcome(Verdict.REFUSED, at, Reason.IDEMPOTENCY_MISMATCH.value))
+    return Applied((), kept(row, at))
+
+
+def _recorded(
+    changes: list[Change], partition: PartitionRow, event: Event, at: Position, decision: Decision
+) -> Applied:
+    ordinal = partition.outcomes + 1
+    verdict, reason, facts = decision
+    changes.append(Put(OutcomeRow(event.id, ordinal, event.request_hash, at.offset, verdict.value, reason, facts)))
+    changes.append(Put(PartitionRow(partition.epoch, partition.rules, ordinal)))
+    return Applied(tuple(changes), Outcome(verdict, at, reason, facts))

@@ -1,0 +1,16 @@
+"""The rules number: which decision semantics a partition is at, and where this program must stop folding."""
+
+from govault.domain.rows import PartitionRow
+from schemas.events.base import EventData
+from schemas.events.files import RulesActivated
+
+RULES_LATEST = 1
+"""The latest that this program knows; it knows all from 1 on. Limits that ``apply`` reads belong to them."""
+
+
+def must_stop(data: EventData, partition: PartitionRow) -> bool:
+    """Whether the event would raise the partition to rules that this program does not know.
+
+    Whoever folds asks before ``apply``, and stops folding the partition there; reads go on.
+    """
+    return isinstance(data, RulesActivated) and data.rules == partition.rules + 1 and data.rules > RULES_LATEST
