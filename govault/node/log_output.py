@@ -1,0 +1,84 @@
+"""Logs of the process: structured, to stderr; JSON with ECS field names for machines, or text for people.
+
+Foreign libraries log through the standard library. The Kafka clients repeat one line thousands of times while the
+log cannot be reached, so each distinct warning of theirs passes once per ``REPEAT_AFTER_S``.
+"""
+
+import logging
+import sys
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+REPEAT_AFTER_S = 30.0
+_REMEMBERED_MAX = 1000
+_NOISY = ("aiokafka", "faust", "mode", "kafka")
+
+
+class _OncePerWhile(logging.Filter):
+    """Lets one record per (logger, message template) through each REPEAT_AFTER_S."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_NOISY):
+            return True
+        key = (record.name, str(record.msg))
+        now = time.monotonic()
+        if now - self._last.get(key, float("-inf")) < REPEAT_AFTER_S:
+            return False
+        if len(self._last) >= _REMEMBERED_MAX:
+            self._last.clear()
+        self._last[key] = now
+        return True
+
+
+def _ecs(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Rename structlog's fields to the Elastic Common Schema."""
+    for ours, theirs in (("event", "message"), ("level", "log.level"), ("timestamp", "@timestamp")):
+        if ours in event:
+            event[theirs] = event.pop(ours)
+    return event
+
+
+def configure(level: str, form: str) -> None:
+    """Set up logging for the process.
+
+    Args:
+        level: ``debug``, ``info``, ``warning`` or ``error``.
+        form: ``json`` or ``text``.
+    """
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    ending: list[structlog.typing.Processor]
+    if form == "json":
+        ending = [_ecs, structlog.processors.JSONRenderer()]
+    else:
+        ending = [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.addFilter(_OncePerWhile())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)
