@@ -1,0 +1,123 @@
+"""Group commit: one thread, one fsync for all that was appended meanwhile.
+
+Small contents are also cut, sealed and appended by this thread, many at a time: a hop less for each, one write for
+all. The order of writes is the store's promise: pack bytes and folder fsynced, then the index, then whoever waits.
+"""
+
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from threading import Thread
+
+from govault.errors import GoVaultError, Storage
+from govault.storage.disk import Disk
+from govault.storage.ledger import Ledger
+from govault.storage.pack import PACKS_FOLDER, PackWriter, Unsynced
+from govault.storage.segment import SmallContent
+
+_SMALL_PER_COMMIT_MAX = 256
+
+StoreSmall = Callable[[Sequence[SmallContent]], None]
+Done = Callable[[GoVaultError | None], None]
+
+
+class _Stop:
+    """Asks the thread to end after a last commit."""
+
+
+class Committer:
+    """The thread. Requests come from any thread; the queue is bounded by the uploads that wait for an answer."""
+
+    def __init__(self, disk: Disk, writer: PackWriter, ledger: Ledger) -> None:
+        self._disk = disk
+        self._writer = writer
+        self._ledger = ledger
+        self._store_small: StoreSmall | None = None
+        self._queue: SimpleQueue[SmallContent | Done | _Stop | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="govault-commit", daemon=True)
+
+    def start(self, store_small: StoreSmall) -> None:
+        """Begin to serve.
+
+        Args:
+            store_small: Cuts, seals and appends small contents.
+        """
+        self._store_small = store_small
+        self._thread.start()
+
+    def request(self) -> None:
+        """Commit soon what was appended before this call."""
+        self._queue.put(None)
+
+    def request_done(self, done: Done) -> None:
+        """The same, and call ``done`` on the committer's thread afterwards, with the error if it failed."""
+        self._queue.put(done)
+
+    def submit(self, small: SmallContent) -> None:
+        """Store a small content and commit it."""
+        self._queue.put(small)
+
+    def stop(self) -> None:
+        """Commit what there is and end. Blocks until the thread has ended."""
+        self._queue.put(_Stop())
+        self._thread.join()
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            small: list[SmallContent] = []
+            waiting: list[Done] = []
+            for item in self._take():
+                if isinstance(item, SmallContent):
+                    small.append(item)
+                elif isinstance(item, _Stop):
+                    stopping = True
+                elif item is not None:
+                    waiting.append(item)
+            if small and self._store_small is not None:
+                self._store_small(small)
+            failure = self._commit()
+            for done in waiting:
+                done(failure)
+
+    def _take(self) -> list[SmallContent | Done | _Stop | None]:
+        items = [self._queue.get()]
+        try:
+            while len(items) < _SMALL_PER_COMMIT_MAX:
+                items.append(self._queue.get_nowait())
+        except Empty:
+            pass
+        return items
+
+    def _commit(self) -> GoVaultError | None:
+        unsynced = self._writer.take_unsynced()
+        if self._ledger.failure is not None:
+            return self._ledger.failure
+        if not unsynced.files:
+            return None
+        try:
+            self._sync(unsynced)
+        except OSError as error:
+            # After a failed fsync nobody knows what the disk has, and a second one would lie (fsyncgate): stop.
+            return self._stop_store(f"a pack could not be made durable ({error}): check the disk and restart", error)
+        try:
+            finished = self._ledger.commit(unsynced.records, unsynced.ends)
+        except Exception as error:  # noqa: BLE001 (RocksDB raises plain exceptions)
+            return self._stop_store(f"the index cannot be written ({error}): free space and restart", error)
+        for segment in finished:
+            segment.finish()
+        return None
+
+    def _sync(self, unsynced: Unsynced) -> None:
+        for file in unsynced.files.values():
+            file.sync()
+        if unsynced.folder_changed:
+            self._disk.sync_dir(PACKS_FOLDER)
+        for file in unsynced.files.values():
+            self._writer.retire(file)
+
+    def _stop_store(self, message: str, cause: Exception) -> Storage:
+        failure = Storage(message, code="storage.stopped")
+        failure.__cause__ = cause
+        for segment in self._ledger.stop(failure):
+            segment.finish(failure)
+        return failure

@@ -1,0 +1,174 @@
+"""The store's one lock and what it guards: index, pack figures, chunks in flight, stamps.
+
+Claiming, confirming and removing a chunk happen under this lock, so that a chunk is never found known by an upload
+and removed by collection at once: whoever comes second sees the other's stamp or its absence.
+"""
+
+from collections.abc import Iterable, Sequence
+from threading import RLock
+from typing import NamedTuple
+
+from govault.errors import Storage
+from govault.storage.index import Entry, Index, IndexBatch, PackRow, change_row
+from govault.storage.pack import Appended, Place
+from govault.storage.segment import Cut, Segment
+from schemas.ids import ChunkId
+
+_EMPTY_ROW = PackRow(0, 0, 0, 0)
+
+
+class Waiter(NamedTuple):
+    """A segment that waits for a chunk in flight, with the bytes to store it itself if its owner fails."""
+
+    segment: Segment
+    cut: Cut
+
+
+class _Claim:
+    """A chunk on its way into a pack."""
+
+    __slots__ = ("owner", "waiters")
+
+    def __init__(self, owner: Segment) -> None:
+        self.owner = owner
+        self.waiters: list[Waiter] = []
+
+
+class Ledger:
+    """State of the store. Every method may be called by any thread."""
+
+    def __init__(self, index: Index) -> None:
+        self.lock = RLock()
+        self.index = index
+        self.rows: dict[int, PackRow] = dict(index.packs())
+        self.quarantined: set[ChunkId] = {chunk_id for chunk_id, _ in index.quarantined()}
+        self.epoch = 0
+        self.floor = 0
+        """Every stamp counts as at least this."""
+        self.failure: Storage | None = None
+        """Why the store stopped taking writes."""
+        self._claims: dict[ChunkId, _Claim] = {}
+
+    def check(self) -> None:
+        """Refuse writes after a failure.
+
+        Raises:
+            Storage: The store has stopped.
+        """
+        if self.failure is not None:
+            raise self.failure
+
+    def note_epoch(self, epoch: int) -> None:
+        """Raise the epoch of later stamps."""
+        with self.lock:
+            self.epoch = max(self.epoch, epoch)
+
+    # --- chunks in flight ------------------------------------------------------------------------------------
+
+    def claim(self, segment: Segment, cuts: Iterable[Cut], *, again: bool = False) -> list[Cut]:
+        """Decide for each chunk: known (stamped), awaited, or the segment's to store. Returns the last kind.
+
+        Args:
+            again: The segment waited for these chunks already, and their owner failed.
+        """
+        mine: list[Cut] = []
+        with self.lock:
+            self.check()
+            stamps = IndexBatch()
+            stamped = False
+            for cut in cuts:
+                entry = self.index.get(cut.chunk_id)
+                if entry is not None:
+                    if entry.stamp < self.epoch:
+                        stamps.put_entry(cut.chunk_id, entry._replace(stamp=self.epoch))
+                        stamped = True
+                    segment.unresolved -= again
+                    continue
+                segment.unresolved += not again
+                claim = self._claims.get(cut.chunk_id)
+                if claim is not None:
+                    claim.waiters.append(Waiter(segment, cut))
+                else:
+                    self._claims[cut.chunk_id] = _Claim(segment)
+                    mine.append(cut)
+            if stamped:
+                self.index.write(stamps)
+        return mine
+
+    def give_up(self, cuts: Iterable[Cut]) -> list[Waiter]:
+        """The owner of these chunks failed: those who waited must store them themselves."""
+        with self.lock:
+            claims = [claim for cut in cuts if (claim := self._claims.pop(cut.chunk_id, None)) is not None]
+            return [waiter for claim in claims for waiter in claim.waiters]
+
+    def commit(self, records: Sequence[Appended], ends: dict[int, int]) -> list[Segment]:
+        """Index records that are durable now. Returns the segments that have everything they wait for.
+
+        Args:
+            records: All that was appended to their packs since the last commit, in order.
+            ends: The durable end of each pack.
+        """
+        finished: list[Segment] = []
+        with self.lock:
+            batch = IndexBatch()
+            changed = {number: self.rows.get(number, _EMPTY_ROW) for number in ends}
+            for record in records:
+                if record.moved_from is not None:
+                    self._move(batch, changed, record, record.moved_from)
+                    continue
+                self._put(batch, changed, record.chunk_id, record.entry)
+            for number, end in ends.items():
+                changed[number] = changed[number]._replace(durable_bytes=end)
+            for number, row in changed.items():
+                batch.put_pack(number, row)
+            self.index.write(batch)
+            self.rows.update(changed)
+            for record in records:
+                self.quarantined.discard(record.chunk_id)
+                claim = self._claims.pop(record.chunk_id, None) if record.moved_from is None else None
+                if claim is not None:
+                    for segment in (claim.owner, *(waiter.segment for waiter in claim.waiters)):
+                        segment.unresolved -= 1
+                        if not segment.unresolved:
+                            finished.append(segment)
+        return finished
+
+    def stop(self, failure: Storage) -> list[Segment]:
+        """Take no more writes. Returns the segments that wait in vain."""
+        with self.lock:
+            self.failure = self.failure or failure
+            claims, self._claims = self._claims, {}
+            segments = {claim.owner for claim in claims.values()}
+            return list(segments.union(waiter.segment for claim in claims.values() for waiter in claim.waiters))
+
+    def _put(self, batch: IndexBatch, rows: dict[int, PackRow], chunk_id: ChunkId, entry: Entry) -> None:
+        batch.put_entry(chunk_id, entry)
+        rows[entry.pack] = change_row(rows[entry.pack], [entry], 1)
+        if chunk_id in self.quarantined:
+            batch.delete_quarantined(chunk_id)
+
+    def _move(self, batch: IndexBatch, rows: dict[int, PackRow], record: Appended, origin: Place) -> None:
+        """Point a chunk to its copy, unless it was removed or stored anew while it was copied."""
+        current = self.index.get(record.chunk_id)
+        if current is None or (current.pack, current.offset) != origin:
+            return
+        rows[origin.pack] = change_row(rows.get(origin.pack, self.rows.get(origin.pack, _EMPTY_ROW)), [current], -1)
+        self._put(batch, rows, record.chunk_id, record.entry._replace(stamp=current.stamp))
+
+    # --- stamps ----------------------------------------------------------------------------------------------
+
+    def stamp(self, chunks: Iterable[ChunkId], epoch: int) -> list[ChunkId]:
+        """Stamp chunks with at least ``epoch``; those that are not in the index are returned."""
+        missing: list[ChunkId] = []
+        with self.lock:
+            self.check()
+            stamp = max(self.epoch, epoch)
+            batch = IndexBatch()
+            for chunk_id in chunks:
+                entry = self.index.get(chunk_id)
+                if entry is None:
+                    missing.append(chunk_id)
+                elif entry.stamp < stamp:
+                    batch.put_entry(chunk_id, entry._replace(stamp=stamp))
+            self.index.write(batch)
+        return missing

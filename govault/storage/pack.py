@@ -1,0 +1,257 @@
+"""Packs: the files that hold records, and the one writer that appends to them."""
+
+import errno
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import NamedTuple
+
+from govault.errors import Storage, StorageFull
+from govault.storage.disk import Buffer, Disk, File
+from govault.storage.index import Entry
+from govault.storage.keyring import FIRST_SEALING_EPOCH
+from govault.storage.record import PACK_HEADER_BYTES, encode_pack_header, pack_name
+from schemas.ids import ChunkId
+
+PACKS_FOLDER = "packs"
+_OPEN_FILES_MAX = 128
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Place(NamedTuple):
+    """Where a record begins."""
+
+    pack: int
+    offset: int
+
+
+class NewRecord(NamedTuple):
+    """A record to append.
+
+    Attributes:
+        stamp: The epoch that the chunk gets.
+        moved_from: Where its chunk lies now, when compaction copies it.
+    """
+
+    chunk_id: ChunkId
+    plain_bytes: int
+    raw: Buffer
+    stamp: int
+    moved_from: Place | None = None
+
+
+class Appended(NamedTuple):
+    """A record that lies in a pack, not durable yet."""
+
+    chunk_id: ChunkId
+    entry: Entry
+    moved_from: Place | None
+
+
+class Unsynced(NamedTuple):
+    """What was appended since the last taking: exactly the records between two ends of each pack."""
+
+    records: list[Appended]
+    files: dict[int, File]
+    ends: dict[int, int]
+    folder_changed: bool
+
+
+def pack_path(number: int) -> str:
+    """A pack's path in the store's folder."""
+    return f"{PACKS_FOLDER}/{pack_name(number)}"
+
+
+class _Open:
+    __slots__ = ("file", "stale", "users")
+
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.users = 0
+        self.stale = False
+
+
+class PackFiles:
+    """Open descriptors of packs, a bounded number, shared by reading threads.
+
+    A pack that was unlinked stays readable to those who were reading it.
+    """
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._lock = Lock()
+        self._open: OrderedDict[int, _Open] = OrderedDict()
+
+    @contextmanager
+    def use(self, number: int) -> Iterator[File]:
+        """A pack's file, held open inside the ``with``.
+
+        Raises:
+            OSError: There is no such pack.
+        """
+        held = self._take(number)
+        try:
+            yield held.file
+        finally:
+            with self._lock:
+                held.users -= 1
+                if held.stale and not held.users:
+                    held.file.close()
+
+    def forget(self, number: int) -> None:
+        """The pack is going away: close it when its last user is done."""
+        with self._lock:
+            held = self._open.pop(number, None)
+            if held is not None:
+                self._retire(held)
+
+    def close(self) -> None:
+        """Forget all."""
+        with self._lock:
+            for held in self._open.values():
+                self._retire(held)
+            self._open.clear()
+
+    def _take(self, number: int) -> _Open:
+        with self._lock:
+            held = self._open.get(number)
+            if held is None:
+                held = self._open[number] = _Open(self._disk.open(pack_path(number)))
+                while len(self._open) > _OPEN_FILES_MAX:
+                    self._retire(self._open.popitem(last=False)[1])
+            self._open.move_to_end(number)
+            held.users += 1
+            return held
+
+    @staticmethod
+    def _retire(held: _Open) -> None:
+        held.stale = True
+        if not held.users:
+            held.file.close()
+
+
+class PackWriter:
+    """Appends records to the newest pack. Threads share it; its lock is held while bytes go to the page cache.
+
+    Records lie without holes: whoever syncs, syncs everything before.
+    """
+
+    def __init__(self, disk: Disk, pack_bytes_max: int, reserve_bytes: int, next_number: int) -> None:
+        self._disk = disk
+        self._pack_bytes_max = pack_bytes_max
+        self._reserve_bytes = reserve_bytes
+        self._lock = Lock()
+        self._next_number = next_number
+        self._number = 0
+        self._file: File | None = None
+        self._end = 0
+        self._roots_written: set[int] = set()
+        self._unsynced = Unsynced([], {}, {}, False)
+        self._folder_changed = False
+
+    @property
+    def current(self) -> int:
+        """The number of the pack that grows; 0 before the first."""
+        return self._number
+
+    def resume(self, number: int, end: int) -> None:
+        """Go on appending to a pack of an earlier start, at its durable end."""
+        self._number, self._file, self._end = number, self._disk.open(pack_path(number)), end
+
+    def append(
+        self,
+        records: Sequence[NewRecord],
+        *,
+        root_epoch: int = FIRST_SEALING_EPOCH,
+        root_record: bytes | None = None,
+        spare: bool = False,
+    ) -> None:
+        """Append records one after the other, all or none.
+
+        Args:
+            records: What to append; not empty.
+            root_epoch: The sealing epoch they need.
+            root_record: A record with that epoch's root, written first where this pack has not got it yet.
+            spare: Whether the reserve of free space may be used (collection may).
+
+        Raises:
+            StorageFull: Nothing was appended.
+            Storage: The disk failed; nothing was appended.
+        """
+        size = sum(len(record.raw) for record in records)
+        with self._lock:
+            try:
+                self._check_space(size, spare)
+                file = self._room_for(size)
+                head = [root_record] if root_record and root_epoch not in self._roots_written else []
+                file.pwrite([*head, *(record.raw for record in records)], self._end)
+            except OSError as error:
+                self._undo()
+                if error.errno in _FULL:
+                    raise StorageFull("the disk is full: free space and repeat") from error
+                raise Storage(f"cannot write to the packs: {error}", code="storage.write-failed") from error
+            if head:
+                self._roots_written.add(root_epoch)
+                self._end += len(head[0])
+            for record in records:
+                entry = Entry(self._number, self._end, len(record.raw), record.plain_bytes, record.stamp)
+                self._unsynced.records.append(Appended(record.chunk_id, entry, record.moved_from))
+                self._end += len(record.raw)
+            self._unsynced.files[self._number] = file
+            self._unsynced.ends[self._number] = self._end
+
+    def take_unsynced(self) -> Unsynced:
+        """What was appended since the last call; the caller syncs it."""
+        with self._lock:
+            taken = self._unsynced._replace(folder_changed=self._folder_changed)
+            self._unsynced, self._folder_changed = Unsynced([], {}, {}, False), False
+            return taken
+
+    def retire(self, file: File) -> None:
+        """A synced file: close it unless it is the one that grows."""
+        with self._lock:
+            if file is not self._file and file not in self._unsynced.files.values():
+                file.close()
+
+    def close(self) -> None:
+        """Close the growing pack; nothing is synced."""
+        with self._lock:
+            for file in (self._file, *self._unsynced.files.values()):
+                if file is not None:
+                    file.close()
+            self._file = None
+
+    def _check_space(self, size: int, spare: bool) -> None:
+        if not spare and self._disk.free_bytes() - size < self._reserve_bytes:
+            raise StorageFull(
+                f"less than {self._reserve_bytes} bytes would stay free on the disk: free space and repeat",
+                reserve_bytes=self._reserve_bytes,
+            )
+
+    def _room_for(self, size: int) -> File:
+        if self._file is not None and (self._end + size <= self._pack_bytes_max or self._end <= PACK_HEADER_BYTES):
+            return self._file
+        number = self._next_number
+        file = self._disk.open(pack_path(number), create=True)
+        try:
+            file.pwrite([encode_pack_header(number)], 0)
+        except OSError:
+            file.close()
+            self._disk.unlink(pack_path(number))
+            raise
+        if self._file is not None and self._number not in self._unsynced.files:
+            self._file.close()
+        self._number, self._file, self._end = number, file, PACK_HEADER_BYTES
+        self._next_number = number + 1
+        self._roots_written = set()
+        self._folder_changed = True
+        return file
+
+    def _undo(self) -> None:
+        """Give back what a failed append left behind the end; the next one would write over it anyway."""
+        if self._file is not None:
+            try:
+                self._file.truncate(self._end)
+            except OSError:
+                pass

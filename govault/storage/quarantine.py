@@ -1,0 +1,54 @@
+"""What happens to a damaged record: it is no longer known, so that nobody reads it or deduplicates against it."""
+
+from collections.abc import Callable
+
+from govault.errors import Storage
+from govault.storage.disk import Disk, replace_file
+from govault.storage.index import Entry, IndexBatch, change_row
+from govault.storage.ledger import Ledger
+from schemas.ids import ChunkId
+
+QUARANTINE_FOLDER = "quarantine"
+KEPT_RECORDS_MAX = 64
+"""Copies of damaged records kept for a closer look."""
+
+DamageHook = Callable[[ChunkId, str], None]
+
+
+class Quarantine:
+    """Takes damaged chunks out of service. Any thread may call it, more than once for a chunk."""
+
+    def __init__(self, ledger: Ledger, disk: Disk) -> None:
+        self._ledger = ledger
+        self._disk = disk
+        self.hook: DamageHook | None = None
+        """Called, on any thread, after a chunk was quarantined: a replica may repair it."""
+
+    def put(self, chunk_id: ChunkId, entry: Entry, reason: str, raw: bytes = b"") -> None:
+        """Quarantine the record at a place, durably, unless the index points elsewhere by now."""
+        ledger = self._ledger
+        with ledger.lock:
+            current = ledger.index.get(chunk_id)
+            if current is None or current[:2] != entry[:2]:
+                return
+            batch = IndexBatch()
+            batch.delete_entry(chunk_id)
+            batch.put_quarantined(chunk_id, reason)
+            row = ledger.rows.get(current.pack)
+            if row is not None:
+                ledger.rows[current.pack] = change_row(row, [current], -1)
+                batch.put_pack(current.pack, ledger.rows[current.pack])
+            ledger.index.write(batch)
+            ledger.quarantined.add(chunk_id)
+        try:
+            ledger.index.sync()
+            self._keep(chunk_id, raw)
+        except (OSError, Storage):
+            # A copy for a closer look is a courtesy; the chunk is out of service already.
+            pass
+        if self.hook is not None:
+            self.hook(chunk_id, reason)
+
+    def _keep(self, chunk_id: ChunkId, raw: bytes) -> None:
+        if raw and len(self._disk.list_dir(QUARANTINE_FOLDER)) < KEPT_RECORDS_MAX:
+            replace_file(self._disk, f"{QUARANTINE_FOLDER}/{chunk_id.hex()}.record", raw)

@@ -1,0 +1,147 @@
+"""Reads chunks back, verifies every one, and quarantines what fails."""
+
+import asyncio
+import errno
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Executor
+
+from govault.domain.manifest import ChunkRef
+from govault.errors import ChunkDamaged, ChunkMissing, GoVaultError, Storage
+from govault.limits import MIB
+from govault.storage.index import Entry
+from govault.storage.ledger import Ledger
+from govault.storage.pack import PackFiles
+from govault.storage.quarantine import Quarantine
+from govault.storage.record import decode_header
+from govault.storage.sealing import SealBroken, Sealer
+from schemas.ids import ChunkId
+
+READ_AHEAD = 2
+_BATCH_BYTES = 1 * MIB
+_BATCH_CHUNKS_MAX = 64
+_MOVED_ATTEMPTS_MAX = 4
+_MEDIUM_ERRORS = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
+
+
+class Reader:
+    """Reads on threads of its own, so that downloads do not queue behind compression."""
+
+    def __init__(
+        self, ledger: Ledger, files: PackFiles, sealer: Sealer, quarantine: Quarantine, threads: Executor
+    ) -> None:
+        self._ledger = ledger
+        self._files = files
+        self._sealer = sealer
+        self._quarantine = quarantine
+        self._threads = threads
+
+    async def read(self, chunk: ChunkRef) -> bytes:
+        """One chunk; see ``ChunkStore.read``."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, chunk.chunk_id)
+
+    async def read_run(self, chunks: Iterator[ChunkRef]) -> AsyncIterator[bytes]:
+        """Chunks in order; see ``ChunkStore.read_run``. A few chunks a hop; two hops ahead of the consumer."""
+        loop = asyncio.get_running_loop()
+        ahead: deque[asyncio.Future[tuple[list[bytes], GoVaultError | None]]] = deque()
+        # The first hop has one chunk, so that the first byte leaves at once.
+        budget_bytes = 1
+        try:
+            while True:
+                while len(ahead) <= READ_AHEAD and (batch := _next_batch(chunks, budget_bytes)):
+                    ahead.append(loop.run_in_executor(self._threads, self._read_batch, batch))
+                    budget_bytes = _BATCH_BYTES
+                if not ahead:
+                    return
+                plains, failure = await ahead[0]
+                ahead.popleft()
+                for plain in plains:
+                    yield plain
+                if failure is not None:
+                    raise failure
+        finally:
+            for future in ahead:
+                future.cancel()
+
+    def read_now(self, chunk_id: ChunkId) -> bytes:
+        """One chunk, on this thread; see ``ChunkStore.read``."""
+        seen: Entry | None = None
+        for _ in range(_MOVED_ATTEMPTS_MAX):
+            entry = self._ledger.index.get(chunk_id)
+            if entry is None:
+                raise self._absent(chunk_id)
+            if entry == seen:
+                break
+            seen = entry
+            try:
+                return self.read_entry(chunk_id, entry)
+            except SealBroken as error:
+                reason = str(error)
+            # Compaction may have moved the chunk and unlinked its pack since the look-up: look again.
+        assert seen is not None
+        self._quarantine.put(chunk_id, seen, reason)
+        raise ChunkDamaged(
+            f"chunk {chunk_id.hex()} is damaged ({reason}); it is quarantined. Repair it from a replica, or upload "
+            "the file again",
+            chunk_id=chunk_id.hex(),
+        )
+
+    def read_entry(self, chunk_id: ChunkId, entry: Entry) -> bytes:
+        """The chunk that lies at a place.
+
+        Raises:
+            SealBroken: It does not.
+            Storage: The machine, not the record, is at fault.
+        """
+        header = decode_header(raw := self.read_record(entry))
+        if header is None or header.chunk_id != chunk_id or header.record_bytes != entry.record_bytes:
+            raise SealBroken("the record's header is damaged")
+        return self._sealer.open(header, raw)
+
+    def read_record(self, entry: Entry) -> bytes:
+        """The raw bytes at a place.
+
+        Raises:
+            SealBroken: The pack is gone, too short, or unreadable there.
+            Storage: The machine, not the record, is at fault.
+        """
+        try:
+            with self._files.use(entry.pack) as file:
+                raw = file.pread(entry.record_bytes, entry.offset)
+        except FileNotFoundError as error:
+            raise SealBroken("its pack is gone") from error
+        except OSError as error:
+            if error.errno in _MEDIUM_ERRORS:
+                raise SealBroken(f"the disk cannot read it: {error}") from error
+            raise Storage(f"cannot read a pack: {error}", code="storage.read-failed") from error
+        if len(raw) != entry.record_bytes:
+            raise SealBroken("its pack is cut short")
+        return raw
+
+    def _read_batch(self, batch: Sequence[ChunkId]) -> tuple[list[bytes], GoVaultError | None]:
+        plains: list[bytes] = []
+        for chunk_id in batch:
+            try:
+                plains.append(self.read_now(chunk_id))
+            except GoVaultError as error:
+                return plains, error
+        return plains, None
+
+    def _absent(self, chunk_id: ChunkId) -> GoVaultError:
+        reason = self._ledger.index.quarantine_reason(chunk_id)
+        name = chunk_id.hex()
+        if reason is not None:
+            return ChunkDamaged(f"chunk {name} is quarantined: {reason}", chunk_id=name)
+        return ChunkMissing(f"chunk {name} is not in the store", chunk_id=name)
+
+
+def _next_batch(chunks: Iterator[ChunkRef], budget_bytes: int) -> list[ChunkId]:
+    batch: list[ChunkId] = []
+    size = 0
+    while size < budget_bytes and len(batch) < _BATCH_CHUNKS_MAX:
+        chunk = next(chunks, None)
+        if chunk is None:
+            break
+        batch.append(chunk.chunk_id)
+        size += chunk.size_bytes
+    return batch
