@@ -1,0 +1,132 @@
+"""The broker: a log store, its committer, its groups, and the port. Runs in any asyncio loop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from streams.broker.auth import Credentials
+from streams.broker.codes import Code
+from streams.broker.commit import Committer, SegmentSyncer
+from streams.broker.disk import Disk, RealDisk
+from streams.broker.failures import BrokerFailure
+from streams.broker.groups import Group
+from streams.broker.journal import Journal
+from streams.broker.limits import RETENTION_INTERVAL_S
+from streams.broker.lock import FolderLock
+from streams.broker.protocol import Request
+from streams.broker.recovery import open_store
+from streams.broker.retention import retain
+from streams.broker.store import LogStore
+
+
+class Broker:
+    """A log folder served on a listening socket.
+
+    `start` may be called once. After `failed` was called nothing is answered any more and the
+    process (or the test) is expected to end the broker.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        credentials: Credentials,
+        listener: socket.socket,
+        *,
+        failed: Callable[[BrokerFailure], None],
+        journal: Journal,
+        disk: Disk | None = None,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+    ) -> None:
+        self.credentials = credentials
+        self.journal = journal
+        self.now_ms = now_ms
+        self.node_id = 1
+        self.host, self.port = listener.getsockname()[:2]
+        self.groups: dict[str, Group] = {}
+        self.store: LogStore
+        self.committer: Committer
+        self.catalogue = asyncio.Lock()
+        """Held while topics are made, changed or removed."""
+        self._listener = listener
+        self._disk = disk if disk is not None else RealDisk(folder)
+        self._lock = FolderLock(folder)
+        self._failed = failed
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Lock the folder, recover the log, serve.
+
+        Raises:
+            BrokerFailure: with why it cannot.
+        """
+        from streams.broker.server import Server
+
+        self._lock.acquire()
+        syncer = SegmentSyncer(self._disk)
+        self.store, recovered = open_store(self._disk, syncer)
+        self.committer = Committer(self.store, syncer, self._fail)
+        self.server = Server(self)
+        await self.server.start(self._listener)
+        self._tasks.append(asyncio.create_task(self._keep_house()))
+        self.journal.info(
+            "log open", cluster_id=self.store.identity.cluster_id, topics=len(self.store.topics), **vars_of(recovered)
+        )
+
+    async def stop(self) -> None:
+        """Stop serving, commit what is pending, write a checkpoint, unlock."""
+        for task in self._tasks:
+            task.cancel()
+        await self.server.stop()
+        for group in self.groups.values():
+            group.close()
+        await self.committer.close()
+        self.store.close()
+        self._lock.release()
+
+    def _fail(self, failure: BrokerFailure) -> None:
+        self.server.abort()
+        self._failed(failure)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(RETENTION_INTERVAL_S)
+            try:
+                gone = await retain(self.committer, self.store, self.now_ms())
+            except BrokerFailure:
+                return  # The committer has reported it.
+            if gone:
+                self.journal.info("segments expired", segments=gone)
+
+    # Groups ----------------------------------------------------------------------------------
+
+    def may_use_group(self, request: Request, group_id: str) -> Code | None:
+        """Read-only principals keep to groups that no full principal has used."""
+        if not group_id:
+            return Code.INVALID_GROUP_ID
+        if request.may_write:
+            return None
+        group = self.groups.get(group_id)
+        stored = self.store.offsets.get(group_id)
+        if (group is not None and group.owned) or (stored is not None and stored.owned):
+            return Code.GROUP_AUTHORIZATION_FAILED
+        return None
+
+    def make_group(self, group_id: str) -> Group:
+        """A group without members."""
+        group = Group(group_id, on_empty=lambda g: self.forget_group(g.id))
+        self.groups[group_id] = group
+        return group
+
+    def forget_group(self, group_id: str) -> None:
+        """Drop a group without members; its offsets stay where they are."""
+        if (group := self.groups.pop(group_id, None)) is not None:
+            group.close()
+
+
+def vars_of(recovered: object) -> dict[str, int]:
+    """The fields of a slotted dataclass."""
+    return {name: getattr(recovered, name) for name in type(recovered).__slots__}  # type: ignore[attr-defined]

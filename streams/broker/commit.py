@@ -1,0 +1,206 @@
+"""Group commit: one cycle at a time runs in its own thread while the next one gathers.
+
+There is no linger: a cycle begins as soon as something waits and no other one runs. Requests
+that arrive meanwhile share the next fsync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TypeVar
+
+from streams.broker.checkpoint import run_checkpoint
+from streams.broker.cycle import Cycle, run_cycle
+from streams.broker.disk import Disk
+from streams.broker.failures import BrokerFailure, failure_of
+from streams.broker.limits import SYNC_THREADS
+from streams.broker.segment import Segment
+from streams.broker.store import LogStore
+from streams.broker.wal import Frame
+
+T = TypeVar("T")
+Failed = Callable[[BrokerFailure], None]
+
+
+class SegmentSyncer:
+    """Syncs segment files, several at a time."""
+
+    def __init__(self, disk: Disk) -> None:
+        self._disk = disk
+        self._pool: ThreadPoolExecutor | None = None
+
+    def __call__(self, segments: list[Segment]) -> None:
+        if len(segments) < 2:
+            for segment in segments:
+                segment.writer(self._disk).sync()
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(SYNC_THREADS, "sync")
+        for _ in self._pool.map(lambda segment: segment.writer(self._disk).sync(), segments):
+            pass
+
+    def close(self) -> None:
+        if self._pool is not None:
+            self._pool.shutdown()
+
+
+class Committer:
+    """Runs commit cycles, checkpoints and other disk work off the loop.
+
+    A failure of the disk is reported once to `failed`; from then on nothing is committed and no
+    future is resolved: the process is expected to end.
+    """
+
+    def __init__(self, store: LogStore, syncer: SegmentSyncer, failed: Failed) -> None:
+        self._store = store
+        self._sync_all = syncer
+        self._failed = failed
+        self._loop = asyncio.get_running_loop()
+        self._queue: SimpleQueue[tuple[Cycle, list[Frame]] | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._run_cycles, name="commit", daemon=True)
+        self._housekeeper = ThreadPoolExecutor(1, "housekeeping")
+        self._taken: tuple[Cycle, list[Frame]] | None = None
+        self._gathering: asyncio.Future[None] = self._loop.create_future()
+        self._committing: asyncio.Future[None] | None = None
+        self._taken_done = self._gathering
+        self._checkpointing = False
+        self._checkpoint_ran = False
+        self._checkpoint_task: asyncio.Task[None] | None = None
+        self._wanted: asyncio.Future[None] | None = None
+        self._scheduled = False
+        self._broken = False
+        self._thread.start()
+
+    # Requests --------------------------------------------------------------------------------
+
+    def committed(self) -> asyncio.Future[None]:
+        """Resolved when everything queued in the store until now is durable. Do not cancel it."""
+        self._soon()
+        return self._gathering
+
+    def settled(self) -> asyncio.Future[None] | None:
+        """Like `committed`, for things that may be durable already: None when nothing is under way."""
+        if self._store.has_pending:
+            return self.committed()
+        return self._committing
+
+    async def on_disk(self, work: Callable[[], T]) -> T:
+        """Run blocking disk work one after the other, beside commit cycles.
+
+        Raises:
+            BrokerFailure: after it was reported.
+        """
+        return await self._reporting(self._loop.run_in_executor(self._housekeeper, work))
+
+    async def _reporting(self, running: asyncio.Future[T]) -> T:
+        try:
+            return await running
+        except Exception as error:
+            failure = failure_of(error, "housekeeping")
+            self._fail(failure)
+            raise failure from error
+
+    async def checkpoint(self) -> None:
+        """Make a checkpoint that holds all that is durable when it begins."""
+        if self._wanted is None:
+            self._wanted = self._loop.create_future()
+        wanted = self._wanted
+        self._soon()
+        await wanted
+
+    async def quiet(self) -> None:
+        """Wait until everything queued before this call is committed."""
+        if (last := self.settled()) is not None:
+            await asyncio.shield(last)
+
+    async def close(self) -> None:
+        """Commit what is pending, write a last checkpoint, end the threads."""
+        if not self._broken:
+            await self.quiet()
+            await self.checkpoint()
+        self._queue.put(None)
+        await self._loop.run_in_executor(None, self._thread.join)
+        self._housekeeper.shutdown()
+        self._sync_all.close()
+
+    # Cycles ----------------------------------------------------------------------------------
+
+    def _soon(self) -> None:
+        if not self._scheduled and self._committing is None and not self._broken:
+            self._scheduled = True
+            # Requests that the loop has read in the same round join the cycle.
+            self._loop.call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Between two cycles: finish and begin checkpoints, then begin the next cycle."""
+        self._scheduled = False
+        if self._committing is not None or self._broken:
+            return
+        store = self._store
+        if self._checkpoint_ran:
+            self._checkpoint_ran = self._checkpointing = False
+            store.finish_checkpoint()
+        if not self._checkpointing and (store.checkpoint_is_due or self._wanted is not None):
+            self._begin_checkpoint()
+        if self._taken is None:
+            self._taken = store.take_cycle()
+            if self._taken is None:
+                return
+            self._taken_done, self._gathering = self._gathering, self._loop.create_future()
+        if self._checkpointing and not store.wal.has_room(self._taken[1]):
+            return  # Both files of the write-ahead log are in use until the checkpoint has run.
+        self._committing, taken, self._taken = self._taken_done, self._taken, None
+        self._queue.put(taken)
+
+    def _run_cycles(self) -> None:
+        while (taken := self._queue.get()) is not None:
+            cycle, frames = taken
+            try:
+                run_cycle(self._store.disk, self._store.wal, cycle, frames, self._sync_all)
+            except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be acknowledged after it
+                self._call(self._fail, failure_of(error, "commit"))
+                return
+            self._call(self._finish, cycle)
+
+    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
+        try:
+            self._loop.call_soon_threadsafe(callback, *arguments)
+        except RuntimeError:
+            pass  # The loop was closed under us: nobody is left to tell.
+
+    def _finish(self, cycle: Cycle) -> None:
+        done, self._committing = self._committing, None
+        self._store.finish_cycle(cycle)
+        assert done is not None
+        done.set_result(None)
+        self._begin()
+
+    # Checkpoints -----------------------------------------------------------------------------
+
+    def _begin_checkpoint(self) -> None:
+        """Plan on the loop and between cycles; run beside them."""
+        self._checkpointing = True
+        wanted, self._wanted = self._wanted, None
+        plan = self._store.plan_checkpoint()
+        # Handed over at once: what removes files later in this thread must come after it.
+        running = self._loop.run_in_executor(self._housekeeper, run_checkpoint, self._store.disk, plan, self._sync_all)
+        self._checkpoint_task = self._loop.create_task(self._end_checkpoint(running, wanted))
+
+    async def _end_checkpoint(self, running: asyncio.Future[None], wanted: asyncio.Future[None] | None) -> None:
+        try:
+            await self._reporting(running)
+        except BrokerFailure:
+            return  # It was reported.
+        self._checkpoint_ran = True
+        self._begin()
+        if wanted is not None:
+            wanted.set_result(None)
+
+    def _fail(self, failure: BrokerFailure) -> None:
+        if not self._broken:
+            self._broken = True
+            self._failed(failure)
