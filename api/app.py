@@ -40,15 +40,15 @@ def create_app(services: Services, settings: ApiSettings, authenticator: Authent
     install_problems(rest, dispatcher.methods_at)
     install_openapi(rest)
     gate = Gate(dispatcher, authenticator, lambda: services.views, settings.metrics_public)
-    dressed = ResponseHeaders(gate, settings.cors_origins)
-    edge = Edge(dressed, HttpMetrics(settings.registry), lambda: token_hex(8))
+    edge = Edge(gate, HttpMetrics(settings.registry), lambda: token_hex(8))
+    dressed = ResponseHeaders(edge, settings.cors_origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
             ensure_raw_path(scope)
-            await edge(scope, receive, send)
+            await dressed(scope, receive, send)
 
     return app
 

@@ -1,10 +1,21 @@
 """The routing table of the raw doors."""
 
+from api.blobs import Blobs
 from api.dispatch import RawRoute
+from api.puts import Puts
 from api.settings import ApiSettings
 from govault.services.catalog import Services
+
+_READ = ("GET", "HEAD")
 
 
 def raw_routes(services: Services, settings: ApiSettings) -> tuple[RawRoute, ...]:
     """Every raw door, bound to the services."""
-    return ()
+    blobs = Blobs(services.downloads)
+    puts = Puts(services, settings.max_upload_bytes)
+    return (
+        RawRoute(_READ, "/spaces/{space}/files/{path}", blobs.at_path, unless="metadata"),
+        RawRoute(("PUT",), "/spaces/{space}/files/{path}", puts.put),
+        RawRoute(_READ, "/files/{ref}", blobs.by_ref),
+        RawRoute(_READ, "/files/{ref}/versions/{version}/content", blobs.by_ref),
+    )

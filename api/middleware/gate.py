@@ -41,7 +41,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or self._is_public(scope["path"]):
+        if scope["type"] != "http" or self._is_public(scope["raw_path"]):
             await self._app(scope, receive, send)
             return
         scope["state"]["actor"] = actor = await self._actor(scope)
@@ -59,7 +59,8 @@ class Gate:
 
         await self._app(scope, receive, positioned)
 
-    def _is_public(self, path: str) -> bool:
+    def _is_public(self, raw_path: bytes) -> bool:
+        path = raw_path.decode("latin-1")
         return path in self._public or path.startswith(PUBLIC_PREFIXES)
 
     async def _actor(self, scope: Scope) -> Actor:
@@ -87,6 +88,8 @@ def fingerprint(scope: Scope, body: bytes = b"") -> str:
     digest.update(b"\0".join((scope["method"].encode(), scope["raw_path"], scope.get("query_string", b""))))
     for name, value in sorted(scope["headers"]):
         if name in _FINGERPRINTED or (name.startswith(_FINGERPRINTED_PREFIX) and name != _NOT_FINGERPRINTED):
-            digest.update(b"\0" + name + b"\0" + value)
+            # A form's boundary differs in every repeat.
+            said = value.partition(b";")[0] if name == b"content-type" else value
+            digest.update(b"\0" + name + b"\0" + said)
     digest.update(b"\0\0" + body)
     return digest.hexdigest()

@@ -3,8 +3,13 @@
 from dataclasses import dataclass
 
 from govault.ports import ChunkStore, Clock, EventLog, Randomness, Views
+from govault.services.commits import Commits
+from govault.services.downloads import Downloads
+from govault.services.known_contents import KnownContents
 from govault.services.namespace import Namespace, assemble_namespace
 from govault.services.submit import Submitter
+from govault.services.targets import Targets
+from govault.services.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +18,10 @@ class Services:
 
     views: Views
     submitter: Submitter
+    targets: Targets
+    uploads: Uploads
+    known_contents: KnownContents
+    downloads: Downloads
     namespace: Namespace
 
 
@@ -26,4 +35,15 @@ def assemble(
     """
     submitter = Submitter(log, views, clock, randomness, source)
     namespace = assemble_namespace(views, submitter, clock, randomness)
-    return Services(views=views, submitter=submitter, namespace=namespace)
+    targets = namespace.targets
+    commits = Commits(views, store, submitter)
+    uploads = Uploads(views, targets, store, submitter, commits, clock, randomness)
+    return Services(
+        views=views,
+        submitter=submitter,
+        targets=targets,
+        uploads=uploads,
+        known_contents=KnownContents(views, targets, uploads, commits),
+        downloads=Downloads(views, targets, store),
+        namespace=namespace,
+    )

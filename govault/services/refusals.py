@@ -53,6 +53,9 @@ def refusal(outcome: Outcome, event_id: str) -> GoVaultError:
     reason = Reason(outcome.reason)
     family, message = REFUSALS[reason]
     facts = dict(outcome.facts)
+    # What ``apply`` says in words belongs into the sentence: a problem's ``detail`` is the whole message.
+    if detail := facts.pop("detail", None):
+        message = f"{message}: {detail}"
     code = f"{getattr(family, 'code', 'conflict')}.{reason.value}"
     if family in (IdempotencyMismatch, PreconditionFailed):
         code = getattr(family, "code", code)

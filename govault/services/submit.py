@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from govault.domain.actor import Actor
-from govault.domain.apply import apply_directory, apply_files
+from govault.domain.apply import would_refuse
 from govault.domain.position import Outcome, Position, Verdict
 from govault.domain.rows import OutcomeRow
 from govault.errors import EventLog as EventLogError
@@ -105,17 +105,21 @@ class Submitter:
             request_hash=actor.request_hash,
         )
 
+    def refuse_early(self, actor: Actor, data: EventData, partition: int) -> None:
+        """Judge a ``.files`` event in the state of now without appending it, e.g. before a long body is read.
+
+        Raises:
+            GoVaultError: What the log would refuse, were it asked now.
+        """
+        self._refuse_early(self._event(actor, data, "", "judged-early"), partition)
+
     def _refuse_early(self, event: Event, partition: int) -> None:
-        """Judge the event as ``apply`` would now: only races are left for the log to decide."""
-        topic = event.data.TOPIC
-        at = Position(topic, partition, self.views.applied().get((topic, partition), -1) + 1)
-        if topic is Topic.FILES:
-            judged = apply_files(self.views.files(partition), event, at, event.time_ms)
-        elif topic is Topic.DIRECTORY:
-            judged = apply_directory(self.views, event, at, event.time_ms)
-        else:
+        """Only races are left for the log to decide. The directory's few events go there unjudged."""
+        if event.data.TOPIC is not Topic.FILES:
             return
-        accepted(judged.outcome, event.id)
+        refused = would_refuse(self.views.files(partition), event, partition)
+        if refused is not None:
+            raise refusal(refused, event.id)
 
 
 def accepted(outcome: Outcome, event_id: str) -> Outcome:

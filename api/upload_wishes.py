@@ -1,0 +1,151 @@
+"""What the headers and query of an upload ask for beside the bytes.
+
+``GoVault-Mtime``: RFC 3339, or nanoseconds since the epoch. ``GoVault-Executable: true|false``.
+``GoVault-Kind: file|symlink``. ``GoVault-Tags``: names joined by commas; ``GoVault-Description``: text; both
+percent-encoded UTF-8, or the query fields ``tags`` and ``description``.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Literal
+from urllib.parse import unquote
+
+from api.conditions import WriteCondition
+from api.digests import announced_digests
+from api.raw import RawRequest
+from govault.domain.paths import NormalPath
+from govault.errors import InvalidRequest, TooLarge
+from govault.limits import DESCRIPTION_BYTES_MAX, TAG_BYTES_MAX, TAGS_PER_FILE_MAX
+from govault.services.uploads import UploadWish
+
+_NANOSECONDS = re.compile(r"-?[0-9]{1,19}")
+_FRACTION = re.compile(r"\.([0-9]+)")
+_MTIME_NS_MAX = 2**63
+
+
+def wish_of(
+    request: RawRequest, space: str, path: NormalPath, condition: WriteCondition, announced_bytes: int | None
+) -> UploadWish:
+    """The whole wish of a raw upload.
+
+    Raises:
+        InvalidRequest: A header or field breaks its rule.
+    """
+    _refuse_unsupported(request)
+    return UploadWish(
+        space=space,
+        path=path.path,
+        condition=condition.condition,
+        match_sha256=condition.match_sha256,
+        digests=announced_digests(request),
+        announced_bytes=announced_bytes,
+        declared_type=request.header(b"content-type") or "",
+        kind=kind_of(request.header(b"govault-kind")),
+        executable=flag_of(request.header(b"govault-executable"), "GoVault-Executable"),
+        mtime_ns=mtime_of(request.header(b"govault-mtime")),
+        tags=tags_of(_text(request, b"govault-tags", "tags")),
+        description=description_of(_text(request, b"govault-description", "description")),
+    )
+
+
+def mtime_of(text: str | None) -> int | None:
+    """Nanoseconds since the epoch.
+
+    Raises:
+        InvalidRequest: Neither a number nor an RFC 3339 time.
+    """
+    if text is None:
+        return None
+    text = text.strip()
+    if _NANOSECONDS.fullmatch(text) and abs(int(text)) < _MTIME_NS_MAX:
+        return int(text)
+    try:
+        # datetime holds microseconds only, so the fraction is read beside it.
+        fraction = _FRACTION.search(text)
+        moment = datetime.fromisoformat(_FRACTION.sub("", text))
+        if moment.tzinfo is None:
+            raise ValueError("without offset")
+        nanoseconds = int((fraction[1] + "0" * 9)[:9]) if fraction else 0
+        return int((moment - datetime.fromtimestamp(0, UTC)).total_seconds()) * 1_000_000_000 + nanoseconds
+    except ValueError as error:
+        raise InvalidRequest(
+            f"GoVault-Mtime must be RFC 3339 or nanoseconds since the epoch, not {text[:60]!r}", rule="mtime"
+        ) from error
+
+
+def flag_of(text: str | None, name: str) -> bool:
+    """A boolean header; absent is false.
+
+    Raises:
+        InvalidRequest: Neither true nor false.
+    """
+    value = (text or "false").strip().lower()
+    if value not in ("true", "false", "1", "0", "?1", "?0"):
+        raise InvalidRequest(f"{name} must be true or false, not {value[:20]!r}", rule="flag")
+    return value in ("true", "1", "?1")
+
+
+def kind_of(text: str | None) -> Literal["file", "symlink"]:
+    """What the content is.
+
+    Raises:
+        InvalidRequest: An unknown kind.
+    """
+    match (text or "file").strip().lower():
+        case "file":
+            return "file"
+        case "symlink":
+            return "symlink"
+        case other:
+            raise InvalidRequest(f"GoVault-Kind must be file or symlink, not {other[:20]!r}", rule="kind")
+
+
+def tags_of(text: str | None) -> tuple[str, ...] | None:
+    """Tags joined by commas, each once, in the order given; None where there is no such field.
+
+    Raises:
+        TooLarge: Too many, or one is too long.
+    """
+    if text is None:
+        return None
+    tags = tuple(dict.fromkeys(tag for part in text.split(",") if (tag := part.strip())))
+    if len(tags) > TAGS_PER_FILE_MAX or any(len(tag.encode()) > TAG_BYTES_MAX for tag in tags):
+        raise TooLarge(f"a file has at most {TAGS_PER_FILE_MAX} tags of at most {TAG_BYTES_MAX} bytes", rule="tags")
+    return tags
+
+
+def description_of(text: str | None) -> str | None:
+    """A description.
+
+    Raises:
+        TooLarge: It is too long.
+    """
+    if text is not None and len(text.encode()) > DESCRIPTION_BYTES_MAX:
+        raise TooLarge(f"a description has at most {DESCRIPTION_BYTES_MAX} bytes", rule="description")
+    return text
+
+
+def _text(request: RawRequest, header: bytes, field: str) -> str | None:
+    """A text by header (percent-encoded UTF-8) or query field.
+
+    Raises:
+        InvalidRequest: The header is not UTF-8.
+    """
+    value = request.header(header)
+    if value is None:
+        return request.query.get(field)
+    try:
+        return unquote(value.encode("latin-1").decode(), errors="strict")
+    except UnicodeError as error:
+        raise InvalidRequest(f"{header.decode()} must be percent-encoded UTF-8", rule="header-text") from error
+
+
+def _refuse_unsupported(request: RawRequest) -> None:
+    """What would silently store something else than the client means (RFC 9110, 8.4 and 14.5)."""
+    coding = request.header(b"content-encoding")
+    if coding is not None and coding.strip().lower() not in ("", "identity"):
+        raise InvalidRequest(
+            f"the content coding {coding[:40]!r} is not undone; send the bytes as they are", rule="content-encoding"
+        )
+    if request.header(b"content-range") is not None:
+        raise InvalidRequest("a PUT takes whole contents, not a Content-Range", rule="content-range")

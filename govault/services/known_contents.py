@@ -1,0 +1,80 @@
+"""Uploads without bytes: a content that the vault holds already, and that the actor may read, named by its hash."""
+
+import binascii
+from dataclasses import dataclass
+
+from govault.domain.actor import Actor
+from govault.domain.rows import DirectoryRow, FileRow, VersionContent
+from govault.errors import NotFound
+from govault.ports import Ingested, Views
+from govault.services.commits import Commits, Manifest
+from govault.services.media_types import OCTETS, sniff
+from govault.services.targets import Targets
+from govault.services.uploads import SYMLINK_MEDIA_TYPE, Uploaded, Uploads, UploadWish, uploaded, version_of
+from schemas.events.files import Content
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContents:
+    """Commits contents by hash. A client that hashes first sends the bytes only where this answers 404."""
+
+    views: Views
+    targets: Targets
+    uploads: Uploads
+    commits: Commits
+
+    async def put(self, actor: Actor, wish: UploadWish, sha256: str) -> Uploaded:
+        """Commit a known content as the next version at a path.
+
+        Raises:
+            NotFound: No file that the actor may read has it: send the bytes.
+            PreconditionFailed: The condition does not hold.
+            Conflict: As for an upload.
+        """
+        space = self.targets.space(wish.space)
+        base = self.uploads.base(space, wish.path)
+        # The epochs are read before the source: should it be purged from here on, its chunks outlive this commit, or
+        # the commit is refused as stale and the chunks are asked for again.
+        epochs = {row.partition: self.views.partition_row(row.partition).epoch for row in self.views.spaces()}
+        file, source = self._source(sha256)
+        manifest = self._manifest(space, file, source, epochs)
+        content = Content(
+            sha256=sha256,
+            size_bytes=source.size_bytes,
+            kind=wish.kind,
+            executable=wish.executable,
+            mtime_ns=wish.mtime_ns,
+            media_type=_media_type(wish, source),
+        )
+        version = version_of(wish, space, content, base, self.uploads.new_file_id())
+        outcome = await self.commits.commit(actor, manifest, version)
+        taken = Ingested(sha256, source.size_bytes, sum(1 for _ in manifest.chunk_ids()), b"", 0, 0, b"")
+        return uploaded(outcome, wish, taken, content.media_type, base)
+
+    def _source(self, sha256: str) -> tuple[FileRow, VersionContent]:
+        for file, number in self.views.files_with_hash(sha256, 1):
+            content = self.views.version(file, number)
+            if content is not None:
+                return file, content
+        raise NotFound(f"no file that you may read has the content {sha256}; send the bytes", code="not-found.content")
+
+    def _manifest(self, space: DirectoryRow, file: FileRow, source: VersionContent, epochs: dict[int, int]) -> Manifest:
+        place = self.views.space(file.space_id)
+        if place is None:
+            raise NotFound("the content's space is gone; send the bytes", code="not-found.content")
+        reader = self.views.files(place.partition)
+        rows = [reader.part(file.space_id, part_id) for part_id in source.parts]
+        parts = [binascii.a2b_base64(row.packed) for row in rows if row is not None]
+        if len(parts) < len(rows):
+            raise NotFound("the content is being removed; send the bytes", code="not-found.content")
+        epoch = min(epochs.get(place.partition, 0), epochs.get(space.partition, 0))
+        in_space = file.space_id == space.space_id
+        return Manifest(space, epoch, parts, binascii.a2b_base64(source.manifest), len(parts) if in_space else 0)
+
+
+def _media_type(wish: UploadWish, source: VersionContent) -> str:
+    if wish.kind == "symlink":
+        return SYMLINK_MEDIA_TYPE
+    if source.kind == "symlink" or source.media_type == OCTETS:
+        return sniff(b"", wish.path.rpartition("/")[2], wish.declared_type)
+    return source.media_type
