@@ -9,7 +9,10 @@ from typing import Any
 
 import orjson
 
-from govault.domain.rows import Entity, FileRow, FolderRow, VersionContent
+from govault.domain.rows import DirectoryRow, Entity, FileRow, FolderRow, SpaceRow, TotalsRow, VersionContent
+from govault.services.history import Fact
+from govault.services.purges import PurgeBudget
+from govault.services.trash import Trashed
 
 Document = dict[str, Any]
 
@@ -121,6 +124,77 @@ def trashed_document(entity: Entity, space: str, expires_after_s: int | None) ->
     }
 
 
+def trashed_answer(trashed: Trashed, dry_run: bool) -> Document:
+    """What became trash, or would."""
+    trashed_ms = trashed.entity.trashed_ms
+    return {
+        "dry_run": dry_run,
+        "type": "file" if isinstance(trashed.entity, FileRow) else "folder",
+        "id": trashed.entity.entity_id,
+        "space": trashed.space.name,
+        "path": trashed.path,
+        "trashed_at": None if trashed_ms is None else instant(trashed_ms),
+    }
+
+
 def metadata_etag(revision: int, document: Document) -> str:
     """The ETag of a metadata document: its revision, and a digest because its path and versions change beside it."""
     return f'"r{revision}-{blake2b(dumps(document), digest_size=8).hexdigest()}"'
+
+
+def space_document(row: DirectoryRow, settings: SpaceRow | None, totals: TotalsRow) -> Document:
+    """A space; without settings it is on its way to be opened."""
+    state = "opening" if settings is None else "closing" if settings.closed else "open"
+    return {
+        "id": row.space_id,
+        "name": row.name,
+        "description": settings.description if settings else "",
+        "retention": {
+            "keep_last": settings.keep_last if settings else None,
+            "keep_within_s": settings.keep_within_s if settings else None,
+            "trash_expires_after_s": settings.trash_expires_after_s if settings else None,
+        },
+        "revision": settings.revision if settings else 0,
+        "state": state,
+        "files": totals.files,
+        "folders": totals.folders,
+        "versions": totals.versions,
+        "logical_bytes": totals.logical_bytes,
+        "created_at": instant(row.created_ms),
+    }
+
+
+def top_document(space: DirectoryRow) -> Document:
+    """The top of a space, as a folder: it has no row of its own."""
+    created = instant(space.created_ms)
+    return {
+        "type": "folder",
+        "id": space.space_id,
+        "space": space.name,
+        "path": "",
+        "name": "",
+        "created_at": created,
+        "modified_at": created,
+    }
+
+
+def fact_document(fact: Fact) -> Document:
+    """Something that happened to a file or folder."""
+    content = fact.content
+    return {
+        "what": fact.what,
+        "at": None if fact.at_ms is None else instant(fact.at_ms),
+        "actor": fact.actor,
+        "version": fact.version,
+        "retained": None if fact.version is None else content is not None,
+        "sha256": None if content is None else content.sha256,
+        "size_bytes": None if content is None else content.size_bytes,
+        "origin": None if content is None else origin_document(content.origin),
+        "revision": fact.revision,
+        "path": fact.path,
+    }
+
+
+def removal_document(budget: PurgeBudget) -> Document:
+    """What a purge removed, or would."""
+    return {"dry_run": budget.dry_run, **budget.purged._asdict(), "more": budget.exhausted}

@@ -11,6 +11,7 @@ from govault.errors import InvalidRequest
 
 CURSOR_BYTES_MAX = 4096
 _SEAL_BYTES = 8
+_DIGITS_MAX = 15
 
 QueryPart = str | int | bool | None
 Query = Sequence[QueryPart]
@@ -38,7 +39,23 @@ def place(query: Query, cursor: str) -> str:
             return body.decode()
     except (binascii.Error, ValueError):
         pass
-    raise InvalidRequest(
+    raise _refused()
+
+
+def number(query: Query, cursor: str) -> int | None:
+    """Where a cursor leads in a list that numbers order; None for no cursor.
+
+    Raises:
+        InvalidRequest: It is not a cursor, or one of another query.
+    """
+    text = place(query, cursor)
+    if text and not (text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX):
+        raise _refused()
+    return int(text) if text else None
+
+
+def _refused() -> InvalidRequest:
+    return InvalidRequest(
         "the cursor does not belong to this query; begin again without one", rule="cursor-of-another-query"
     )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from govault.domain.actor import Actor
 from govault.errors import InvalidRequest
 from govault.services.submit import Submitter
-from govault.services.targets import Located, Target, Targets
+from govault.services.targets import Guard, Located, Target, Targets
 from schemas.events.files import MetadataChanged
 from schemas.topics import Topic
 
@@ -30,6 +30,15 @@ class MetadataWish:
         """Whether any change is wished."""
         return self != MetadataWish()
 
+    def check(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            InvalidRequest: It does.
+        """
+        if self.tags is not None and (self.add_tags or self.remove_tags):
+            raise InvalidRequest("either set all tags, or add and remove some", rule="tags-or-add-remove")
+
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
@@ -38,19 +47,16 @@ class Metadata:
     targets: Targets
     submitter: Submitter
 
-    async def change(
-        self, actor: Actor, target: Target, wish: MetadataWish, base_revision: int | None = None
-    ) -> Located:
+    async def change(self, actor: Actor, target: Target, wish: MetadataWish, guard: Guard | None = None) -> Located:
         """Change a file's metadata.
 
         Raises:
             NotFound: It does not live.
             Conflict: It is a folder.
-            PreconditionFailed: ``base_revision`` is not the current one.
+            PreconditionFailed: The guard's condition does not hold, or not any more when the log decides.
             InvalidRequest: The tags contradict each other, or become too many.
         """
-        if wish.tags is not None and (wish.add_tags or wish.remove_tags):
-            raise InvalidRequest("either set all tags, or add and remove some", rule="tags-or-add-remove")
+        wish.check()
         repeat = self.submitter.find_repeat(actor, "metadata", Topic.FILES, 0)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
             return self.targets.located(str(entity_id))
@@ -58,7 +64,7 @@ class Metadata:
         changed = MetadataChanged(
             space_id=file.space_id,
             entity_id=file.entity_id,
-            base_revision=base_revision,
+            base_revision=None if guard is None else guard(located),
             tags=wish.tags,
             add_tags=wish.add_tags,
             remove_tags=wish.remove_tags,

@@ -8,7 +8,7 @@ from govault.errors import Conflict, NotFound, PreconditionFailed
 from govault.limits import SUBMIT_ATTEMPTS_MAX
 from govault.services.copies import Copied, Copies, CopyWish
 from govault.services.submit import Submitter
-from govault.services.targets import Located, Target, Targets
+from govault.services.targets import Guard, Located, Target, Targets
 from govault.services.trash import Trash
 from schemas.events.files import EntryMoved
 from schemas.topics import Topic
@@ -39,18 +39,20 @@ class Moves:
     copies: Copies
     trash: Trash
 
-    async def move(self, actor: Actor, target: Target, wish: MoveWish) -> Located:
+    async def move(self, actor: Actor, target: Target, wish: MoveWish, guard: Guard | None = None) -> Located:
         """Give a file or folder another path.
 
         Raises:
             NotFound: It does not live, or the other space does not.
             Conflict: The path is taken and ``replace`` was not asked; or a folder would move into itself.
-            PreconditionFailed: The file's content is none of ``match``.
+            PreconditionFailed: The file's content is none of ``match``, or the guard's condition does not hold.
         """
         repeat = self.submitter.find_repeat(actor, "move", Topic.FILES, 0)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
             return self.targets.located(str(entity_id))
         located = self.targets.find(actor, target)
+        if guard is not None:
+            guard(located)
         if wish.space is not None and wish.space != located.space.name:
             return await self._move_across(actor, located, wish)
         moved = EntryMoved(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from govault.ports import Clock, Randomness, Views
+from govault.services.changes import Changes
 from govault.services.copies import Copies
 from govault.services.folders import Folders
 from govault.services.history import History
@@ -29,6 +30,7 @@ class Namespace:
     trash: Trash
     purges: Purges
     metadata: Metadata
+    changes: Changes
     versions: Versions
     listing: Listing
     history: History
@@ -40,15 +42,18 @@ def assemble_namespace(views: Views, submitter: Submitter, clock: Clock, randomn
     purges = Purges(views, submitter)
     trash = Trash(views, targets, submitter, purges, clock)
     copies = Copies(views, targets, submitter, clock, randomness)
+    moves = Moves(targets, submitter, copies, trash)
+    metadata = Metadata(targets, submitter)
     return Namespace(
         targets=targets,
         spaces=Spaces(views, submitter, purges, clock, randomness),
         folders=Folders(targets, submitter),
-        moves=Moves(targets, submitter, copies, trash),
+        moves=moves,
         copies=copies,
         trash=trash,
         purges=purges,
-        metadata=Metadata(targets, submitter),
+        metadata=metadata,
+        changes=Changes(targets, moves, metadata),
         versions=Versions(views, targets, submitter, purges, clock, randomness),
         listing=Listing(views, targets),
         history=History(views),

@@ -1,5 +1,6 @@
 """What a request is about: a file or folder named by id, by hash or by path, found among what lives now."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,6 +36,44 @@ class Located(NamedTuple):
     path: str
 
 
+Guard = Callable[[Located], int | None]
+"""Checks a condition on what was found, and tells the metadata revision that it was found at, if the condition knows.
+
+Raises:
+    PreconditionFailed: It does not hold.
+"""
+
+
+def only_folder(guard: Guard | None = None) -> Guard:
+    """A guard that also refuses files.
+
+    Raises:
+        Conflict: From the guard: it is a file.
+    """
+
+    def check(located: Located) -> int | None:
+        if not isinstance(located.entity, FolderRow):
+            raise Conflict("it is a file, not a folder", code="conflict.not-a-folder", id=located.entity.entity_id)
+        return None if guard is None else guard(located)
+
+    return check
+
+
+def only_file(guard: Guard | None = None) -> Guard:
+    """A guard that also refuses folders.
+
+    Raises:
+        Conflict: From the guard: it is a folder.
+    """
+
+    def check(located: Located) -> int | None:
+        if not isinstance(located.entity, FileRow):
+            raise Conflict("it is a folder, not a file", code="conflict.not-a-file", id=located.entity.entity_id)
+        return None if guard is None else guard(located)
+
+    return check
+
+
 @dataclass(frozen=True, slots=True)
 class Targets:
     """Finds what requests name."""
@@ -54,6 +93,11 @@ class Targets:
         if settings is not None and settings.closed:
             raise NotFound(f"the space {name!r} is being removed", code="not-found.space-closed", space=name)
         return row
+
+    def space_names(self, space_ids: Iterable[str]) -> dict[str, str]:
+        """The names of spaces; empty for one that is gone."""
+        found = {space_id: self.views.space(space_id) for space_id in set(space_ids)}
+        return {space_id: "" if row is None else row.name for space_id, row in found.items()}
 
     def find(self, actor: Actor, target: Target) -> Located:
         """What a target names now.
@@ -80,19 +124,8 @@ class Targets:
             Conflict: It is a folder.
         """
         located = self.find(actor, target)
-        if not isinstance(located.entity, FileRow):
-            raise Conflict("it is a folder, not a file", code="conflict.not-a-file", id=located.entity.entity_id)
-        return located, located.entity
-
-    def folder(self, actor: Actor, target: Target) -> tuple[Located, FolderRow]:
-        """The same, where only a folder will do.
-
-        Raises:
-            Conflict: It is a file.
-        """
-        located = self.find(actor, target)
-        if not isinstance(located.entity, FolderRow):
-            raise Conflict("it is a file, not a folder", code="conflict.not-a-folder", id=located.entity.entity_id)
+        only_file()(located)
+        assert isinstance(located.entity, FileRow)
         return located, located.entity
 
     def retained(self, actor: Actor, target: Target) -> tuple[DirectoryRow, Entity]:

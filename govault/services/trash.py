@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from govault.domain.actor import Actor
 from govault.domain.rows import DirectoryRow, Entity
@@ -9,11 +10,19 @@ from govault.errors import NotFound
 from govault.ports import Clock, Views
 from govault.services.purges import PurgeBudget, Purges
 from govault.services.submit import Submitter
-from govault.services.targets import Located, Target, Targets
+from govault.services.targets import Guard, Located, Target, Targets
 from schemas.events.files import EntityRestored, EntityTrashed
 from schemas.topics import Topic
 
 _PAGE = 200
+
+
+class Trashed(NamedTuple):
+    """Something that became trash, or would (then ``entity`` is still alive), and where it was."""
+
+    space: DirectoryRow
+    entity: Entity
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,28 +35,40 @@ class Trash:
     purges: Purges
     clock: Clock
 
-    async def trash(self, actor: Actor, target: Target, match: tuple[str, ...] = ()) -> tuple[DirectoryRow, Entity]:
+    async def trash(
+        self,
+        actor: Actor,
+        target: Target,
+        match: tuple[str, ...] = (),
+        guard: Guard | None = None,
+        dry_run: bool = False,
+    ) -> Trashed:
         """Make a live file or folder trash; a folder with all in it.
 
         Args:
             match: Content hashes, one of which must be the file's (If-Match); empty: no condition.
+            guard: Checked on what is found, before.
+            dry_run: Only say what it would be.
 
         Raises:
             NotFound: It does not live.
-            PreconditionFailed: Its content is none of ``match``.
+            PreconditionFailed: Its content is none of ``match``, or the guard's condition does not hold.
         """
         repeat = self.submitter.find_repeat(actor, "trash", Topic.FILES, 0)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
-            return self._retained(str(entity_id))
-        return await self.trash_located(actor, self.targets.find(actor, target), match, step="trash")
+            return Trashed(*self._retained(str(entity_id)), str(repeat.fact("path")))
+        located = self.targets.find(actor, target)
+        if guard is not None:
+            guard(located)
+        if dry_run:
+            return Trashed(located.space, located.entity, located.path)
+        return await self.trash_located(actor, located, match, step="trash")
 
-    async def trash_located(
-        self, actor: Actor, located: Located, match: tuple[str, ...], *, step: str
-    ) -> tuple[DirectoryRow, Entity]:
+    async def trash_located(self, actor: Actor, located: Located, match: tuple[str, ...], *, step: str) -> Trashed:
         """The same for something already found."""
         trashed = EntityTrashed(space_id=located.space.space_id, entity_id=located.entity.entity_id, match_sha256=match)
         await self.submitter.submit(actor, trashed, located.space.partition, subject=located.space.space_id, step=step)
-        return self._retained(located.entity.entity_id)
+        return Trashed(*self._retained(located.entity.entity_id), located.path)
 
     async def restore(self, actor: Actor, entity_id: str, to_path: str | None, replace: bool) -> Located:
         """Bring trash back, to a path or where it was.

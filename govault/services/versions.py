@@ -52,16 +52,24 @@ class Versions:
             )
         return content
 
-    async def remove(self, actor: Actor, target: Target, number: int) -> None:
-        """End one version for ever.
+    async def remove(self, actor: Actor, target: Target, number: int, dry_run: bool = False) -> FileRow:
+        """End one version for ever. The file it was of.
 
         Raises:
             NotFound: The file or version is not there.
             Conflict: It is the current one.
         """
         _, file = self.targets.file(actor, target)
-        actor = self.submitter.keyed(actor)
-        await self.purges.prune(actor, file, (number,))
+        if self.purges.pruned_before(actor, file, number):
+            return file
+        self.get(file, number)
+        if number == file.current.number:
+            raise Conflict(
+                "the current version cannot be removed; commit another one first", code="conflict.version-current"
+            )
+        if not dry_run:
+            await self.purges.prune(actor, file, (number,))
+        return file
 
     async def restore(self, actor: Actor, target: Target, number: int, match: tuple[str, ...] = ()) -> Located:
         """Commit an old version's content as the next version. The current one again: nothing changes.

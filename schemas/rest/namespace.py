@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.ids import ENTITY_ID_PATTERN, EVENT_ID_PATTERN, SHA256_PATTERN, SPACE_ID_PATTERN, SPACE_NAME_PATTERN
+from schemas.rest.common import RequestModel, ResponseModel
 
 MEDIA_TYPE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}( *;[ -~]*)?$"
 
@@ -20,22 +21,10 @@ Sha256Text = Annotated[str, Field(pattern=SHA256_PATTERN)]
 VersionNumber = Annotated[int, Field(ge=1, le=2**53)]
 
 
-class Answer(BaseModel):
-    """A part of an answer."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Ask(BaseModel):
-    """A request body: unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 # --- files and folders ---------------------------------------------------------------------------------------
 
 
-class OriginDocument(Answer):
+class OriginDocument(ResponseModel):
     """Where a version's content came from when it was not uploaded."""
 
     how: Literal["copy", "restore"]
@@ -43,7 +32,7 @@ class OriginDocument(Answer):
     version: int
 
 
-class VersionDocument(Answer):
+class VersionDocument(ResponseModel):
     """One version of a file: its content and who committed it when."""
 
     version: VersionNumber
@@ -60,7 +49,7 @@ class VersionDocument(Answer):
     origin: OriginDocument | None
 
 
-class FileDocument(Answer):
+class FileDocument(ResponseModel):
     """A file and its current version."""
 
     type: Literal["file"]
@@ -86,7 +75,7 @@ class FileDocument(Answer):
     modified_at: datetime
 
 
-class FolderDocument(Answer):
+class FolderDocument(ResponseModel):
     """A folder. The top of a space has the space's id and an empty path."""
 
     type: Literal["folder"]
@@ -101,7 +90,7 @@ class FolderDocument(Answer):
 EntityDocument = Annotated[FileDocument | FolderDocument, Field(discriminator="type")]
 
 
-class Page(Answer):
+class Page(ResponseModel):
     """One page of a list."""
 
     more: bool = Field(description="Whether there is more behind this page.")
@@ -128,7 +117,7 @@ class VersionsPage(Page):
     items: list[VersionDocument]
 
 
-class HistoryFact(Answer):
+class HistoryFact(ResponseModel):
     """Something that happened to a file or folder, as far as the vault's current state still tells."""
 
     what: Literal["created", "committed", "pruned", "metadata-changed", "trashed"]
@@ -150,7 +139,7 @@ class HistoryPage(Page):
     items: list[HistoryFact]
 
 
-class FilePatch(Ask):
+class FilePatch(RequestModel):
     """Change a file's place or metadata; what is absent stays."""
 
     path: PathText | None = Field(default=None, description="Its new path.")
@@ -167,7 +156,7 @@ class FilePatch(Ask):
     )
 
 
-class FolderPatch(Ask):
+class FolderPatch(RequestModel):
     """Move or rename a folder."""
 
     path: PathText = Field(description="Its new path.")
@@ -177,7 +166,7 @@ class FolderPatch(Ask):
     model_config = ConfigDict(json_schema_extra={"examples": [{"path": "archive/2026"}]})
 
 
-class CopyAsk(Ask):
+class CopyAsk(RequestModel):
     """Copy a file (or one of its versions) or a folder. No bytes move: the copy refers to the same chunks."""
 
     path: PathText = Field(description="The path of the copy.")
@@ -202,7 +191,7 @@ class CopyDocument(Page):
     size_bytes: int
 
 
-class RemovalDocument(Answer):
+class RemovalDocument(ResponseModel):
     """What was removed, or with `dry_run` what would be."""
 
     dry_run: bool
@@ -213,10 +202,18 @@ class RemovalDocument(Answer):
     more: bool = Field(description="The bound of one request was reached: repeat it.")
 
 
+class VersionRemoval(ResponseModel):
+    """Which version was removed, or with `dry_run` would be."""
+
+    dry_run: bool
+    file_id: EntityIdText
+    version: VersionNumber
+
+
 # --- trash ---------------------------------------------------------------------------------------------------
 
 
-class TrashedDocument(Answer):
+class TrashedDocument(ResponseModel):
     """A file or folder in the trash; a folder stands for all that is in it."""
 
     type: Literal["file", "folder"]
@@ -231,13 +228,24 @@ class TrashedDocument(Answer):
     sha256: str | None = Field(description="Of a file.")
 
 
+class TrashedAnswer(ResponseModel):
+    """What became trash, or with `dry_run` would. A folder stands for all that is in it."""
+
+    dry_run: bool
+    type: Literal["file", "folder"]
+    id: EntityIdText
+    space: str
+    path: str = Field(description="Where it was; `POST /trash/{id}/restore` brings it back.")
+    trashed_at: datetime | None
+
+
 class TrashPage(Page):
     """Trash, by id."""
 
     items: list[TrashedDocument]
 
 
-class RestoreAsk(Ask):
+class RestoreAsk(RequestModel):
     """Bring trash back."""
 
     path: PathText | None = Field(default=None, description="Where to; absent: where it was.")
@@ -265,7 +273,7 @@ class RetentionDocument(BaseModel):
     )
 
 
-class SpaceDocument(Answer):
+class SpaceDocument(ResponseModel):
     """A space: a named tree of files."""
 
     id: Annotated[str, Field(pattern=SPACE_ID_PATTERN)]
@@ -287,7 +295,7 @@ class SpacesPage(Page):
     items: list[SpaceDocument]
 
 
-class SpaceAsk(Ask):
+class SpaceAsk(RequestModel):
     """Make a space."""
 
     name: SpaceName
@@ -299,7 +307,7 @@ class SpaceAsk(Ask):
     )
 
 
-class SpacePatch(Ask):
+class SpacePatch(RequestModel):
     """Change a space's settings; what is absent stays. A retention that is given replaces all of it."""
 
     description: Description | None = None

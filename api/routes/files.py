@@ -1,0 +1,136 @@
+"""``/files`` (list and search) and ``/files/{ref}`` (changed, made trash). Bytes have doors of their own."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.responses import Response
+
+from api.answers import (
+    KNOWN_QUERY,
+    LIMIT_DEFAULT,
+    Cursor,
+    DryRun,
+    IdempotencyKey,
+    IfMatch,
+    Limit,
+    Replace,
+    answer,
+    page_answer,
+    page_document,
+    problems,
+)
+from api.asks import changed_answer, metadata_wish, move_wish
+from api.deps import ActorDep, RefParam, ServicesDep
+from api.documents import file_document, trashed_answer
+from api.etags import file_conditions
+from govault.errors import InvalidRequest
+from govault.services.listing import FilesQuery
+from govault.services.targets import ByRef
+from schemas.rest.namespace import EntityDocument, FilePatch, FilesPage, SpaceName, TrashedAnswer
+
+router = APIRouter(tags=["files"], dependencies=[KNOWN_QUERY])
+Sort = Literal["", "path", "name", "size", "modified", "created", "-path", "-name", "-size", "-modified", "-created"]
+
+
+def files_query(
+    space: Annotated[SpaceName | None, Query(description="Only in this space.")] = None,
+    prefix: Annotated[str, Query(max_length=1024, description="Only paths that begin so.")] = "",
+    delimiter: Annotated[
+        Literal["", "/"], Query(description="Roll up what lies deeper into `prefixes`; needs `space`.")
+    ] = "",
+    name: Annotated[str, Query(max_length=255, description="A glob on the name: `*`, `?`, `[…]`.")] = "",
+    q: Annotated[str, Query(max_length=255, description="Words of name, description and tags; all must occur.")] = "",
+    tag: Annotated[str, Query(max_length=128, description="Only with this tag.")] = "",
+    media_type: Annotated[
+        str, Query(alias="type", max_length=255, description="A media type (`image/png`) or its front (`image/`).")
+    ] = "",
+    since: Annotated[datetime | None, Query(description="Modified at or after.")] = None,
+    until: Annotated[datetime | None, Query(description="Modified before.")] = None,
+    larger: Annotated[int | None, Query(ge=0, le=2**53, description="At least this many bytes.")] = None,
+    smaller: Annotated[int | None, Query(ge=0, le=2**53, description="At most this many bytes.")] = None,
+    owner: Annotated[str, Query(max_length=255, description="Who committed the current version.")] = "",
+    sort: Annotated[Sort, Query(description="`-` in front reverses; absent: the cheapest order.")] = "",
+) -> FilesQuery:
+    """The filters of ``GET /files``."""
+    return FilesQuery(
+        space=space,
+        prefix=prefix,
+        delimiter=delimiter,
+        name=name,
+        words=q,
+        tag=tag,
+        media_type=media_type,
+        since_ms=_instant_ms(since, "since"),
+        until_ms=_instant_ms(until, "until"),
+        larger=larger,
+        smaller=smaller,
+        owner=owner,
+        sort=sort,
+    )
+
+
+@router.get("/files", operation_id="list_files", response_model=FilesPage, responses=problems(404))
+async def list_files(
+    request: Request,
+    services: ServicesDep,
+    query: Annotated[FilesQuery, Depends(files_query)],
+    cursor: Cursor = "",
+    limit: Limit = LIMIT_DEFAULT,
+) -> Response:
+    """List files, or search them: all filters that are given must hold."""
+    page = await services.namespace.listing.files(query, cursor, limit)
+    names = services.namespace.targets.space_names(file.space_id for file, _ in page.items)
+    items = [file_document(file, names[file.space_id], path) for file, path in page.items]
+    return page_answer(request, page_document(items, page.next_cursor, prefixes=page.prefixes))
+
+
+@router.patch(
+    "/files/{ref}", operation_id="change_file", response_model=EntityDocument, responses=problems(404, 413, writes=True)
+)
+async def change_file(
+    ref: RefParam,
+    ask: FilePatch,
+    actor: ActorDep,
+    services: ServicesDep,
+    replace: Replace = False,
+    if_match: IfMatch = None,
+    _key: IdempotencyKey = None,
+) -> Response:
+    """Move or rename a file or folder, or change what is said about a file.
+
+    `If-Match` takes the ETag of its metadata, or that of its content.
+    """
+    guard, match = file_conditions(if_match)
+    changed = await services.namespace.changes.change(
+        actor, ByRef(ref), move_wish(ask, replace, match), metadata_wish(ask), guard
+    )
+    return changed_answer(changed)
+
+
+@router.delete(
+    "/files/{ref}", operation_id="trash_file", response_model=TrashedAnswer, responses=problems(404, writes=True)
+)
+async def trash_file(
+    ref: RefParam,
+    actor: ActorDep,
+    services: ServicesDep,
+    dry_run: DryRun = False,
+    if_match: IfMatch = None,
+    _key: IdempotencyKey = None,
+) -> Response:
+    """Make a file or folder trash. `If-Match` takes the ETag of its content, or that of its metadata."""
+    guard, match = file_conditions(if_match)
+    trashed = await services.namespace.trash.trash(actor, ByRef(ref), match, guard, dry_run)
+    return answer(trashed_answer(trashed, dry_run))
+
+
+def _instant_ms(instant: datetime | None, name: str) -> int | None:
+    if instant is None:
+        return None
+    if instant.tzinfo is None:
+        raise InvalidRequest(f"{name} needs a zone: write 2026-11-01T00:00:00Z", rule="instant")
+    try:
+        return round(instant.timestamp() * 1000)
+    except (OverflowError, ValueError) as error:
+        raise InvalidRequest(f"{name} is out of bounds", rule="instant") from error

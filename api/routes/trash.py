@@ -1,0 +1,111 @@
+"""``/trash``: listed, emptied, brought back."""
+
+from itertools import islice
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from api.answers import (
+    KNOWN_QUERY,
+    LIMIT_DEFAULT,
+    Cursor,
+    DryRun,
+    IdempotencyKey,
+    Limit,
+    Replace,
+    answer,
+    page_answer,
+    page_document,
+    problems,
+)
+from api.asks import changed_answer
+from api.deps import ActorDep, ServicesDep
+from api.documents import Document, removal_document, trashed_document
+from govault.domain.paths import normalise_path
+from govault.domain.rows import Entity
+from govault.limits import PURGE_ENTITIES_PER_REQUEST_MAX
+from govault.services import cursors
+from govault.services.catalog import Services
+from govault.services.purges import PurgeBudget
+from schemas.ids import ENTITY_ID_PATTERN
+from schemas.rest.namespace import EntityDocument, RemovalDocument, RestoreAsk, SpaceName, TrashPage
+
+router = APIRouter(tags=["trash"], dependencies=[KNOWN_QUERY])
+TrashId = Annotated[str, Path(alias="id", pattern=ENTITY_ID_PATTERN, description="The id of something in the trash.")]
+OfSpace = Annotated[SpaceName | None, Query(description="Only of this space.")]
+
+
+@router.get("/trash", operation_id="list_trash", response_model=TrashPage, responses=problems(404))
+async def list_trash(
+    request: Request, services: ServicesDep, space: OfSpace = None, cursor: Cursor = "", limit: Limit = LIMIT_DEFAULT
+) -> Response:
+    """List the trash by id: roots only, a folder stands for all that is in it."""
+    namespace = services.namespace
+    space_id = None if space is None else namespace.targets.space(space).space_id
+    bound = ("trash", space_id)
+    roots = list(islice(namespace.trash.listed(space_id, cursors.place(bound, cursor)), limit + 1))
+    following = cursors.make(bound, roots[limit - 1].entity_id) if len(roots) > limit else ""
+    items = [_document(services, root) for root in roots[:limit]]
+    return page_answer(request, page_document(items, following))
+
+
+@router.delete(
+    "/trash", operation_id="empty_trash", response_model=RemovalDocument, responses=problems(404, writes=True)
+)
+async def empty_trash(
+    actor: ActorDep,
+    services: ServicesDep,
+    space: OfSpace = None,
+    older_than: Annotated[
+        int | None, Query(ge=0, le=2**40, description="Only what has been trash for this many seconds.")
+    ] = None,
+    dry_run: DryRun = False,
+    _key: IdempotencyKey = None,
+) -> Response:
+    """End trash for ever. One request does a bounded amount: while `more`, repeat it."""
+    budget = PurgeBudget(PURGE_ENTITIES_PER_REQUEST_MAX, dry_run=dry_run)
+    await services.namespace.trash.empty(actor, space, older_than, budget)
+    return answer(removal_document(budget))
+
+
+@router.delete(
+    "/trash/{id}",
+    operation_id="purge_trash",
+    response_model=RemovalDocument,
+    responses=problems(404, writes=True),
+)
+async def purge_trash(
+    entity_id: TrashId, actor: ActorDep, services: ServicesDep, dry_run: DryRun = False, _key: IdempotencyKey = None
+) -> Response:
+    """End one piece of trash for ever."""
+    budget = PurgeBudget(PURGE_ENTITIES_PER_REQUEST_MAX, dry_run=dry_run)
+    await services.namespace.trash.purge_one(actor, entity_id, budget)
+    return answer(removal_document(budget))
+
+
+@router.post(
+    "/trash/{id}/restore",
+    operation_id="restore_trash",
+    response_model=EntityDocument,
+    responses=problems(404, writes=True),
+)
+async def restore_trash(
+    entity_id: TrashId,
+    actor: ActorDep,
+    services: ServicesDep,
+    ask: RestoreAsk = RestoreAsk(),
+    replace: Replace = False,
+    _key: IdempotencyKey = None,
+) -> Response:
+    """Bring trash back, where it was or to a path. Folders on the way are made."""
+    to_path = None if ask.path is None else normalise_path(ask.path).path
+    restored = await services.namespace.trash.restore(actor, entity_id, to_path, ask.replace or replace)
+    return changed_answer(restored)
+
+
+def _document(services: Services, root: Entity) -> Document:
+    space = services.views.space(root.space_id)
+    settings = services.views.space_settings(root.space_id)
+    expires_after_s = None if settings is None else settings.trash_expires_after_s
+    return trashed_document(root, "" if space is None else space.name, expires_after_s)
