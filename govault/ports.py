@@ -4,7 +4,7 @@ Unless a method says otherwise: it may be called twice and concurrently, it may 
 raises ``GoVaultError`` families only.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -89,8 +89,24 @@ class LogReader(Protocol):
     async def offset_at(self, topic: Topic, partition: int, time_ms: int) -> int | None:
         """The first offset appended at that time or later; None where there is none yet."""
 
-    def read(self, topic: Topic, partition: int, start: int, stop: int | None) -> AsyncIterator[LogRecord]:
-        """Records of [start, stop) in order; ``stop`` None follows for ever. Ends its connection when closed."""
+    def read(self, topic: Topic, partition: int, start: int, stop: int | None) -> AsyncGenerator[LogRecord]:
+        """Records of [start, stop) in order; ``stop`` None follows for ever. Ends its connection when closed.
+
+        Offsets that compaction or expiry took are left out; it ends also where they are the last before ``stop``.
+        """
+
+
+class LogRestorer(Protocol):
+    """Writes a log anew, offline, record by record as it was: offsets, times, keys, headers and values."""
+
+    def add_topic(self, topic: Topic, partitions: int) -> None:
+        """Make a topic with the settings it always has. Blocks."""
+
+    def restore(self, topic: Topic, partition: int, records: Iterator[LogRecord]) -> int:
+        """Write a partition's records, ascending by offset; how many. Blocks: call it off the loop."""
+
+    def finish(self) -> None:
+        """Make everything durable and close the log. Blocks."""
 
 
 # --- views ---------------------------------------------------------------------------------------------------
@@ -394,10 +410,15 @@ class StampedChunk(NamedTuple):
 
 
 class PackFile(NamedTuple):
-    """A pack on disk. Bytes before ``size_bytes`` never change while packs are frozen; more may be appended."""
+    """A pack on disk. Its durable bytes, before ``size_bytes``, never change while packs are frozen.
+
+    Attributes:
+        growing: More may be appended: copy it, do not link it.
+    """
 
     path: Path
     size_bytes: int
+    growing: bool
 
 
 class QuarantinedChunk(NamedTuple):

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -91,29 +91,27 @@ class LogBrowser:
                 found.append(LogPartition(topic.value, partition, begin, end, at, lag, sizes.get(partition)))
         return found
 
-    async def records(self, asked: LogSlice) -> AsyncIterator[bytes]:
+    async def records(self, asked: LogSlice) -> AsyncGenerator[bytes]:
         """One JSON document a record, each with a newline; merged by append time, and in order within a partition.
 
         Raises:
-            InvalidRequest: The slice contradicts itself.
+            InvalidRequest: The slice contradicts itself; before the first record.
             EventLog: The log cannot be reached.
         """
         if (asked.start is not None or asked.stop is not None) and (asked.topic is None or asked.partition is None):
             raise InvalidRequest("an offset needs its topic and partition", rule="log-offset")
+        if asked.partition is not None and asked.topic is None:
+            raise InvalidRequest("a partition needs its topic", rule="log-partition")
         spans = await self._spans(asked)
-        left = asked.limit
-        if not asked.follow:
-            async for record in self._merged(spans):
-                if left <= 0:
-                    return
+        return self._lines(self._followed(spans) if asked.follow else self._merged(spans), asked.limit)
+
+    async def _lines(self, records: AsyncGenerator[LogRecord], limit: int) -> AsyncGenerator[bytes]:
+        async with aclosing(records):
+            async for record in records:
                 yield self.describe(record)
-                left -= 1
-            return
-        async for record in self._followed(spans):
-            yield self.describe(record)
-            left -= 1
-            if left <= 0:
-                return
+                limit -= 1
+                if limit <= 0:
+                    return
 
     def describe(self, record: LogRecord) -> bytes:
         """A record as one line of JSON: where it stands and its event, or why it is none of ours."""
@@ -160,11 +158,11 @@ class LogBrowser:
                     spans.append((topic, partition, start, stop))
         return spans
 
-    async def _merged(self, spans: list[tuple[Topic, int, int, int | None]]) -> AsyncIterator[LogRecord]:
+    async def _merged(self, spans: list[tuple[Topic, int, int, int | None]]) -> AsyncGenerator[LogRecord]:
         """Records of all spans by append time; each partition keeps its own order."""
         streams = [self._reader.read(*span) for span in spans]
         try:
-            heads: list[tuple[LogRecord, AsyncIterator[LogRecord]]] = []
+            heads: list[tuple[LogRecord, AsyncGenerator[LogRecord]]] = []
             for stream in streams:
                 head = await anext(stream, None)
                 if head is not None:
@@ -180,15 +178,13 @@ class LogBrowser:
                     heads[index] = (following, stream)
         finally:
             for stream in streams:
-                close = getattr(stream, "aclose", None)
-                if close is not None:
-                    await close()
+                await stream.aclose()
 
-    async def _followed(self, spans: list[tuple[Topic, int, int, int | None]]) -> AsyncIterator[LogRecord]:
+    async def _followed(self, spans: list[tuple[Topic, int, int, int | None]]) -> AsyncGenerator[LogRecord]:
         queue: asyncio.Queue[LogRecord] = asyncio.Queue(_QUEUE)
 
         async def follow(span: tuple[Topic, int, int, int | None]) -> None:
-            async with aclosing(self._reader.read(*span)) as stream:  # type: ignore[type-var]
+            async with aclosing(self._reader.read(*span)) as stream:
                 async for record in stream:
                     await queue.put(record)
 

@@ -1,0 +1,213 @@
+"""All of upkeep in one value: what the administration's routes call, and what the node runs in the background."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from govault.domain.actor import Actor
+from govault.ports import (
+    ChunkStore,
+    Clock,
+    EventLog,
+    KeyCustody,
+    LogReader,
+    Randomness,
+    StoreMaintenance,
+    Views,
+    ViewsMaintenance,
+)
+from govault.services.audit import AuditTrail
+from govault.services.checking import Checker
+from govault.services.checkpoints import Checkpoints, NodeKey
+from govault.services.collection import CollectionReport, Collector
+from govault.services.collection_epochs import EpochBarriers
+from govault.services.collection_stamps import Dereferences
+from govault.services.collection_worker import CollectionWorker
+from govault.services.health import Health, HealthSources
+from govault.services.jobs import Job, Jobs
+from govault.services.log_browser import LogBrowser
+from govault.services.members import Members, ThisNode
+from govault.services.metrics import UpkeepCounters, UpkeepMetrics
+from govault.services.stats import Stats
+from govault.services.submit import Submitter
+from govault.services.workers import Worker, Workers
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepSettings:
+    """Periods of the background, seconds.
+
+    Attributes:
+        throttle: Seconds of rest per second of a worker's work.
+    """
+
+    collection_period_s: float = 3600.0
+    retention_period_s: float = 900.0
+    checkpoint_period_s: float = 3600.0
+    throttle: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class UpkeepPorts:
+    """What upkeep stands on."""
+
+    log: EventLog
+    reader: LogReader
+    views: Views
+    view_upkeep: ViewsMaintenance
+    store: ChunkStore
+    packs: StoreMaintenance
+    keys: KeyCustody
+    node_key: NodeKey
+    clock: Clock
+    randomness: Randomness
+    mac_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSources:
+    """What only the node itself knows.
+
+    Attributes:
+        config: The effective configuration, secrets masked, JSON-able.
+        log_process: ``running``, ``stopped``; empty where the log is external.
+        stopping: Whether the node is shutting down.
+        insecure: Sentences on what the configuration leaves open.
+    """
+
+    config: Callable[[], Mapping[str, object]] = dict
+    log_process: Callable[[], str] = lambda: ""
+    stopping: Callable[[], bool] = lambda: False
+    insecure: Callable[[], tuple[str, ...]] = tuple
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What the administration's routes call."""
+
+    ports: UpkeepPorts
+    node: ThisNode
+    sources: NodeSources
+    jobs: Jobs
+    workers: Workers
+    collector: Collector
+    checker: Checker
+    health: Health
+    stats: Stats
+    members: Members
+    logs: LogBrowser
+    checkpoints: Checkpoints
+    audit: AuditTrail
+    metrics: UpkeepMetrics
+
+    async def run(self) -> None:
+        """Run jobs and workers; returns only by cancellation. Belongs into a TaskGroup of the node."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.jobs.run(), name="jobs")
+            group.create_task(self.workers.run(), name="workers")
+
+    def start_collection(self, actor: Actor, *, dry_run: bool) -> Job:
+        """Begin ``gc`` as a job."""
+
+        async def work(job: Job) -> CollectionReport:
+            def said(text: str, report: CollectionReport) -> None:
+                job.advance(report.removed_chunks, None, "chunks", text)
+
+            return await (self.collector.estimate(said) if dry_run else self.collector.collect(said))
+
+        return self.jobs.start("gc", actor, work)
+
+    def start_check(self, actor: Actor, *, read_data: bool, read_files: bool) -> Job:
+        """Begin ``check`` as a job."""
+
+        async def work(job: Job) -> object:
+            def said(done: int, unit: str, text: str) -> None:
+                job.advance(done, None, unit, text)
+
+            return await self.checker.check(said, read_data=read_data, read_files=read_files)
+
+        return self.jobs.start("check", actor, work)
+
+    def start_rebuild(self, actor: Actor) -> Job:
+        """Begin ``views rebuild`` as a job."""
+
+        async def work(job: Job) -> object:
+            def progress(done: int, total: int) -> None:
+                job.advance(done, total, "records", "folding the log again")
+
+            await self.ports.view_upkeep.rebuild(progress)
+            return self.ports.view_upkeep.status()
+
+        return self.jobs.start("rebuild", actor, work)
+
+
+def assemble_upkeep(
+    ports: UpkeepPorts,
+    submitter: Submitter,
+    node: ThisNode,
+    sources: NodeSources,
+    settings: UpkeepSettings,
+    registry: CollectorRegistry,
+) -> Upkeep:
+    """Put upkeep together and hook it into the views. Nothing runs before ``Upkeep.run``.
+
+    Args:
+        registry: Where the vault's metrics go: the one that ``/metrics`` shows.
+    """
+    dereferences = Dereferences(ports.store)
+    ports.view_upkeep.on_dereferenced(dereferences.note)
+    ports.view_upkeep.on_epoch(ports.store.note_epoch)
+    collector = Collector(
+        log=ports.log,
+        views=ports.views,
+        packs=ports.packs,
+        submitter=submitter,
+        barriers=EpochBarriers(submitter, ports.views, ports.store),
+        dereferences=dereferences,
+    )
+    audit = AuditTrail(ports.log, ports.clock, ports.randomness, submitter.source)
+    checkpoints = Checkpoints(
+        ports.log,
+        ports.view_upkeep,
+        ports.node_key,
+        ports.clock,
+        ports.randomness,
+        submitter.source,
+        settings.checkpoint_period_s,
+    )
+    background: list[Worker] = [CollectionWorker(collector, settings.collection_period_s), audit, checkpoints]
+    workers = Workers(ports.clock, background, settings.throttle)
+    health = Health(
+        ports.log,
+        ports.view_upkeep,
+        ports.store,
+        HealthSources(
+            recovery_key_exported=lambda: ports.keys.exported,
+            workers=workers.list,
+            audit=lambda: audit.counts,
+            log_process=sources.log_process,
+            stopping=sources.stopping,
+            insecure=sources.insecure,
+        ),
+    )
+    stats = Stats(ports.views, ports.store)
+    jobs = Jobs(ports.clock, ports.randomness)
+    registry.register(UpkeepCounters(workers, jobs, audit.counts))
+    return Upkeep(
+        ports=ports,
+        node=node,
+        sources=sources,
+        jobs=jobs,
+        workers=workers,
+        collector=collector,
+        checker=Checker(ports.views, ports.view_upkeep, ports.store, ports.packs),
+        health=health,
+        stats=stats,
+        members=Members(ports.views, node),
+        logs=LogBrowser(ports.reader, ports.view_upkeep, ports.mac_key),
+        checkpoints=checkpoints,
+        audit=audit,
+        metrics=UpkeepMetrics(registry, health, stats),
+    )
