@@ -1,0 +1,140 @@
+"""The Faust app of a node: one consumer group of its own, so that every node folds every partition.
+
+The views' own position is where reading resumes: on assignment the consumer seeks there, whatever the group has
+committed. Faust's tables, its web server and its supervisor's restarts are not used.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import faust
+from faust.contrib.asgi import bind_to_running_loop
+from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
+from faust.types import TP
+
+from govault.errors import EventLog
+from schemas.topics import Topic
+from streams.agents.folding import Folds, add_agents
+from streams.connection import Connection
+
+_log = logging.getLogger(__name__)
+
+START_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 20.0
+_SESSION_TIMEOUT_S = 6.0
+_HEARTBEAT_S = 2.0
+_COMMIT_INTERVAL_S = 5.0
+_FETCH_BYTES_MAX = 4 * 1024 * 1024
+
+NextOffset = Callable[[Topic, int], int]
+
+
+class FoldingApp:
+    """Runs the agents that keep the views current.
+
+    Attributes:
+        crashed: Set with the reason when the app has crashed; the node must end then.
+    """
+
+    def __init__(self, connection: Connection, node_id: str, views: Folds, next_offset: NextOffset) -> None:
+        """Inside the loop that runs it: Faust binds to it.
+
+        Args:
+            next_offset: Where to read on in a partition, asked at every assignment.
+        """
+        self._connection = connection
+        self._app = _make_app(connection, node_id)
+        self._app.transport.Consumer = _consumer_seeking(connection, next_offset)
+        add_agents(self._app, connection, views)
+        self.crashed: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self._watch: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Join the group and begin to read.
+
+        Raises:
+            EventLog: It did not start in time.
+        """
+        bind_to_running_loop(self._app)
+        self._app.finalize()
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._app.maybe_start()
+        except TimeoutError as error:
+            await self.stop()
+            raise EventLog(f"folding {self._connection.bootstrap} did not start in {START_TIMEOUT_S:g} s") from error
+        self._watch = asyncio.create_task(self._watch_for_crash(), name="streams-watch")
+
+    async def stop(self) -> None:
+        """Finish the record at hand, commit and leave. May be called twice."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
+            self._watch = None
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await self._app.stop()
+        except TimeoutError:
+            _log.warning("the Faust app did not stop within %g s", STOP_TIMEOUT_S)
+        if not self.crashed.done():
+            self.crashed.cancel()
+
+    async def _watch_for_crash(self) -> None:
+        await self._app._crashed.wait()
+        reason = self._app.crash_reason or EventLog("the Faust app crashed without a reason")
+        _log.error("the folding of the log crashed: %r", reason)
+        if not self.crashed.done():
+            self.crashed.set_result(reason)
+
+
+def _make_app(connection: Connection, node_id: str) -> faust.App:
+    group = f"{connection.prefix}.views.{node_id}"
+    return faust.App(
+        group,
+        broker=[f"aiokafka://{server}" for server in connection.servers()],
+        broker_credentials=_credentials(connection),
+        broker_client_id="govault-views",
+        consumer_group_instance_id=group,
+        broker_session_timeout=_SESSION_TIMEOUT_S,
+        broker_heartbeat_interval=_HEARTBEAT_S,
+        broker_request_timeout=30.0,
+        broker_commit_interval=_COMMIT_INTERVAL_S,
+        consumer_auto_offset_reset="none",
+        consumer_max_fetch_size=_FETCH_BYTES_MAX,
+        store="memory://",
+        datadir="/nonexistent",
+        web_enabled=False,
+        autodiscover=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        producer_acks=-1,
+    )
+
+
+def _credentials(connection: Connection) -> Any:
+    if connection.username:
+        return faust.SASLCredentials(
+            username=connection.username,
+            password=connection.password,
+            mechanism=connection.mechanism,
+            ssl_context=connection.tls,
+        )
+    return faust.SSLCredentials(connection.tls) if connection.tls is not None else None
+
+
+def _consumer_seeking(connection: Connection, next_offset: NextOffset) -> type[Any]:
+    class ViewsConsumer(FaustConsumer):  # type: ignore[misc]
+        """Reads on where the views are, not where the group has committed."""
+
+        async def seek_to_committed(self) -> Mapping[TP, int]:
+            wanted: dict[TP, int] = {}
+            for place in self.assignment():
+                topic = connection.topic_of(place.topic)
+                if topic is not None:
+                    wanted[place] = next_offset(topic, place.partition)
+            await self._thread.seek_wait(wanted)
+            return wanted
+
+    return ViewsConsumer

@@ -1,0 +1,141 @@
+"""The write side of the log on aiokafka: durable before it returns, in order, bounded in flight."""
+
+import asyncio
+import logging
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    NodeNotReadyError,
+    RecordTooLargeError,
+    RequestTimedOutError,
+)
+
+from govault.domain.position import Position
+from govault.errors import EventLog, OutcomePending, TooLarge
+from govault.limits import EVENT_BYTES_MAX
+from schemas.codec import encode
+from schemas.envelope import Event
+from schemas.topics import Topic
+from streams.connection import Connection
+from streams.records import headers_of
+
+_log = logging.getLogger(__name__)
+
+APPENDS_AT_ONCE_MAX = 1_024
+APPEND_TIMEOUT_S = 20.0
+ASK_TIMEOUT_S = 15.0
+_OVERHEAD_BYTES = 16 * 1024
+_UNCERTAIN = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError)
+
+
+class KafkaEventLog:
+    """``EventLog`` on a Kafka-protocol log.
+
+    An append that timed out may still be written: its event's ``not_after`` keeps it from landing late.
+    """
+
+    def __init__(self, connection: Connection, mac_key: bytes, files_partitions: int) -> None:
+        self._connection = connection
+        self._files_partitions = files_partitions
+        self._mac_key = mac_key
+        self._names = {topic: connection.topic_name(topic) for topic in Topic}
+        self._producer: AIOKafkaProducer | None = None
+        self._asker: AIOKafkaConsumer | None = None
+        self._room = asyncio.Semaphore(APPENDS_AT_ONCE_MAX)
+
+    async def start(self) -> None:
+        """Connect.
+
+        Raises:
+            EventLog: The log cannot be reached, or refuses the credentials.
+        """
+        settings = self._connection.client_settings("govault-writer")
+        self._producer = AIOKafkaProducer(
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_request_size=EVENT_BYTES_MAX + _OVERHEAD_BYTES,
+            **settings,
+        )
+        self._asker = AIOKafkaConsumer(
+            group_id=None, enable_auto_commit=False, **self._connection.client_settings("govault-asker")
+        )
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                await self._producer.start()
+                await self._asker.start()
+        except (KafkaError, OSError, TimeoutError) as error:
+            await self.stop()
+            raise EventLog(f"the log at {self._connection.bootstrap} cannot be reached: {error!r}") from error
+
+    async def stop(self) -> None:
+        """Send what is buffered, then disconnect. May be called twice."""
+        for client in (self._producer, self._asker):
+            if client is not None:
+                try:
+                    async with asyncio.timeout(ASK_TIMEOUT_S):
+                        await client.stop()
+                except (KafkaError, OSError, TimeoutError) as error:
+                    _log.warning("a client of the log did not stop cleanly: %r", error)
+        self._producer = self._asker = None
+
+    async def append(self, event: Event, partition: int) -> Position:
+        """Write an event (see the port)."""
+        topic = event.data.TOPIC
+        key, value = event.subject.encode(), encode(event)
+        if len(value) > EVENT_BYTES_MAX:
+            raise TooLarge(f"the event takes {len(value)} bytes, at most {EVENT_BYTES_MAX} fit; do it in smaller parts")
+        if self._producer is None:
+            raise EventLog("the log is closed: the node is stopping")
+        if self._room.locked():
+            raise EventLog(f"{APPENDS_AT_ONCE_MAX} writes wait for the log already; try again later")
+        headers = headers_of(topic, partition, key, value, self._mac_key)
+        async with self._room:
+            return await self._send(self._producer, event, topic, partition, key, value, headers)
+
+    async def _send(
+        self,
+        producer: AIOKafkaProducer,
+        event: Event,
+        topic: Topic,
+        partition: int,
+        key: bytes,
+        value: bytes,
+        headers: list[tuple[str, bytes]],
+    ) -> Position:
+        sent = None
+        try:
+            async with asyncio.timeout(APPEND_TIMEOUT_S):
+                sent = await producer.send(self._names[topic], value, key, partition, headers=headers)
+                # Whoever gives up waiting must not cancel a batch that carries other writers' events too.
+                written = await asyncio.shield(sent)
+        except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+            raise TooLarge(f"the log refuses an event of {len(value)} bytes: raise its message.max.bytes") from error
+        except (TimeoutError, *_UNCERTAIN) as error:
+            if sent is None:
+                raise EventLog(f"the log cannot be reached; event {event.id} was not written") from error
+            raise OutcomePending(
+                f"the log did not confirm event {event.id} in time; ask for its outcome later", event_id=event.id
+            ) from error
+        except KafkaError as error:
+            raise EventLog(f"the log refused event {event.id}: {error!r}") from error
+        return Position(topic, partition, written.offset)
+
+    async def end_offsets(self, topic: Topic) -> dict[int, int]:
+        """The next offset of each partition."""
+        if self._asker is None:
+            raise EventLog("the log is closed: the node is stopping")
+        try:
+            places = [TopicPartition(self._names[topic], number) for number in self._partitions(topic)]
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                offsets = await self._asker.end_offsets(places)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise EventLog(f"the log does not say where {topic.value} ends: {error!r}") from error
+        return {place.partition: offset for place, offset in offsets.items()}
+
+    def _partitions(self, topic: Topic) -> range:
+        return range(self._files_partitions if topic is Topic.FILES else 1)

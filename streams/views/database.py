@@ -1,0 +1,121 @@
+"""The one RocksDB of a generation of views: opened with bounded memory, written without syncing.
+
+The log is the truth: after power loss the views fold again what they lost. Batches are atomic all the same.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+    WriteOptions,
+)
+
+from govault.errors import Config
+
+_MIB = 1024 * 1024
+_CACHE_BYTES = 32 * _MIB
+_MEMTABLE_BYTES = 8 * _MIB
+_OPEN_FILES_MAX = 256
+
+
+class Database:
+    """Ordered bytes to bytes. One writer; readers of any thread see whole batches."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create.
+
+        Raises:
+            Config: RocksDB cannot open the folder.
+        """
+        path.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        try:
+            self._rocks: Any = Rdict(str(path), _options())
+        except Exception as error:
+            raise Config(f"the views in {path} cannot be opened ({error}); run `govault views rebuild`") from error
+        self.get = self._rocks.get
+        """The value of a key, or None."""
+        self._unlogged = WriteOptions()
+        self._unlogged.disable_wal = True
+
+    def get_many(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The values of several keys, in order."""
+        return cast(list[bytes | None], self._rocks.get(list(keys)))
+
+    def items(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """(key, value) of [start, stop), ascending."""
+        return cast(Iterator[tuple[bytes, bytes]], self._rocks.items(from_key=start, read_opt=_until(stop)))
+
+    def keys(self, start: bytes, stop: bytes) -> Iterator[bytes]:
+        """Keys of [start, stop), ascending."""
+        return cast(Iterator[bytes], self._rocks.keys(from_key=start, read_opt=_until(stop)))
+
+    def batch(self) -> Any:
+        """A new write batch (``put``, ``delete``)."""
+        return WriteBatch(raw_mode=True)
+
+    def write(self, batch: Any, logged: bool) -> None:
+        """Apply a batch, all of it or nothing.
+
+        Args:
+            logged: Whether RocksDB's own log gets it; without, what was not flushed before a crash is folded again.
+        """
+        if logged:
+            self._rocks.write(batch)
+        else:
+            self._rocks.write(batch, self._unlogged)
+
+    def flush(self) -> None:
+        """Everything written is in table files when this returns."""
+        self._rocks.flush(True)
+
+    def property_number(self, name: str) -> int:
+        """One of RocksDB's own figures; 0 where it has none."""
+        return cast(int | None, self._rocks.property_int_value(name)) or 0
+
+    def close(self) -> None:
+        """Flush and let go of the folder's lock. May be called twice."""
+        if self._rocks is not None:
+            self._rocks.flush(True)
+            self._rocks.close()
+            self._rocks = None
+            self.get = None
+
+
+def _until(stop: bytes) -> ReadOptions:
+    options = ReadOptions()
+    options.set_iterate_upper_bound(stop)
+    return options
+
+
+def _options() -> Options:
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(_CACHE_BYTES))
+    table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    table.set_bloom_filter(10.0, False)
+    table.set_block_size(8 * 1024)
+    table.set_format_version(5)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(table)
+    options.set_write_buffer_size(_MEMTABLE_BYTES)
+    options.set_max_write_buffer_number(3)
+    options.set_max_total_wal_size(64 * _MIB)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_level_compaction_dynamic_level_bytes(True)
+    options.set_max_background_jobs(2)
+    options.set_max_open_files(_OPEN_FILES_MAX)
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(4 * _MIB)
+    options.set_stats_dump_period_sec(0)
+    options.set_is_fd_close_on_exec(True)
+    return options

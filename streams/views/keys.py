@@ -1,0 +1,135 @@
+"""Where each row lies in RocksDB.
+
+Every key of a partition begins with its prefix: one byte for the topic, two for the partition; then one byte for
+the family, then the row's own key. Keys of the whole generation begin with a zero byte.
+
+Entry keys are ``parent id ‖ 0 ‖ name``, a folder's name with a trailing ``/``: a depth-first walk in key order is
+the byte order of full paths. Revisions are ``R ‖ key ‖ 0 ‖ offset of the change`` (8 bytes, big-endian).
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from govault.domain.rows import (
+    ChunkRow,
+    DirectoryRow,
+    EntryRow,
+    FileRow,
+    FolderRow,
+    NodeRow,
+    OutcomeRow,
+    PartitionRow,
+    PartRow,
+    Row,
+    SpaceNameRow,
+    SpaceRow,
+    TotalsRow,
+    VersionRow,
+)
+from schemas.topics import Topic
+
+PREFIX_BYTES: Final = 3
+OFFSET_BYTES: Final = 8
+
+PARTITION: Final = b"P"
+SPACE: Final = b"S"
+TOTALS: Final = b"T"
+ENTRY: Final = b"E"
+ENTITY: Final = b"F"
+VERSION: Final = b"V"
+PART: Final = b"A"
+CHUNK: Final = b"C"
+OUTCOME: Final = b"O"
+DIRECTORY: Final = b"D"
+SPACE_NAME: Final = b"N"
+NODE: Final = b"K"
+ROW_FAMILIES: Final = b"PSTEFVACDNK"
+"""Families whose current rows the view digest covers (outcomes are added up beside them)."""
+REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
+
+META: Final = b"\x00M"
+REVISION: Final = b"R"
+HASH_INDEX: Final = b"h"
+TRASH_INDEX: Final = b"t"
+IDLE_INDEX: Final = b"i"
+UNINDEXED: Final = b"u"
+
+_TOPIC_BYTES: Final = {Topic.DIRECTORY: 1, Topic.FILES: 2, Topic.ACCOUNTS: 3, Topic.PEERS: 4}
+
+
+def partition_prefix(topic: Topic, partition: int) -> bytes:
+    """What every key of a folded partition begins with."""
+    return bytes((_TOPIC_BYTES[topic],)) + partition.to_bytes(2, "big")
+
+
+def prefix_end(prefix: bytes) -> bytes:
+    """The first key behind every key that begins with ``prefix`` (which must not be all 0xff)."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes((stem[-1] + 1,))
+
+
+def entry_key(parent_id: str, name: str, is_folder: bool) -> bytes:
+    """An entry's key behind the partition's prefix."""
+    return f"E{parent_id}\0{name}/".encode() if is_folder else f"E{parent_id}\0{name}".encode()
+
+
+def entries_prefix(parent_id: str) -> bytes:
+    """What the keys of a folder's entries begin with."""
+    return f"E{parent_id}\0".encode()
+
+
+def version_key(file_id: str, number: int) -> bytes:
+    """An older version's key."""
+    return b"V" + file_id.encode() + number.to_bytes(8, "big")
+
+
+def part_key(space_id: str, part_id: str) -> bytes:
+    """A manifest part's key."""
+    return f"A{space_id}\0{part_id}".encode()
+
+
+def hash_key(sha256: str, file_id: str, number: int) -> bytes:
+    """The key under which a retained version is found by its content."""
+    return b"h" + bytes.fromhex(sha256) + file_id.encode() + number.to_bytes(8, "big")
+
+
+def trash_key(space_id: str, entity_id: str) -> bytes:
+    """The key of a root of trash."""
+    return f"t{space_id}\0{entity_id}".encode()
+
+
+def idle_key(epoch: int, space_id: str, part_id: str) -> bytes:
+    """The key of a part without references, by the epoch since when."""
+    return b"i" + epoch.to_bytes(8, "big") + f"{space_id}\0{part_id}".encode()
+
+
+def revision_prefix(full_key: bytes) -> bytes:
+    """What the revisions of a row begin with; ``full_key`` has the partition's prefix."""
+    return full_key[:PREFIX_BYTES] + b"R" + full_key[PREFIX_BYTES:] + b"\0"
+
+
+def revision_key(full_key: bytes, offset: int) -> bytes:
+    """Where the value that a change at ``offset`` replaced is kept."""
+    return revision_prefix(full_key) + offset.to_bytes(OFFSET_BYTES, "big")
+
+
+_KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
+    PartitionRow: lambda row: PARTITION,
+    SpaceRow: lambda row: SPACE + row.space_id.encode(),
+    TotalsRow: lambda row: TOTALS + row.space_id.encode(),
+    EntryRow: lambda row: entry_key(row.parent_id, row.name, row.is_folder),
+    FileRow: lambda row: ENTITY + row.entity_id.encode(),
+    FolderRow: lambda row: ENTITY + row.entity_id.encode(),
+    VersionRow: lambda row: version_key(row.file_id, row.number),
+    PartRow: lambda row: part_key(row.space_id, row.part_id),
+    ChunkRow: lambda row: CHUNK + row.chunk_id,
+    OutcomeRow: lambda row: OUTCOME + row.event_id.encode(),
+    DirectoryRow: lambda row: DIRECTORY + row.space_id.encode(),
+    SpaceNameRow: lambda row: SPACE_NAME + row.name.encode(),
+    NodeRow: lambda row: NODE + row.node_id.encode(),
+}
+
+
+def row_key(row: Row) -> bytes:
+    """A row's key behind the partition's prefix: family byte and own key."""
+    return _KEY_OF[type(row)](row)

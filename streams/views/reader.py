@@ -1,0 +1,150 @@
+"""Point reads of one partition's rows: what ``apply`` and the doors see, wherever the rows come from."""
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Protocol, cast
+
+from govault.domain.rows import (
+    ChunkRow,
+    DirectoryRow,
+    Entity,
+    EntryRow,
+    NodeRow,
+    OutcomeRow,
+    PartitionRow,
+    PartRow,
+    Row,
+    SpaceNameRow,
+    SpaceRow,
+    TotalsRow,
+    VersionRow,
+)
+from govault.limits import BATCH_OPERATIONS_MAX, OUTCOMES_PER_PARTITION_MAX
+from streams.views import keys
+from streams.views.database import Database
+from streams.views.rows_codec import decode_row
+
+_NO_PARTITION = PartitionRow()
+
+
+class Rows(Protocol):
+    """The rows of one partition, by key (family byte and own key)."""
+
+    def row(self, key: bytes) -> Row | None:
+        """The current row of a key."""
+
+    def keys(self, start: bytes) -> Iterator[bytes]:
+        """Keys that begin with ``start``, in no certain order."""
+
+
+class StoredRows:
+    """Rows as the last batch left them. Any thread may read."""
+
+    def __init__(self, database: Database, prefix: bytes) -> None:
+        self._database = database
+        self._prefix = prefix
+
+    def row(self, key: bytes) -> Row | None:
+        """The current row of a key."""
+        value = self._database.get(self._prefix + key)
+        return None if value is None else decode_row(key, value)
+
+    def keys(self, start: bytes) -> Iterator[bytes]:
+        """Keys that begin with ``start``, ascending."""
+        full = self._prefix + start
+        return (key[keys.PREFIX_BYTES :] for key in self._database.keys(full, keys.prefix_end(full)))
+
+
+class PartitionRows:
+    """``OutcomesReader``."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._row = rows.row
+
+    def partition(self) -> PartitionRow:
+        """The partition's own row."""
+        return cast(PartitionRow | None, self._row(keys.PARTITION)) or _NO_PARTITION
+
+    def outcome(self, event_id: str) -> OutcomeRow | None:
+        """A recorded outcome that still answers repeats."""
+        row = cast(OutcomeRow | None, self._row(keys.OUTCOME + event_id.encode()))
+        if row is None or row.ordinal <= self.partition().outcomes - OUTCOMES_PER_PARTITION_MAX:
+            return None
+        return row
+
+
+class FilesRows(PartitionRows):
+    """``FilesReader``."""
+
+    def space(self, space_id: str) -> SpaceRow | None:
+        """A space's settings."""
+        return cast(SpaceRow | None, self._row(keys.SPACE + space_id.encode()))
+
+    def totals(self, space_id: str) -> TotalsRow:
+        """A space's totals, zero where unknown."""
+        return cast(TotalsRow | None, self._row(keys.TOTALS + space_id.encode())) or TotalsRow(space_id)
+
+    def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
+        """The file or folder of that name."""
+        row = self._row(keys.entry_key(parent_id, name, False)) or self._row(keys.entry_key(parent_id, name, True))
+        entry = cast(EntryRow | None, row)
+        return entry if entry is not None and entry.space_id == space_id else None
+
+    def has_entries(self, space_id: str, parent_id: str, beyond: int = 0) -> bool:
+        """Whether the folder has more than ``beyond`` entries."""
+        bound = min(beyond, BATCH_OPERATIONS_MAX) + 1
+        return sum(1 for _ in islice(self._rows.keys(keys.entries_prefix(parent_id)), bound)) == bound
+
+    def has_trash(self, space_id: str) -> bool:
+        """Whether the space has any root of trash."""
+        return next(self._rows.keys(keys.trash_key(space_id, "")), None) is not None
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """A file or folder, live or not."""
+        return cast(Entity | None, self._row(keys.ENTITY + entity_id.encode()))
+
+    def version(self, file_id: str, number: int) -> VersionRow | None:
+        """An older version."""
+        return cast(VersionRow | None, self._row(keys.version_key(file_id, number)))
+
+    def part(self, space_id: str, part_id: str) -> PartRow | None:
+        """A manifest part."""
+        return cast(PartRow | None, self._row(keys.part_key(space_id, part_id)))
+
+    def chunk(self, chunk_id: bytes) -> ChunkRow | None:
+        """A chunk's reference count."""
+        return cast(ChunkRow | None, self._row(keys.CHUNK + chunk_id))
+
+
+class DirectoryRows(PartitionRows):
+    """``DirectoryReader``."""
+
+    def space_named(self, name: str) -> DirectoryRow | None:
+        """The space of that name."""
+        named = cast(SpaceNameRow | None, self._row(keys.SPACE_NAME + name.encode()))
+        return None if named is None else self.space(named.space_id)
+
+    def space(self, space_id: str) -> DirectoryRow | None:
+        """The space of that id."""
+        return cast(DirectoryRow | None, self._row(keys.DIRECTORY + space_id.encode()))
+
+    def spaces(self) -> Iterator[DirectoryRow]:
+        """All spaces, by name where the rows are stored."""
+        for key in self._rows.keys(keys.SPACE_NAME):
+            space = self.space_named(key[1:].decode())
+            if space is not None:
+                yield space
+
+
+class PeersRows(PartitionRows):
+    """``PeersReader``."""
+
+    def node(self, node_id: str) -> NodeRow | None:
+        """An admitted node."""
+        return cast(NodeRow | None, self._row(keys.NODE + node_id.encode()))
+
+    def nodes(self) -> list[NodeRow]:
+        """All admitted nodes, by id."""
+        found = (cast(NodeRow | None, self._row(key)) for key in sorted(self._rows.keys(keys.NODE)))
+        return [row for row in found if row is not None]

@@ -1,0 +1,46 @@
+"""Reads of what holds chunks: references in any partition, and parts that nothing lists any more."""
+
+import heapq
+from collections.abc import Iterator
+from itertools import islice
+
+from streams.views import keys
+from streams.views.generation import Generation
+
+
+def chunk_referenced(generation: Generation, chunk_id: bytes) -> bool:
+    """Whether any partition's state holds the chunk."""
+    key = keys.CHUNK + chunk_id
+    return any(
+        value is not None for value in generation.database.get_many([prefix + key for prefix in generation.prefixes])
+    )
+
+
+def referenced_chunks(generation: Generation, after: bytes, limit: int) -> list[bytes]:
+    """Chunk ids with references, ascending and each once."""
+    ids: list[bytes] = []
+    for chunk_id in heapq.merge(*(_chunk_ids(generation, prefix, after) for prefix in generation.prefixes)):
+        if not ids or ids[-1] != chunk_id:
+            if len(ids) == limit:
+                break
+            ids.append(chunk_id)
+    return ids
+
+
+def _chunk_ids(generation: Generation, prefix: bytes, after: bytes) -> Iterator[bytes]:
+    family = prefix + keys.CHUNK
+    start = family + after + b"\0" if after else family
+    return (key[len(family) :] for key in generation.database.keys(start, keys.prefix_end(family)))
+
+
+def idle_parts(generation: Generation, partition: int, epoch_max: int, limit: int) -> list[tuple[str, str]]:
+    """(space id, part id) of parts without references, idle since ``epoch_max`` or before; the longest idle first."""
+    if epoch_max < 0:
+        return []
+    family = generation.prefixes[partition] + keys.IDLE_INDEX
+    found = generation.database.keys(family, family + (epoch_max + 1).to_bytes(8, "big"))
+    parts: list[tuple[str, str]] = []
+    for key in islice(found, limit):
+        space_id, _, part_id = key[len(family) + 8 :].decode().partition("\0")
+        parts.append((space_id, part_id))
+    return parts

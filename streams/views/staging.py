@@ -1,0 +1,171 @@
+"""Changes of a partition on their way into one batch, laid over what is stored.
+
+``RocksDB`` gives back nothing of a batch before it is written, so that an event reads the rows of the events before
+it from here. Folding one event a batch or thousands leaves the same bytes.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from govault.domain.rows import Change, ChunkRow, Put, Row
+from streams.views import keys
+from streams.views.database import Database
+from streams.views.derived import DerivedKeys
+from streams.views.digests import MODULUS_MASK, row_digest
+from streams.views.rows_codec import decode_row, encode_row, since_of
+
+_OUTCOME_BYTE = keys.OUTCOME[0]
+_ENTRY_BYTE = keys.ENTRY[0]
+
+
+class _Cell:
+    """One row as it stands now, and as it is stored."""
+
+    __slots__ = ("dirty", "row", "since", "stored")
+
+    def __init__(self, row: Row | None, since: int, stored: bytes | None) -> None:
+        self.row = row
+        self.since = since
+        self.stored = stored
+        self.dirty = False
+
+
+class StagedRows:
+    """The rows of one partition with changes that no batch holds yet. One task writes; nobody else reads.
+
+    Attributes:
+        rows_sum: Sum of the digests of all current rows, modulo 2**256; of stored ones until ``write_to``.
+        outcomes_sum: The same of all outcomes ever recorded: they leave by age, which no digest should see.
+    """
+
+    def __init__(self, database: Database, prefix: bytes, digest_key: bytes, rows_kept_max: int) -> None:
+        self._database = database
+        self._prefix = prefix
+        self._digest_key = digest_key
+        self._rows_kept_max = rows_kept_max
+        self._cells: dict[bytes, _Cell] = {}
+        self._dirty: dict[bytes, _Cell] = {}
+        self._dirty_entries: dict[bytes, list[bytes]] = {}
+        self._revisions: list[tuple[bytes, bytes]] = []
+        self._derived = DerivedKeys()
+        self.rows_sum = 0
+        self.outcomes_sum = 0
+        self._dereferenced: list[bytes] = []
+
+    # --- reading (Rows) ---
+
+    def row(self, key: bytes) -> Row | None:
+        """The current row of a key."""
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._load(key)
+        return cell.row
+
+    def keys(self, start: bytes) -> Iterator[bytes]:
+        """Keys that begin with ``start``, staged changes included."""
+        if start[:1] == keys.TRASH_INDEX:
+            fresh, gone = self._derived.staged_trash(start)
+        else:
+            near = self._dirty_entries.get(start, ()) if start[0] == _ENTRY_BYTE else self._dirty
+            fresh = {key for key in near if key.startswith(start) and self._dirty[key].row is not None}
+            gone = {key for key in near if key.startswith(start) and self._dirty[key].row is None}
+        full = self._prefix + start
+        for stored in self._database.keys(full, keys.prefix_end(full)):
+            key = stored[keys.PREFIX_BYTES :]
+            if key not in gone and key not in fresh:
+                yield key
+        yield from fresh
+
+    def _load(self, key: bytes) -> _Cell:
+        stored = self._database.get(self._prefix + key)
+        cell = _Cell(None, -1, None) if stored is None else _Cell(decode_row(key, stored), since_of(stored), stored)
+        self._cells[key] = cell
+        return cell
+
+    # --- changing ---
+
+    def stage(self, changes: Sequence[Change], offset: int) -> None:
+        """Take the changes of the event at an offset."""
+        for change in changes:
+            row = change.row
+            key = keys.row_key(row)
+            cell = self._cells.get(key) or self._load(key)
+            old = cell.row
+            new = row if type(change) is Put else None
+            if old is None and new is None:
+                continue
+            if key[0] in keys.REVISIONED and old is not None and cell.since != offset:
+                self._keep_revision(key, cell, offset)
+            self._derived.follow(old, new)
+            if new is None and type(old) is ChunkRow:
+                self._dereferenced.append(old.chunk_id)
+            cell.row = new
+            cell.since = offset
+            if not cell.dirty:
+                cell.dirty = True
+                self._dirty[key] = cell
+                if key[0] == _ENTRY_BYTE:
+                    self._dirty_entries.setdefault(key[: key.index(0) + 1], []).append(key)
+
+    def _keep_revision(self, key: bytes, cell: _Cell, offset: int) -> None:
+        assert cell.row is not None
+        value = encode_row(cell.row, cell.since) if cell.dirty else cell.stored
+        assert value is not None
+        self._revisions.append((keys.revision_key(self._prefix + key, offset), value))
+
+    # --- writing ---
+
+    @property
+    def staged(self) -> int:
+        """How many rows wait for a batch."""
+        return len(self._dirty)
+
+    def write_to(self, batch: Any, applied: int) -> list[str]:
+        """Put every staged change into a batch and bring the sums up to date; nothing is staged afterwards.
+
+        Returns:
+            Ids of the files whose searchable fields changed.
+        """
+        prefix, digest_key = self._prefix, self._digest_key
+        put = batch.put
+        for key, cell in self._dirty.items():
+            cell.dirty = False
+            full = prefix + key
+            is_outcome = key[0] == _OUTCOME_BYTE
+            if cell.stored is not None and not is_outcome:
+                self.rows_sum -= row_digest(digest_key, full, cell.stored)
+            if cell.row is None:
+                if cell.stored is not None:
+                    batch.delete(full)
+                    cell.stored = None
+                continue
+            value = encode_row(cell.row, cell.since)
+            put(full, value)
+            if is_outcome:
+                self.outcomes_sum += row_digest(digest_key, full, value)
+            else:
+                self.rows_sum += row_digest(digest_key, full, value)
+            cell.stored = value
+        self.rows_sum &= MODULUS_MASK
+        self.outcomes_sum &= MODULUS_MASK
+        for revision, value in self._revisions:
+            put(revision, value)
+        self._derived.write_to(batch, prefix)
+        unindexed = self._derived.take_unindexed()
+        if unindexed:
+            put(prefix + keys.UNINDEXED + applied.to_bytes(8, "big"), "\0".join(unindexed).encode())
+        self._revisions.clear()
+        self._dirty.clear()
+        self._dirty_entries.clear()
+        return unindexed
+
+    def take_dereferenced(self) -> list[bytes]:
+        """Chunks whose last reference in the partition went since last taken."""
+        taken, self._dereferenced = self._dereferenced, []
+        return taken
+
+    def forget_rows(self) -> None:
+        """Drop rows kept for reading once they are many; only between a written batch and the next change."""
+        assert not self._dirty, "staged changes would be lost"
+        if len(self._cells) > self._rows_kept_max:
+            self._cells.clear()

@@ -1,0 +1,55 @@
+"""Removes outcomes that are too old to answer repeats, a few with every batch, so that they stay a bounded number.
+
+Nothing depends on when: readers judge an outcome by its ordinal, and the digest adds outcomes up for ever.
+"""
+
+from collections import deque
+from itertools import islice
+from typing import Any
+
+from govault.limits import OUTCOMES_PER_PARTITION_MAX
+from streams.views import keys
+from streams.views.database import Database
+from streams.views.rows_codec import since_of
+
+_OUTCOMES_PER_MARK = 1000
+_LOOKED_AT_PER_OUTCOME = 3
+_OUTCOMES_PER_TURN = 64
+
+
+class OutcomeSweep:
+    """Walks the outcomes of one partition round and round.
+
+    An outcome's offset tells its age: marks (offset, outcomes recorded until then) say which offsets are too old.
+    They are kept in memory alone, so that after a start the first removals wait for new marks.
+    """
+
+    def __init__(self, database: Database, prefix: bytes) -> None:
+        self._database = database
+        self._start = prefix + keys.OUTCOME
+        self._cursor = self._start
+        self._marks: deque[tuple[int, int]] = deque()
+        self._too_old = -1
+        self._outcomes_swept = -1
+
+    def write_to(self, batch: Any, applied: int, outcomes: int) -> None:
+        """Delete, in a batch, some of those that are too old at this position."""
+        if self._outcomes_swept < 0:
+            self._outcomes_swept = outcomes
+        if not self._marks or outcomes - self._marks[-1][1] >= _OUTCOMES_PER_MARK:
+            self._marks.append((applied, outcomes))
+        while self._marks and self._marks[0][1] <= outcomes - OUTCOMES_PER_PARTITION_MAX:
+            self._too_old = self._marks.popleft()[0]
+        fresh = outcomes - self._outcomes_swept
+        if self._too_old < 0 or fresh < _OUTCOMES_PER_TURN:
+            return
+        self._outcomes_swept = outcomes
+        looked_at = fresh * _LOOKED_AT_PER_OUTCOME
+        seen = 0
+        for key, value in islice(self._database.items(self._cursor, keys.prefix_end(self._start)), looked_at):
+            seen += 1
+            self._cursor = key + b"\0"
+            if since_of(value) <= self._too_old:
+                batch.delete(key)
+        if seen < looked_at:
+            self._cursor = self._start

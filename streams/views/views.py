@@ -1,0 +1,260 @@
+"""``RocksViews``: ``Views`` and ``ViewsMaintenance`` over the generation that serves now, and the door in for folds."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from govault.domain.folding import FilesReader
+from govault.domain.manifest import ChunkRef
+from govault.domain.position import Outcome, Position, Verdict
+from govault.domain.rows import (
+    DirectoryRow,
+    Entity,
+    EntryRow,
+    FileRow,
+    FolderRow,
+    NodeRow,
+    OutcomeRow,
+    PartitionRow,
+    SpaceRow,
+    TotalsRow,
+    VersionContent,
+)
+from govault.errors import OutcomePending, ViewsLagging
+from govault.ports import PartitionStatus, PartSpan
+from schemas.ids import ChunkId
+from schemas.topics import Topic
+from streams.records import Record
+from streams.views import manifests, namespace, references, tokens
+from streams.views.generation import Generation, VaultIdentity
+from streams.views.waiting import PartitionWaiters
+
+_log = logging.getLogger(__name__)
+
+Place = tuple[Topic, int]
+
+
+class RocksViews:
+    """This node's views. One task folds; reads come from any thread, waits from the loop's own."""
+
+    def __init__(self, generation: Generation, vault: VaultIdentity) -> None:
+        self._serving = generation
+        self._vault = vault
+        self._places = vault.places()
+        self._waiters = {place: PartitionWaiters(generation.folds[place].applied) for place in self._places}
+        self._on_dereferenced: list[Callable[[Sequence[bytes], int], None]] = []
+        self._on_epoch: list[Callable[[int], None]] = []
+
+    # --- folding ---------------------------------------------------------------------------------------------
+
+    @property
+    def serving(self) -> Generation:
+        """The generation that answers now."""
+        return self._serving
+
+    def fold(self, record: Record) -> None:
+        """Fold one record and write it: it is visible, and its waiters are woken, when this returns."""
+        self.fold_many((record.position.topic, record.position.partition), (record,), logged=True)
+
+    def fold_many(self, place: Place, records: Iterable[Record], logged: bool) -> None:
+        """Fold records of one partition, in order, and write them in one batch."""
+        fold = self._serving.folds[place]
+        waiters = self._waiters[place]
+        epoch_before = fold.epoch
+        for record in records:
+            folded = fold.fold(record)
+            if folded is not None:
+                waiters.note(folded.position.offset, folded.outcome)
+        fold.write(logged)
+        self._tell(fold.rows.take_dereferenced(), epoch_before, fold.epoch)
+        waiters.advance(fold.written)
+
+    def _tell(self, dereferenced: list[bytes], epoch_before: int, epoch: int) -> None:
+        if dereferenced:
+            for tell in self._on_dereferenced:
+                tell(dereferenced, epoch)
+        if epoch != epoch_before:
+            for note in self._on_epoch:
+                note(epoch)
+
+    # --- upkeep ----------------------------------------------------------------------------------------------
+
+    def status(self) -> list[PartitionStatus]:
+        """Every folded partition."""
+        return [
+            PartitionStatus(
+                topic,
+                partition,
+                fold.written,
+                fold.vault_time_ms,
+                fold.history.hex(),
+                fold.view_digest.hex(),
+                fold.malformed,
+                fold.stopped,
+            )
+            for (topic, partition), fold in self._serving.folds.items()
+        ]
+
+    def vault_time_ms(self, partition: int) -> int:
+        """Vault time of a ``.files`` partition."""
+        return self._serving.folds[Topic.FILES, partition].vault_time_ms
+
+    def on_dereferenced(self, callback: Callable[[Sequence[bytes], int], None]) -> None:
+        """Call back when a partition drops chunks."""
+        self._on_dereferenced.append(callback)
+
+    def on_epoch(self, callback: Callable[[int], None]) -> None:
+        """Call back when a partition opens an epoch."""
+        self._on_epoch.append(callback)
+
+    # --- positions and waiting -------------------------------------------------------------------------------
+
+    def partitions(self) -> Sequence[int]:
+        """The ``.files`` partitions."""
+        return range(self._vault.files_partitions)
+
+    def applied(self) -> dict[Place, int]:
+        """The last applied offset of every folded partition."""
+        return {place: fold.written for place, fold in self._serving.folds.items()}
+
+    def position_token(self) -> str:
+        """The applied positions as an opaque value."""
+        return tokens.make_token(self._vault.vault_id, self._places, self.applied())
+
+    async def wait_for_token(self, token: str, timeout_s: float) -> None:
+        """Return when every position of the token is applied."""
+        wanted = tokens.read_token(self._vault.vault_id, self._places, token)
+        try:
+            async with asyncio.timeout(timeout_s):
+                for place, offset in wanted.items():
+                    await self._waiters[place].wait(offset, timeout_s)
+        except TimeoutError as error:
+            raise ViewsLagging(
+                f"the views did not reach the position within {timeout_s:g} s; try again later", position=token
+            ) from error
+
+    async def wait_outcome(self, position: Position, event_id: str, timeout_s: float) -> Outcome:
+        """The outcome of the event at a position, once applied."""
+        place = (position.topic, position.partition)
+        waiters = self._waiters[place]
+        try:
+            await waiters.wait(position.offset, timeout_s)
+        except (TimeoutError, ViewsLagging) as error:
+            raise OutcomePending(
+                f"event {event_id} is written at {position}, but the views did not reach it within {timeout_s:g} s; "
+                "ask for its outcome later",
+                event_id=event_id,
+            ) from error
+        outcome = waiters.outcome(position.offset)
+        if outcome is not None:
+            return outcome
+        row = self._outcome_row(place, event_id)
+        if row is None:
+            raise OutcomePending(f"the outcome of event {event_id} is not kept any more", event_id=event_id)
+        return Outcome(Verdict(row.verdict), position._replace(offset=row.offset), row.reason, row.facts)
+
+    def find_outcome(self, event_id: str) -> OutcomeRow | None:
+        """A kept outcome, whatever its partition."""
+        found = (self._outcome_row(place, event_id) for place in self._places)
+        return next((row for row in found if row is not None), None)
+
+    def _outcome_row(self, place: Place, event_id: str) -> OutcomeRow | None:
+        return self._serving.outcomes(place).outcome(event_id)
+
+    # --- spaces ----------------------------------------------------------------------------------------------
+
+    def files(self, partition: int) -> FilesReader:
+        """State of one ``.files`` partition."""
+        return self._serving.files[partition]
+
+    def space_named(self, name: str) -> DirectoryRow | None:
+        """The directory's row of a space name."""
+        return self._serving.directory.space_named(name)
+
+    def space(self, space_id: str) -> DirectoryRow | None:
+        """The directory's row of a space id."""
+        return self._serving.directory.space(space_id)
+
+    def spaces(self) -> Iterator[DirectoryRow]:
+        """All spaces, by name."""
+        return self._serving.directory.spaces()
+
+    def space_settings(self, space_id: str) -> SpaceRow | None:
+        """A space's settings."""
+        partition = self._serving.partition_of(space_id)
+        return None if partition is None else self._serving.files[partition].space(space_id)
+
+    def totals(self, space_id: str) -> TotalsRow:
+        """A space's running totals."""
+        partition = self._serving.partition_of(space_id)
+        return TotalsRow(space_id) if partition is None else self._serving.files[partition].totals(space_id)
+
+    def partition_row(self, partition: int) -> PartitionRow:
+        """Epoch, rules and counters of a ``.files`` partition."""
+        return self._serving.files[partition].partition()
+
+    def nodes(self) -> list[NodeRow]:
+        """Admitted nodes."""
+        return self._serving.peers.nodes()
+
+    # --- the tree --------------------------------------------------------------------------------------------
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """A file or folder of any partition."""
+        return namespace.entity(self._serving, entity_id)
+
+    def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
+        """The live entry of a name."""
+        return namespace.entry(self._serving, space_id, parent_id, name)
+
+    def resolve(self, space_id: str, path: str) -> Entity | None:
+        """The live entity at a path."""
+        return namespace.resolve(self._serving, space_id, path)
+
+    def path_of(self, entity: Entity) -> str | None:
+        """The live path of an entity."""
+        return namespace.Paths(self._serving).of(entity)
+
+    def files_with_hash(self, sha256: str, limit: int) -> list[tuple[FileRow, int]]:
+        """Live files that retain a version of this content."""
+        return namespace.files_with_hash(self._serving, sha256, limit)
+
+    def list_folder(
+        self, space_id: str, parent_id: str, after: str, limit: int
+    ) -> list[tuple[EntryRow, FileRow | FolderRow]]:
+        """Entries of a folder in key order."""
+        return namespace.list_folder(self._serving, space_id, parent_id, after, limit)
+
+    def list_trash(self, space_id: str | None, after: str, limit: int) -> list[Entity]:
+        """Roots of trash, by entity id."""
+        return namespace.list_trash(self._serving, space_id, after, limit)
+
+    # --- contents --------------------------------------------------------------------------------------------
+
+    def version(self, file: FileRow, number: int) -> VersionContent | None:
+        """A retained version."""
+        return manifests.version(self._serving, file, number)
+
+    def manifest(self, space_id: str, content: VersionContent) -> Iterator[ChunkRef]:
+        """The chunks of a content, in order."""
+        return manifests.chunks(self._serving, space_id, content)
+
+    def part_spans(self, space_id: str, content: VersionContent) -> Sequence[PartSpan]:
+        """Where each part begins."""
+        return manifests.spans(self._serving, space_id, content)
+
+    def manifest_from(self, space_id: str, content: VersionContent, start: int) -> Iterator[tuple[int, ChunkRef]]:
+        """(begin offset, chunk) from the chunk that holds byte ``start`` on."""
+        return manifests.chunks_from(self._serving, space_id, content, start)
+
+    def chunk_referenced(self, chunk_id: ChunkId) -> bool:
+        """Whether any partition's state holds the chunk."""
+        return references.chunk_referenced(self._serving, chunk_id)
+
+    def referenced_chunks(self, after: bytes, limit: int) -> list[bytes]:
+        """Chunk ids with references, ascending."""
+        return references.referenced_chunks(self._serving, after, limit)
+
+    def idle_parts(self, partition: int, epoch_max: int, limit: int) -> list[tuple[str, str]]:
+        """Parts without references."""
+        return references.idle_parts(self._serving, partition, epoch_max, limit)
