@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
@@ -19,6 +20,7 @@ from govault.ports import (
     ViewsMaintenance,
 )
 from govault.services.audit import AuditTrail
+from govault.services.backup import Backup, BackupReport, BackupSources
 from govault.services.checking import Checker
 from govault.services.checkpoints import Checkpoints, NodeKey
 from govault.services.collection import CollectionReport, Collector
@@ -71,12 +73,14 @@ class NodeSources:
     """What only the node itself knows.
 
     Attributes:
+        files: The files of the data folder that a backup takes along.
         config: The effective configuration, secrets masked, JSON-able.
         log_process: ``running``, ``stopped``; empty where the log is external.
         stopping: Whether the node is shutting down.
         insecure: Sentences on what the configuration leaves open.
     """
 
+    files: BackupSources
     config: Callable[[], Mapping[str, object]] = dict
     log_process: Callable[[], str] = lambda: ""
     stopping: Callable[[], bool] = lambda: False
@@ -101,6 +105,7 @@ class Upkeep:
     checkpoints: Checkpoints
     audit: AuditTrail
     metrics: UpkeepMetrics
+    backup: Backup
 
     async def run(self) -> None:
         """Run jobs and workers; returns only by cancellation. Belongs into a TaskGroup of the node."""
@@ -141,6 +146,17 @@ class Upkeep:
             return self.ports.view_upkeep.status()
 
         return self.jobs.start("rebuild", actor, work)
+
+    def start_backup(self, actor: Actor, *, path: str, keys: bool) -> Job:
+        """Begin ``backup`` as a job."""
+
+        async def work(job: Job) -> BackupReport:
+            def said(done: int, total: int, unit: str, text: str) -> None:
+                job.advance(done, total, unit, text)
+
+            return await self.backup.back_up(Path(path), keys=keys, said=said)
+
+        return self.jobs.start("backup", actor, work)
 
 
 def assemble_upkeep(
@@ -210,4 +226,5 @@ def assemble_upkeep(
         checkpoints=checkpoints,
         audit=audit,
         metrics=UpkeepMetrics(registry, health, stats),
+        backup=Backup(ports.reader, ports.view_upkeep, ports.packs, collector, ports.clock, sources.files),
     )
