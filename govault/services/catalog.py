@@ -9,6 +9,7 @@ from govault.services.known_contents import KnownContents
 from govault.services.namespace import Namespace, assemble_namespace
 from govault.services.submit import Submitter
 from govault.services.targets import Targets
+from govault.services.upkeep import Upkeep
 from govault.services.uploads import Uploads
 
 
@@ -23,6 +24,8 @@ class Services:
     known_contents: KnownContents
     downloads: Downloads
     namespace: Namespace
+    upkeep: Upkeep | None = None
+    """Set by the node, which alone knows the rest of what upkeep needs."""
 
 
 def assemble(
