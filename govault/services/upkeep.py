@@ -32,6 +32,8 @@ from govault.services.jobs import Job, Jobs
 from govault.services.log_browser import LogBrowser
 from govault.services.members import Members, ThisNode
 from govault.services.metrics import UpkeepCounters, UpkeepMetrics
+from govault.services.purges import Purges
+from govault.services.retention import RetentionWorker
 from govault.services.stats import Stats
 from govault.services.submit import Submitter
 from govault.services.workers import Worker, Workers
@@ -193,7 +195,13 @@ def assemble_upkeep(
         submitter.source,
         settings.checkpoint_period_s,
     )
-    background: list[Worker] = [CollectionWorker(collector, settings.collection_period_s), audit, checkpoints]
+    purges = Purges(ports.views, submitter)
+    background: list[Worker] = [
+        CollectionWorker(collector, settings.collection_period_s),
+        RetentionWorker(ports.views, ports.view_upkeep, purges, settings.retention_period_s),
+        audit,
+        checkpoints,
+    ]
     workers = Workers(ports.clock, background, settings.throttle)
     health = Health(
         ports.log,
