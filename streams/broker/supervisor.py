@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import sys
-from contextlib import closing
 from pathlib import Path
 
 from streams.broker.auth import PATH as CREDENTIALS_FILE
@@ -15,6 +14,8 @@ from streams.broker.auth import Credentials, load_or_make_credentials
 from streams.broker.limits import START_TIMEOUT_S, STOP_TIMEOUT_S
 
 _READY_BYTES_MAX = 64 * 1024
+_PACKAGES = str(Path(__file__).resolve().parents[2])
+"""Where the child finds this very code, installed or not."""
 
 
 class BrokerDidNotStart(Exception):
@@ -85,8 +86,7 @@ class EmbeddedBroker:
         await self._wait_ready(ready_read)
 
     async def _spawn(self, listen: int, life: int, ready: int) -> asyncio.subprocess.Process:
-        root = str(Path(__file__).resolve().parents[2])
-        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        path = os.pathsep.join(filter(None, [_PACKAGES, os.environ.get("PYTHONPATH")]))
         return await asyncio.create_subprocess_exec(
             sys.executable,
             *("-P", "-m", "streams.broker"),
@@ -100,18 +100,19 @@ class EmbeddedBroker:
 
     async def _wait_ready(self, descriptor: int) -> None:
         """Read the child's one line; the end of the pipe without a line means that it died."""
-        with closing(os.fdopen(descriptor, "rb", buffering=0)) as pipe:
-            reader = asyncio.StreamReader(_READY_BYTES_MAX)
-            transport, _ = await asyncio.get_running_loop().connect_read_pipe(
-                lambda: asyncio.StreamReaderProtocol(reader), pipe
-            )
-            try:
-                line = await asyncio.wait_for(reader.readline(), START_TIMEOUT_S)
-            except TimeoutError:
-                await self._end()
-                raise BrokerDidNotStart(f"the log did not start within {START_TIMEOUT_S:.0f} s") from None
-            finally:
-                transport.close()
+        # The transport owns the pipe: closing it here too would, under uvloop, close whatever got its number since.
+        pipe = os.fdopen(descriptor, "rb", buffering=0)
+        reader = asyncio.StreamReader(_READY_BYTES_MAX)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), pipe
+        )
+        try:
+            line = await asyncio.wait_for(reader.readline(), START_TIMEOUT_S)
+        except TimeoutError:
+            await self._end()
+            raise BrokerDidNotStart(f"the log did not start within {START_TIMEOUT_S:.0f} s") from None
+        finally:
+            transport.close()
         row = json.loads(line) if line else {}
         if not row.get("ready"):
             await self._end()
