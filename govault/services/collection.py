@@ -24,6 +24,7 @@ from govault.limits import COLLECTION_PAGE, EPOCHS_OF_GRACE
 from govault.ports import EventLog, StampedChunk, StoreMaintenance, Views
 from govault.services.collection_epochs import EpochBarriers
 from govault.services.collection_stamps import Dereferences
+from govault.services.in_flight import InFlight
 from govault.services.submit import Submitter
 from schemas.events.files import PartsReleased
 from schemas.topics import Topic
@@ -82,6 +83,7 @@ class Collector:
         submitter: Submitter,
         barriers: EpochBarriers,
         dereferences: Dereferences,
+        in_flight: InFlight,
     ) -> None:
         self._log = log
         self._views = views
@@ -89,6 +91,7 @@ class Collector:
         self._submitter = submitter
         self._barriers = barriers
         self._dereferences = dereferences
+        self._in_flight = in_flight
         self._turn = asyncio.Lock()
         self._floor: int | None = None
 
@@ -178,6 +181,9 @@ class Collector:
         if overflow is not None:
             self._floor = max(self._floor or 0, overflow, self._barriers.highest())
         epoch_max = self._barriers.lowest() - EPOCHS_OF_GRACE
+        oldest = self._in_flight.oldest_epoch()
+        if oldest is not None:
+            epoch_max = min(epoch_max, oldest - 1)
         return epoch_max if self._floor is not None and self._floor <= epoch_max else -1
 
     async def _release_parts(self, report: CollectionReport) -> tuple[CollectionReport, bool]:

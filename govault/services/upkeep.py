@@ -28,6 +28,7 @@ from govault.services.collection_epochs import EpochBarriers
 from govault.services.collection_stamps import Dereferences
 from govault.services.collection_worker import CollectionWorker
 from govault.services.health import Health, HealthSources
+from govault.services.in_flight import InFlight
 from govault.services.jobs import Job, Jobs
 from govault.services.log_browser import LogBrowser
 from govault.services.members import Members, ThisNode
@@ -168,11 +169,13 @@ def assemble_upkeep(
     sources: NodeSources,
     settings: UpkeepSettings,
     registry: CollectorRegistry,
+    in_flight: InFlight | None = None,
 ) -> Upkeep:
     """Put upkeep together and hook it into the views. Nothing runs before ``Upkeep.run``.
 
     Args:
         registry: Where the vault's metrics go: the one that ``/metrics`` shows.
+        in_flight: The node's uploads in flight (``Services.uploads.in_flight``).
     """
     dereferences = Dereferences(ports.store)
     ports.view_upkeep.on_dereferenced(dereferences.note)
@@ -184,6 +187,7 @@ def assemble_upkeep(
         submitter=submitter,
         barriers=EpochBarriers(submitter, ports.views, ports.store),
         dereferences=dereferences,
+        in_flight=in_flight or InFlight(),
     )
     audit = AuditTrail(ports.log, ports.clock, ports.randomness, submitter.source)
     checkpoints = Checkpoints(

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -18,6 +19,7 @@ from govault.errors import Cluster, DigestMismatch, IdempotencyMismatch, Storage
 from govault.limits import EARLY_JUDGEMENT_BYTES_MIN, SUBMIT_ATTEMPTS_MAX, UPLOADS_AT_ONCE_MAX, UPLOADS_WAIT_S
 from govault.ports import ChunkStore, Clock, Ingest, Ingested, Randomness, Views
 from govault.services.commits import Commits, Manifest, step_of
+from govault.services.in_flight import InFlight
 from govault.services.media_types import sniff
 from govault.services.submit import Submitter, accepted
 from govault.services.targets import Targets
@@ -91,6 +93,7 @@ class Uploads:
     commits: Commits
     clock: Clock
     randomness: Randomness
+    in_flight: InFlight = field(default_factory=InFlight)
     _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(UPLOADS_AT_ONCE_MAX))
 
     async def put(self, actor: Actor, wish: UploadWish, body: AsyncIterator[bytes], size_max: int) -> Uploaded:
@@ -108,18 +111,28 @@ class Uploads:
             Conflict: A folder has the path, or a file stands on the way.
         """
         space = self.targets.space(wish.space)
-        repeat = self._repeat(actor, space)
+        repeat = self.repeat(actor, space)
         if repeat is not None:
             return await self._answer_repeat(repeat, wish, body, actor)
         self._refuse_size(wish, size_max)
         await self._refuse_early(actor, wish, space)
+        async with self.place():
+            return await self._take_in(actor, wish, space, body, size_max)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """One of the UPLOADS_AT_ONCE_MAX places for uploads under way.
+
+        Raises:
+            Cluster: None became free in time.
+        """
         try:
             async with asyncio.timeout(UPLOADS_WAIT_S):
                 await self._room.acquire()
         except TimeoutError as error:
             raise Cluster(f"{UPLOADS_AT_ONCE_MAX} uploads are under way; repeat later", code="cluster.busy") from error
         try:
-            return await self._take_in(actor, wish, space, body, size_max)
+            yield
         finally:
             self._room.release()
 
@@ -127,6 +140,18 @@ class Uploads:
         self, actor: Actor, wish: UploadWish, space: DirectoryRow, body: AsyncIterator[bytes], size_max: int
     ) -> Uploaded:
         manifest = self.commits.begin(space)
+        with self.in_flight.held(manifest.epoch):
+            return await self._store_and_commit(actor, wish, space, manifest, body, size_max)
+
+    async def _store_and_commit(
+        self,
+        actor: Actor,
+        wish: UploadWish,
+        space: DirectoryRow,
+        manifest: Manifest,
+        body: AsyncIterator[bytes],
+        size_max: int,
+    ) -> Uploaded:
         base = self.base(space, wish.path)
         ingest = self.store.begin()
         try:
@@ -139,7 +164,7 @@ class Uploads:
         if parts := ingest.take_parts():
             await self.commits.add_parts(actor, manifest, parts)
         manifest.rest = ingested.packed
-        version = self._version(wish, space, ingested, base)
+        version = self.version(wish, space, ingested, base)
         outcome = await self.commits.commit(actor, manifest, version)
         return uploaded(outcome, wish, ingested, version.content.media_type, base)
 
@@ -154,11 +179,7 @@ class Uploads:
     ) -> bytes | None:
         """Move the bytes; their SHA-512 where the client announced one (the store itself knows the SHA-256)."""
         sha512 = hashlib.sha512() if "sha-512" in wish.digests else None
-        size_bytes = 0
-        async for data in body:
-            size_bytes += len(data)
-            if size_bytes > size_max:
-                raise _too_large(size_max)
+        async for data in self.bounded(body, size_max):
             if sha512 is not None:
                 sha512.update(data)
             await ingest.write(data)
@@ -166,9 +187,23 @@ class Uploads:
                 await self.commits.add_parts(actor, manifest, parts)
         return sha512.digest() if sha512 is not None else None
 
-    def _version(
+    async def bounded(self, body: AsyncIterator[bytes], size_max: int) -> AsyncIterator[bytes]:
+        """The same bytes, as long as there are not too many.
+
+        Raises:
+            TooLarge: There are.
+        """
+        size_bytes = 0
+        async for data in body:
+            size_bytes += len(data)
+            if size_bytes > size_max:
+                raise _too_large(size_max)
+            yield data
+
+    def version(
         self, wish: UploadWish, space: DirectoryRow, ingested: Ingested, base: Base | None
     ) -> VersionCommitted:
+        """The commit of what was taken in, but for manifest and epoch."""
         name = wish.path.rpartition("/")[2]
         is_link = wish.kind == "symlink"
         content = Content(
@@ -203,9 +238,20 @@ class Uploads:
         early = version_of(wish, space, content, None, self.new_file_id())
         epoch = self.views.partition_row(space.partition).epoch
         self.submitter.refuse_early(actor, early.model_copy(update={"epoch": epoch}), space.partition)
-        if announced is not None and announced > (free := (await self.store.stats()).free_disk_bytes):
+        await self.refuse_full_disk(announced)
+
+    async def refuse_full_disk(self, announced_bytes: int | None) -> None:
+        """Refuse a content that the disk certainly has no room for.
+
+        Raises:
+            StorageFull: Even deduplicated and compressed contents need room to come in.
+        """
+        if announced_bytes is None or announced_bytes < EARLY_JUDGEMENT_BYTES_MIN:
+            return
+        free = (await self.store.stats()).free_disk_bytes
+        if announced_bytes > free:
             raise StorageFull(
-                f"the content has {announced} bytes and the disk has {free} left; free space and repeat",
+                f"the content has {announced_bytes} bytes and the disk has {free} left; free space and repeat",
                 free_disk_bytes=free,
             )
 
@@ -215,9 +261,9 @@ class Uploads:
         Raises:
             IdempotencyMismatch: The key was used for another request before.
         """
-        return actor.idempotency_key is not None and self._repeat(actor, self.targets.space(space)) is not None
+        return actor.idempotency_key is not None and self.repeat(actor, self.targets.space(space)) is not None
 
-    def _repeat(self, actor: Actor, space: DirectoryRow) -> Outcome | None:
+    def repeat(self, actor: Actor, space: DirectoryRow) -> Outcome | None:
         """What came of this very request before: the last of its attempts that was decided."""
         found: Outcome | None = None
         for attempt in range(SUBMIT_ATTEMPTS_MAX):
