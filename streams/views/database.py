@@ -52,11 +52,13 @@ class Database:
 
     def items(self, start: bytes, stop: bytes) -> Iterator[tuple[bytes, bytes]]:
         """(key, value) of [start, stop), ascending."""
-        return cast(Iterator[tuple[bytes, bytes]], self._rocks.items(from_key=start, read_opt=_until(stop)))
+        options = _until(stop)  # The iterator reads the bound through these, so they must live as long as it does.
+        yield from self._rocks.items(from_key=start, read_opt=options)
 
     def keys(self, start: bytes, stop: bytes) -> Iterator[bytes]:
         """Keys of [start, stop), ascending."""
-        return cast(Iterator[bytes], self._rocks.keys(from_key=start, read_opt=_until(stop)))
+        options = _until(stop)
+        yield from self._rocks.keys(from_key=start, read_opt=options)
 
     def batch(self) -> Any:
         """A new write batch (``put``, ``delete``)."""
