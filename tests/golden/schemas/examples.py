@@ -1,0 +1,138 @@
+"""For each event type one record with every field given, and one with only what is required.
+
+They become golden files once, by ``python -m tests.golden.schemas.record``; a shipped file is never written again. A
+new optional field gets a new example under a new name, beside the old ones.
+"""
+
+import hashlib
+
+from schemas.events import EventData
+from schemas.events.directory import SpaceCreated, SpaceRemoved
+from schemas.events.files import (
+    Base,
+    Content,
+    EntityRestored,
+    EntityTrashed,
+    EntryMoved,
+    EpochOpened,
+    FolderMade,
+    ManifestPartsAdded,
+    MetadataChanged,
+    Origin,
+    PartsReleased,
+    Retention,
+    RulesActivated,
+    SpaceChanged,
+    SpaceClosed,
+    SpaceOpened,
+    TrashPurged,
+    VersionCommitted,
+    VersionsPruned,
+)
+from schemas.events.peers import NodeAdmitted, NodeStarted
+from schemas.events.records import CheckpointSigned, PartitionDigest, RequestAudited
+
+S = "s_01HF7YAT00DC9XRR3SDYCM8ZZZ"
+F = "f_01HF7YAT00DC9XRR3SDYCM8AAA"
+G = "f_01HF7YAT00DC9XRR3SDYCM8BBB"
+HASH = hashlib.sha256(b"golden").hexdigest()
+OTHER_HASH = hashlib.sha256(b"other").hexdigest()
+KEY = bytes(range(32))
+NODE = hashlib.sha256(KEY).hexdigest()
+# 32 bytes of 0x01 and the size 6; base64 of 36 bytes.
+RUN = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEAAAAG"
+
+FULL: tuple[EventData, ...] = (
+    SpaceOpened(
+        space_id=S,
+        name="main",
+        retention=Retention(keep_last=10, keep_within_s=86400, trash_expires_after_s=2592000),
+        description="Everything",
+    ),
+    SpaceChanged(space_id=S, base_revision=3, retention=Retention(keep_last=5), description="Less"),
+    SpaceClosed(space_id=S, force=True),
+    ManifestPartsAdded(space_id=S, parts=(RUN, RUN + RUN), epoch=7),
+    PartsReleased(space_id=S, part_ids=(HASH, OTHER_HASH)),
+    VersionCommitted(
+        space_id=S,
+        path="Fotos/Zürich 2024/été.jpg",
+        file_id=F,
+        new_file_id=G,
+        base=Base(file_id=F, version=2),
+        condition="match",
+        match_sha256=(HASH, OTHER_HASH),
+        content=Content(
+            sha256=HASH,
+            size_bytes=6,
+            inline_manifest=RUN,
+            parts=(OTHER_HASH,),
+            kind="symlink",
+            executable=True,
+            mtime_ns=1_700_000_000_123_456_789,
+            media_type="image/jpeg",
+        ),
+        epoch=7,
+        original_name="IMG_0001.JPG",
+        tags=("summer", "été"),
+        description="A day out",
+        origin=Origin(how="copy", file_id=G, version=4),
+    ),
+    FolderMade(space_id=S, path="a/b/c"),
+    EntryMoved(space_id=S, entity_id=F, to_path="b/f", replace=True, match_sha256=(HASH,)),
+    EntityTrashed(space_id=S, entity_id=F, match_sha256=(HASH,)),
+    EntityRestored(space_id=S, entity_id=F, to_path="back/f", replace=True),
+    TrashPurged(space_id=S, entity_ids=(F, G), reason="expired"),
+    MetadataChanged(
+        space_id=S,
+        entity_id=F,
+        base_revision=1,
+        tags=("a", "b"),
+        add_tags=("c",),
+        remove_tags=("d",),
+        description="Said",
+        media_type="text/plain",
+    ),
+    VersionsPruned(space_id=S, file_id=F, versions=(1, 2), reason="retention"),
+    EpochOpened(epoch=8),
+    RulesActivated(rules=1),
+    SpaceCreated(space_id=S, name="main", partition=3),
+    SpaceRemoved(space_id=S),
+    NodeAdmitted(node_id=NODE, public_key=KEY.hex(), name="attic", zone="home", weight=2),
+    NodeStarted(node_id=NODE, version="0.1.0", addresses=("192.0.2.1:7000", "[2001:db8::1]:7000")),
+    CheckpointSigned(
+        node_id=NODE,
+        digests=(PartitionDigest(topic="files", partition=3, offset=41, history="ab" * 32, view="cd" * 32),),
+        signature="ef" * 64,
+    ),
+    RequestAudited(
+        action="DELETE /files/{ref}",
+        outcome="refused",
+        code="access-denied",
+        request_id="r-1",
+        address="192.0.2.9",
+        subject=F,
+    ),
+)
+
+MINIMAL: tuple[EventData, ...] = (
+    SpaceOpened(space_id=S, name="main"),
+    SpaceChanged(space_id=S),
+    SpaceClosed(space_id=S),
+    VersionCommitted(space_id=S, new_file_id=G, content=Content(sha256=HASH, size_bytes=0), epoch=0),
+    EntryMoved(space_id=S, entity_id=F, to_path="b"),
+    EntityTrashed(space_id=S, entity_id=F),
+    EntityRestored(space_id=S, entity_id=F),
+    TrashPurged(space_id=S, entity_ids=(F,)),
+    MetadataChanged(space_id=S, entity_id=F),
+    VersionsPruned(space_id=S, file_id=F, versions=(1,)),
+    NodeAdmitted(node_id=NODE, public_key=KEY.hex(), name="attic"),
+    NodeStarted(node_id=NODE, version="0.1.0"),
+    CheckpointSigned(node_id=NODE, digests=(), signature=""),
+    RequestAudited(action="GET /files", outcome="allowed"),
+)
+
+EXAMPLES: dict[type[EventData], EventData] = {type(data): data for data in FULL}
+NAMED: dict[str, EventData] = {
+    **{f"{data.TYPE}.full": data for data in FULL},
+    **{f"{data.TYPE}.minimal": data for data in MINIMAL},
+}
