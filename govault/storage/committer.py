@@ -100,7 +100,7 @@ class Committer:
             # After a failed fsync nobody knows what the disk has, and a second one would lie (fsyncgate): stop.
             return self._stop_store(f"a pack could not be made durable ({error}): check the disk and restart", error)
         try:
-            finished = self._ledger.commit(unsynced.records, unsynced.ends)
+            finished = self._ledger.commit(unsynced.records, unsynced.ends, unsynced.frames)
         except Exception as error:  # noqa: BLE001 (RocksDB raises plain exceptions)
             return self._stop_store(f"the index cannot be written ({error}): free space and restart", error)
         for segment in finished:

@@ -23,7 +23,7 @@ _LEVELS = {"zstd": range(1, 20), "lz4": range(13), "gzip": range(4), "auto": ran
 _LEVEL_DEFAULT = {"zstd": 3, "lz4": 0, "gzip": 1, "auto": 3, "none": 0}
 
 
-_DAMAGE: tuple[type[Exception], ...] = (zstandard.ZstdError, lz4.block.LZ4BlockError, igzip_lib.IsalError)
+_DAMAGE = (zstandard.ZstdError, lz4.block.LZ4BlockError, igzip_lib.IsalError)
 
 
 class Codec(IntEnum):
@@ -131,7 +131,7 @@ def decompress(codec: int, stored: Buffer, plain_bytes: int) -> Buffer:
                 plain = bytes(igzip_lib.decompress(stored, flag=igzip_lib.DECOMP_GZIP))
             case _:
                 raise ValueError(f"unknown codec {codec}")
-    except _DAMAGE as error:
+    except _DAMAGE as error:  # type: ignore[misc]
         raise ValueError(f"not the output of codec {codec}: {error}") from error
     if len(plain) != plain_bytes:
         raise ValueError(f"{len(plain)} bytes where {plain_bytes} were announced")

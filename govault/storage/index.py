@@ -18,7 +18,7 @@ from govault.limits import MIB
 from schemas.ids import ChunkId
 
 _ENTRY = struct.Struct(">IIIII")
-_PACK = struct.Struct(">QQQQ")
+_PACK = struct.Struct(">QQQQQ")
 _NUMBER = struct.Struct(">I")
 _BLOCK_CACHE_BYTES = 16 * MIB
 _WRITE_BUFFER_BYTES = 8 * MIB
@@ -44,14 +44,28 @@ class PackRow(NamedTuple):
 
     Attributes:
         durable_bytes: Everything before this is fsynced and indexed: the watermark.
+        frame_bytes: The pack's header and the sealing roots it carries.
         live_bytes: Records that the index points to.
         live_plain_bytes: Their plaintexts.
     """
 
-    durable_bytes: int
-    live_chunks: int
-    live_bytes: int
-    live_plain_bytes: int
+    durable_bytes: int = 0
+    frame_bytes: int = 0
+    live_chunks: int = 0
+    live_bytes: int = 0
+    live_plain_bytes: int = 0
+
+    @property
+    def dead_bytes(self) -> int:
+        """Records that the index does not point to, and torn ones between good ones."""
+        return max(0, self.durable_bytes - self.frame_bytes - self.live_bytes)
+
+
+class Damage(NamedTuple):
+    """Why a chunk is quarantined, and since when (wall-clock milliseconds)."""
+
+    found_ms: int
+    reason: str
 
 
 class IndexBatch:
@@ -76,9 +90,9 @@ class IndexBatch:
         """Forget a pack."""
         self.raw.delete(b"p" + _NUMBER.pack(number))
 
-    def put_quarantined(self, chunk_id: ChunkId, reason: str) -> None:
+    def put_quarantined(self, chunk_id: ChunkId, damage: Damage) -> None:
         """Remember a damaged chunk."""
-        self.raw.put(b"q" + chunk_id, reason.encode())
+        self.raw.put(b"q" + chunk_id, f"{damage.found_ms} {damage.reason}".encode())
 
     def delete_quarantined(self, chunk_id: ChunkId) -> None:
         """The chunk is whole again, or gone for good."""
@@ -120,15 +134,15 @@ class Index:
         for key, value in self._scan(b"p"):
             yield _NUMBER.unpack(key)[0], PackRow._make(_PACK.unpack(value))
 
-    def quarantined(self) -> Iterator[tuple[ChunkId, str]]:
+    def quarantined(self) -> Iterator[tuple[ChunkId, Damage]]:
         """Damaged chunks and why."""
         for key, value in self._scan(b"q"):
-            yield ChunkId(key), value.decode()
+            yield ChunkId(key), _decode_damage(value)
 
-    def quarantine_reason(self, chunk_id: ChunkId) -> str | None:
+    def damage(self, chunk_id: ChunkId) -> Damage | None:
         """Why a chunk is quarantined; None where it is not."""
         raw = self._db.get(b"q" + chunk_id)
-        return None if raw is None else raw.decode()
+        return None if raw is None else _decode_damage(raw)
 
     def fact(self, name: str) -> int | None:
         """A number that describes the store."""
@@ -161,6 +175,11 @@ class Index:
         cursor.status()
 
 
+def _decode_damage(raw: bytes) -> Damage:
+    found_ms, _, reason = raw.decode().partition(" ")
+    return Damage(int(found_ms), reason)
+
+
 def change_row(row: PackRow, entries: Iterable[Entry], sign: int) -> PackRow:
     """A pack's row with live entries more (sign 1) or less (-1)."""
     chunks, size, plain = row.live_chunks, row.live_bytes, row.live_plain_bytes
@@ -168,7 +187,7 @@ def change_row(row: PackRow, entries: Iterable[Entry], sign: int) -> PackRow:
         chunks += sign
         size += sign * entry.record_bytes
         plain += sign * entry.plain_bytes
-    return PackRow(row.durable_bytes, chunks, size, plain)
+    return row._replace(live_chunks=chunks, live_bytes=size, live_plain_bytes=plain)
 
 
 def _options() -> Options:

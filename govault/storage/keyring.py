@@ -132,8 +132,7 @@ class Keyring:
         root = self._sealing_roots.get(epoch)
         if epoch == FIRST_SEALING_EPOCH or root is None:
             return None
-        nonce = secrets.token_bytes(12)
-        return nonce + AESGCM(self._wrap_key).encrypt(nonce, root, _wrap_context(epoch))
+        return self._wrap(epoch, root)
 
     def adopt_root(self, epoch: int, wrapped: bytes) -> bool:
         """Learn a sealing root that a pack carries, durably; False where it is not of this vault."""
@@ -187,15 +186,15 @@ class Keyring:
     def _save(self, roots: dict[int, bytes], exported: bool) -> None:
         if self._state_path is None:
             return
-        cipher = AESGCM(self._wrap_key)
-        wrapped = {}
-        for epoch, root in roots.items():
-            if epoch != FIRST_SEALING_EPOCH:
-                nonce = secrets.token_bytes(12)
-                wrapped[str(epoch)] = (nonce + cipher.encrypt(nonce, root, _wrap_context(epoch))).hex()
+        later = {epoch: root for epoch, root in roots.items() if epoch != FIRST_SEALING_EPOCH}
+        wrapped = {str(epoch): self._wrap(epoch, root).hex() for epoch, root in later.items()}
         state = {"format": _FORMAT, "check": self._check(), "sealing_roots": wrapped, "exported": exported}
         disk = RealDisk(self._state_path.parent)
         replace_file(disk, self._state_path.name, json.dumps(state, indent=1).encode() + b"\n")
+
+    def _wrap(self, epoch: int, root: bytes) -> bytes:
+        nonce = secrets.token_bytes(12)
+        return nonce + AESGCM(self._wrap_key).encrypt(nonce, root, _wrap_context(epoch))
 
     def _check(self) -> str:
         return self.derive("root secret check")[:8].hex()

@@ -14,7 +14,10 @@ from govault.storage.pack import Appended, Place
 from govault.storage.segment import Cut, Segment
 from schemas.ids import ChunkId
 
-_EMPTY_ROW = PackRow(0, 0, 0, 0)
+_EMPTY_ROW = PackRow()
+EPOCH_FACT = "epoch"
+FLOOR_FACT = "floor"
+CLEAN_FACT = "clean"
 
 
 class Waiter(NamedTuple):
@@ -39,15 +42,21 @@ class Ledger:
 
     def __init__(self, index: Index) -> None:
         self.lock = RLock()
+        self.failure: Storage | None = None
+        """Why the store stopped taking writes."""
+        self.epoch = 0
+        self._claims: dict[ChunkId, _Claim] = {}
+        self.adopt(index)
+
+    def adopt(self, index: Index) -> None:
+        """Go on with an index that was just opened."""
         self.index = index
         self.rows: dict[int, PackRow] = dict(index.packs())
         self.quarantined: set[ChunkId] = {chunk_id for chunk_id, _ in index.quarantined()}
-        self.epoch = 0
-        self.floor = 0
-        """Every stamp counts as at least this."""
-        self.failure: Storage | None = None
-        """Why the store stopped taking writes."""
-        self._claims: dict[ChunkId, _Claim] = {}
+        self.epoch = max(self.epoch, index.fact(EPOCH_FACT) or 0)
+        self._epoch_kept = self.epoch
+        self.floor = index.fact(FLOOR_FACT) or 0
+        """Every stamp counts as at least this: after an unclean start the epoch that the store knew then."""
 
     def check(self) -> None:
         """Refuse writes after a failure.
@@ -59,9 +68,13 @@ class Ledger:
             raise self.failure
 
     def note_epoch(self, epoch: int) -> None:
-        """Raise the epoch of later stamps."""
-        with self.lock:
-            self.epoch = max(self.epoch, epoch)
+        """Raise the epoch of later stamps. For one thread, the event loop's; it never waits for the lock."""
+        self.epoch = max(self.epoch, epoch)
+
+    def _keep_epoch(self, batch: IndexBatch) -> None:
+        if self.epoch > self._epoch_kept:
+            self._epoch_kept = self.epoch
+            batch.put_fact(EPOCH_FACT, self._epoch_kept)
 
     # --- chunks in flight ------------------------------------------------------------------------------------
 
@@ -101,12 +114,13 @@ class Ledger:
             claims = [claim for cut in cuts if (claim := self._claims.pop(cut.chunk_id, None)) is not None]
             return [waiter for claim in claims for waiter in claim.waiters]
 
-    def commit(self, records: Sequence[Appended], ends: dict[int, int]) -> list[Segment]:
+    def commit(self, records: Sequence[Appended], ends: dict[int, int], frames: dict[int, int]) -> list[Segment]:
         """Index records that are durable now. Returns the segments that have everything they wait for.
 
         Args:
             records: All that was appended to their packs since the last commit, in order.
             ends: The durable end of each pack.
+            frames: Frame bytes that each pack got.
         """
         finished: list[Segment] = []
         with self.lock:
@@ -118,13 +132,14 @@ class Ledger:
                     continue
                 self._put(batch, changed, record.chunk_id, record.entry)
             for number, end in ends.items():
-                changed[number] = changed[number]._replace(durable_bytes=end)
+                frame_bytes = changed[number].frame_bytes + frames.get(number, 0)
+                changed[number] = changed[number]._replace(durable_bytes=end, frame_bytes=frame_bytes)
             for number, row in changed.items():
                 batch.put_pack(number, row)
+            self._keep_epoch(batch)
             self.index.write(batch)
             self.rows.update(changed)
             for record in records:
-                self.quarantined.discard(record.chunk_id)
                 claim = self._claims.pop(record.chunk_id, None) if record.moved_from is None else None
                 if claim is not None:
                     for segment in (claim.owner, *(waiter.segment for waiter in claim.waiters)):
@@ -145,6 +160,7 @@ class Ledger:
         batch.put_entry(chunk_id, entry)
         rows[entry.pack] = change_row(rows[entry.pack], [entry], 1)
         if chunk_id in self.quarantined:
+            self.quarantined.discard(chunk_id)
             batch.delete_quarantined(chunk_id)
 
     def _move(self, batch: IndexBatch, rows: dict[int, PackRow], record: Appended, origin: Place) -> None:
@@ -170,5 +186,41 @@ class Ledger:
                     missing.append(chunk_id)
                 elif entry.stamp < stamp:
                     batch.put_entry(chunk_id, entry._replace(stamp=stamp))
+            self._keep_epoch(batch)
             self.index.write(batch)
         return missing
+
+    # --- removal ---------------------------------------------------------------------------------------------
+
+    def remove(self, chunks: Iterable[ChunkId], epoch_max: int) -> list[tuple[ChunkId, Entry]]:
+        """Forget chunks whose stamp is still at most ``epoch_max``. Those in flight are not in the index at all."""
+        removed: list[tuple[ChunkId, Entry]] = []
+        with self.lock:
+            self.check()
+            batch = IndexBatch()
+            changed: dict[int, PackRow] = {}
+            for chunk_id in dict.fromkeys(chunks):
+                entry = self.index.get(chunk_id)
+                if entry is None or self.counted_stamp(entry) > epoch_max:
+                    continue
+                batch.delete_entry(chunk_id)
+                row = changed.get(entry.pack, self.rows.get(entry.pack, _EMPTY_ROW))
+                changed[entry.pack] = change_row(row, [entry], -1)
+                removed.append((chunk_id, entry))
+            for number, row in changed.items():
+                batch.put_pack(number, row)
+            self.index.write(batch)
+            self.rows.update(changed)
+        return removed
+
+    def counted_stamp(self, entry: Entry) -> int:
+        """A chunk's stamp as it counts."""
+        return max(entry.stamp, self.floor)
+
+    def forget_pack(self, number: int) -> None:
+        """A pack that holds nothing live has been unlinked."""
+        with self.lock:
+            batch = IndexBatch()
+            batch.delete_pack(number)
+            self.index.write(batch)
+            self.rows.pop(number, None)

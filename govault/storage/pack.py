@@ -55,6 +55,8 @@ class Unsynced(NamedTuple):
     records: list[Appended]
     files: dict[int, File]
     ends: dict[int, int]
+    frames: dict[int, int]
+    """Frame bytes (pack header, sealing roots) that were appended to each pack."""
     folder_changed: bool
 
 
@@ -137,8 +139,9 @@ class PackWriter:
     Records lie without holes: whoever syncs, syncs everything before.
     """
 
-    def __init__(self, disk: Disk, pack_bytes_max: int, reserve_bytes: int, next_number: int) -> None:
+    def __init__(self, disk: Disk, key_check: bytes, pack_bytes_max: int, reserve_bytes: int, next_number: int) -> None:
         self._disk = disk
+        self._key_check = key_check
         self._pack_bytes_max = pack_bytes_max
         self._reserve_bytes = reserve_bytes
         self._lock = Lock()
@@ -147,7 +150,7 @@ class PackWriter:
         self._file: File | None = None
         self._end = 0
         self._roots_written: set[int] = set()
-        self._unsynced = Unsynced([], {}, {}, False)
+        self._unsynced = Unsynced([], {}, {}, {}, False)
         self._folder_changed = False
 
     @property
@@ -191,9 +194,13 @@ class PackWriter:
                 if error.errno in _FULL:
                     raise StorageFull("the disk is full: free space and repeat") from error
                 raise Storage(f"cannot write to the packs: {error}", code="storage.write-failed") from error
+            frames = self._unsynced.frames
+            if self._end == PACK_HEADER_BYTES:
+                frames[self._number] = PACK_HEADER_BYTES
             if head:
                 self._roots_written.add(root_epoch)
                 self._end += len(head[0])
+                frames[self._number] = frames.get(self._number, 0) + len(head[0])
             for record in records:
                 entry = Entry(self._number, self._end, len(record.raw), record.plain_bytes, record.stamp)
                 self._unsynced.records.append(Appended(record.chunk_id, entry, record.moved_from))
@@ -201,11 +208,18 @@ class PackWriter:
             self._unsynced.files[self._number] = file
             self._unsynced.ends[self._number] = self._end
 
+    def roll(self) -> None:
+        """Let the next append begin a new pack."""
+        with self._lock:
+            if self._file is not None and self._number not in self._unsynced.files:
+                self._file.close()
+            self._file, self._number, self._end = None, 0, 0
+
     def take_unsynced(self) -> Unsynced:
         """What was appended since the last call; the caller syncs it."""
         with self._lock:
             taken = self._unsynced._replace(folder_changed=self._folder_changed)
-            self._unsynced, self._folder_changed = Unsynced([], {}, {}, False), False
+            self._unsynced, self._folder_changed = Unsynced([], {}, {}, {}, False), False
             return taken
 
     def retire(self, file: File) -> None:
@@ -230,12 +244,12 @@ class PackWriter:
             )
 
     def _room_for(self, size: int) -> File:
-        if self._file is not None and (self._end + size <= self._pack_bytes_max or self._end <= PACK_HEADER_BYTES):
+        if self._file is not None and self._end + size <= max(self._pack_bytes_max, PACK_HEADER_BYTES + size):
             return self._file
         number = self._next_number
         file = self._disk.open(pack_path(number), create=True)
         try:
-            file.pwrite([encode_pack_header(number)], 0)
+            file.pwrite([encode_pack_header(number, self._key_check)], 0)
         except OSError:
             file.close()
             self._disk.unlink(pack_path(number))

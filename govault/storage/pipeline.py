@@ -62,7 +62,7 @@ class Pipeline:
         return list(cuts.values())
 
     def store(self, segment: Segment, cuts: Sequence[Cut], *, again: bool = False) -> None:
-        """Bring a segment's chunks into a pack, or wait for those who do. Ends with ``segment.finish``, once durable."""
+        """Bring a segment's chunks into a pack, or wait for those who do. Once all is durable: ``segment.finish``."""
         if self._store_all([(segment, cuts)], again=again):
             self._request_commit()
 

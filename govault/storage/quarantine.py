@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from govault.errors import Storage
 from govault.storage.disk import Disk, replace_file
-from govault.storage.index import Entry, IndexBatch, change_row
+from govault.storage.index import Damage, Entry, IndexBatch, change_row
 from govault.storage.ledger import Ledger
 from schemas.ids import ChunkId
 
@@ -18,9 +18,10 @@ DamageHook = Callable[[ChunkId, str], None]
 class Quarantine:
     """Takes damaged chunks out of service. Any thread may call it, more than once for a chunk."""
 
-    def __init__(self, ledger: Ledger, disk: Disk) -> None:
+    def __init__(self, ledger: Ledger, disk: Disk, time_ms: Callable[[], int]) -> None:
         self._ledger = ledger
         self._disk = disk
+        self._time_ms = time_ms
         self.hook: DamageHook | None = None
         """Called, on any thread, after a chunk was quarantined: a replica may repair it."""
 
@@ -33,7 +34,7 @@ class Quarantine:
                 return
             batch = IndexBatch()
             batch.delete_entry(chunk_id)
-            batch.put_quarantined(chunk_id, reason)
+            batch.put_quarantined(chunk_id, Damage(self._time_ms(), reason))
             row = ledger.rows.get(current.pack)
             if row is not None:
                 ledger.rows[current.pack] = change_row(row, [current], -1)

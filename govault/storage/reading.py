@@ -14,7 +14,7 @@ from govault.storage.ledger import Ledger
 from govault.storage.pack import PackFiles
 from govault.storage.quarantine import Quarantine
 from govault.storage.record import decode_header
-from govault.storage.sealing import SealBroken, Sealer
+from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
 from schemas.ids import ChunkId
 
 READ_AHEAD = 2
@@ -75,6 +75,9 @@ class Reader:
             seen = entry
             try:
                 return self.read_entry(chunk_id, entry)
+            except SealingRootMissing as error:
+                # The record may well be whole: this is no reason to quarantine it.
+                raise Storage(f"{error}; restore keyring.json from a backup", code="storage.key-missing") from error
             except SealBroken as error:
                 reason = str(error)
             # Compaction may have moved the chunk and unlinked its pack since the look-up: look again.
@@ -128,10 +131,10 @@ class Reader:
         return plains, None
 
     def _absent(self, chunk_id: ChunkId) -> GoVaultError:
-        reason = self._ledger.index.quarantine_reason(chunk_id)
+        damage = self._ledger.index.damage(chunk_id)
         name = chunk_id.hex()
-        if reason is not None:
-            return ChunkDamaged(f"chunk {name} is quarantined: {reason}", chunk_id=name)
+        if damage is not None:
+            return ChunkDamaged(f"chunk {name} is quarantined: {damage.reason}", chunk_id=name)
         return ChunkMissing(f"chunk {name} is not in the store", chunk_id=name)
 
 

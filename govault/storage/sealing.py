@@ -13,12 +13,16 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from govault.storage.compression import Codec, Compressor, decompress
 from govault.storage.disk import Buffer
 from govault.storage.keyring import Keyring
-from govault.storage.record import RECORD_HEADER_BYTES, TAG_BYTES, RecordHeader
+from govault.storage.record import KEY_CHECK_BYTES, RECORD_HEADER_BYTES, TAG_BYTES, RecordHeader
 from schemas.ids import ChunkId
 
 
 class SealBroken(Exception):
     """A record is not what was sealed: damage, forgery, or a key that this keyring does not have."""
+
+
+class SealingRootMissing(SealBroken):
+    """The keyring cannot open this epoch: the record may well be whole."""
 
 
 class SealedRecord(NamedTuple):
@@ -36,6 +40,8 @@ class Sealer:
         self._keyring = keyring
         self._compressor = compressor
         self._fingerprint_key = keyring.fingerprint_key
+        self.key_check = keyring.derive("pack key check")[:KEY_CHECK_BYTES]
+        """Written into every pack."""
 
     def chunk_id(self, plain: Buffer) -> ChunkId:
         """The id of a plaintext."""
@@ -100,5 +106,5 @@ class Sealer:
     def _cipher(self, header: RecordHeader) -> AESGCM:
         root = self._keyring.sealing_root(header.sealing_epoch)
         if root is None:
-            raise SealBroken(f"the keyring has no sealing root {header.sealing_epoch}")
+            raise SealingRootMissing(f"the keyring has no sealing root {header.sealing_epoch}")
         return AESGCM(blake3(header.chunk_id, key=root).digest())

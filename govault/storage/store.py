@@ -1,68 +1,88 @@
 """The chunk store on real packs: its parts put together, and its start and end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from govault.domain.manifest import ChunkRef
-from govault.errors import Storage
-from govault.ports import StoreStats
+from govault.errors import GoVaultError, Storage
+from govault.ports import PackFile, QuarantinedChunk, StampedChunk, StoreStats
 from govault.storage.chunker import make_chunker
+from govault.storage.collection import Collection
 from govault.storage.committer import Committer
 from govault.storage.compression import Compressor
 from govault.storage.disk import Disk, RealDisk
-from govault.storage.index import Index
+from govault.storage.index import Entry
 from govault.storage.ingest import IngestContext, PackIngest
 from govault.storage.keyring import Keyring
-from govault.storage.ledger import Ledger
 from govault.storage.mailbox import Mailbox
+from govault.storage.opening import mark_clean, open_ledger
 from govault.storage.options import StoreOptions
-from govault.storage.pack import PACKS_FOLDER, PackFiles, PackWriter
+from govault.storage.pack import PACKS_FOLDER, PackFiles, PackWriter, pack_path
 from govault.storage.pipeline import Pipeline
-from govault.storage.quarantine import QUARANTINE_FOLDER, Quarantine
+from govault.storage.quarantine import QUARANTINE_FOLDER, DamageHook, Quarantine
 from govault.storage.reading import Reader
-from govault.storage.record import PACK_HEADER_BYTES, pack_number
+from govault.storage.rebuild import Progress, rebuild_index
+from govault.storage.recovery import pack_numbers, recover
 from govault.storage.sealing import Sealer
 from schemas.ids import ChunkId
 
-INDEX_FOLDER = "index"
+T = TypeVar("T")
+
+
+def _time_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class PackChunkStore:
     """``ChunkStore`` and ``StoreMaintenance`` on packs and a RocksDB index. One process opens a folder at a time."""
 
-    def __init__(self, folder: Path, keyring: Keyring, options: StoreOptions, disk: Disk) -> None:
-        """Use ``open``."""
+    def __init__(
+        self, folder: Path, keyring: Keyring, options: StoreOptions, disk: Disk, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Use ``open``. This blocks: it reads what the index does not know yet."""
         disk.make_dir(PACKS_FOLDER)
         disk.make_dir(QUARANTINE_FOLDER)
         chunker = make_chunker(options.chunking, options.chunk_bytes_mean, keyring.cutting_seed)
         sealer = Sealer(keyring, Compressor(options.compression, options.compression_level))
+        ledger = open_ledger(folder, disk, sealer, _time_ms())
+        self._folder = folder
         self._disk = disk
-        self._ledger = Ledger(Index(folder / INDEX_FOLDER))
-        numbers = [number for name in disk.list_dir(PACKS_FOLDER) if (number := pack_number(name)) is not None]
-        self._writer = PackWriter(
-            disk, options.pack_bytes_max, options.reserve_bytes, max([0, *numbers, *self._ledger.rows]) + 1
-        )
+        self._sealer = sealer
+        self._ledger = ledger
+        try:
+            self.recovered = recover(disk, ledger, sealer, options.pack_bytes_max)
+        except BaseException:
+            ledger.index.close()
+            raise
+        next_number = max([0, *pack_numbers(disk), *ledger.rows]) + 1
+        writer = PackWriter(disk, sealer.key_check, options.pack_bytes_max, options.reserve_bytes, next_number)
+        if self.recovered.resume[0]:
+            writer.resume(*self.recovered.resume)
+        self._writer = writer
         self._files = PackFiles(disk)
         self._work_threads = ThreadPoolExecutor(options.workers, "govault-store")
         self._read_threads = ThreadPoolExecutor(options.readers, "govault-read")
-        self._committer = Committer(disk, self._writer, self._ledger)
-        pipeline = Pipeline(
-            keyring, chunker, sealer, self._ledger, self._writer, self._work_threads, self._committer.request
-        )
+        self._committer = Committer(disk, writer, ledger)
+        pipeline = Pipeline(keyring, chunker, sealer, ledger, writer, self._work_threads, self._committer.request)
         self._committer.start(pipeline.store_small)
-        self._quarantine = Quarantine(self._ledger, disk)
-        self._reader = Reader(self._ledger, self._files, sealer, self._quarantine, self._read_threads)
-        mailbox = Mailbox(asyncio.get_running_loop())
-        self._ingest = IngestContext(pipeline, self._committer, self._work_threads, mailbox)
+        self._quarantine = Quarantine(ledger, disk, _time_ms)
+        self._reader = Reader(ledger, self._files, sealer, self._quarantine, self._read_threads)
+        self._ingest = IngestContext(pipeline, self._committer, self._work_threads, Mailbox(loop))
+        self._collection = Collection(ledger, disk, self._files, writer, self._committer, sealer, self._quarantine)
+        self._collecting = asyncio.Lock()
         self._closed = False
 
     @classmethod
     async def open(
         cls, folder: Path, keyring: Keyring, options: StoreOptions | None = None, *, disk: Disk | None = None
     ) -> "PackChunkStore":
-        """Open the store of a folder, or make one.
+        """Open the store of a folder, or make one. What a crash left behind is put in order first.
 
         Args:
             folder: ``<root>/store``.
@@ -71,17 +91,26 @@ class PackChunkStore:
             disk: Another door to the packs (tests).
 
         Raises:
-            Config: An option is out of bounds, or another process has the store open.
+            Config: An option is out of bounds, the keys are another vault's, or another process has the store open.
             Storage: The folder cannot be used.
         """
-        return cls(folder, keyring, options or StoreOptions(), disk or RealDisk(folder))
+        loop = asyncio.get_running_loop()
+
+        def work() -> PackChunkStore:
+            try:
+                return cls(folder, keyring, options or StoreOptions(), disk or RealDisk(folder), loop)
+            except OSError as error:
+                raise Storage(f"cannot open the chunk store in {folder}: {error}", code="storage.open") from error
+
+        return await asyncio.to_thread(work)
 
     async def close(self) -> None:
         """Commit what there is and close. May be called twice."""
         if self._closed:
             return
         self._closed = True
-        await asyncio.to_thread(self._close_now)
+        async with self._collecting:
+            await _to_the_end(None, self._close_now)
 
     def _close_now(self) -> None:
         self._work_threads.shutdown(wait=True)
@@ -89,53 +118,148 @@ class PackChunkStore:
         self._read_threads.shutdown(wait=True)
         self._files.close()
         self._writer.close()
-        self._ledger.index.sync()
+        mark_clean(self._ledger)
         self._ledger.index.close()
+
+    def on_damage(self, hook: DamageHook) -> None:
+        """Have a function called, on any thread, with each chunk that gets quarantined and why."""
+        self._quarantine.hook = hook
 
     # --- ChunkStore ------------------------------------------------------------------------------------------
 
     def begin(self) -> PackIngest:
-        if self._closed:
-            raise Storage("the chunk store is closed", code="storage.closed")
+        self._check_open()
         self._ledger.check()
         return PackIngest(self._ingest)
 
     async def read(self, chunk: ChunkRef) -> bytes:
+        self._check_open()
         return await self._reader.read(chunk)
 
     def read_run(self, chunks: Iterator[ChunkRef]) -> AsyncIterator[bytes]:
+        self._check_open()
         return self._reader.read_run(chunks)
 
     async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+        self._check_open()
         return await asyncio.to_thread(self._stamp, chunks, epoch)
 
     async def dereferenced(self, chunks: Sequence[ChunkId], epoch: int) -> None:
+        self._check_open()
         await asyncio.to_thread(self._stamp, chunks, epoch)
 
     def note_epoch(self, epoch: int) -> None:
         self._ledger.note_epoch(epoch)
 
     async def stats(self) -> StoreStats:
+        self._check_open()
         return await asyncio.to_thread(self._stats)
+
+    # --- StoreMaintenance ------------------------------------------------------------------------------------
+
+    def stamped(self, after: bytes, limit: int) -> list[StampedChunk]:
+        self._check_open()
+        return [self._stamped(*item) for item in islice(self._ledger.index.entries(after), limit)]
+
+    def missing(self, chunks: Sequence[bytes]) -> list[bytes]:
+        self._check_open()
+        return [chunk_id for chunk_id in chunks if self._ledger.index.get(ChunkId(chunk_id)) is None]
+
+    async def remove(self, chunks: Sequence[bytes], epoch_max: int) -> list[StampedChunk]:
+        self._check_open()
+        ids = [ChunkId(chunk_id) for chunk_id in chunks]
+        async with self._collecting:
+            removed = await _to_the_end(None, self._collection.remove, ids, epoch_max)
+        return [self._stamped(*item) for item in removed]
+
+    async def compact(self, dead_share_min: float) -> int:
+        self._check_open()
+        self._ledger.check()
+        async with self._collecting:
+            return await _to_the_end(None, self._collection.compact, dead_share_min)
+
+    async def verify(self, chunk_id: bytes) -> bool:
+        self._check_open()
+        return await asyncio.get_running_loop().run_in_executor(self._read_threads, self._verify, ChunkId(chunk_id))
+
+    @asynccontextmanager
+    async def frozen(self) -> AsyncIterator[None]:
+        async with self._collecting:
+            yield
+
+    async def pack_files(self) -> list[PackFile]:
+        self._check_open()
+        with self._ledger.lock:
+            rows = sorted(self._ledger.rows.items())
+        growing = self._writer.current
+        return [PackFile(self._folder / pack_path(n), row.durable_bytes, n == growing) for n, row in rows]
+
+    def quarantined(self, limit: int) -> list[QuarantinedChunk]:
+        self._check_open()
+        return [
+            QuarantinedChunk(chunk_id, *damage) for chunk_id, damage in islice(self._ledger.index.quarantined(), limit)
+        ]
+
+    async def rebuild_index(self, progress: Progress) -> int:
+        self._check_open()
+        async with self._collecting:
+            return await _to_the_end(None, self._rebuild_index, progress)
+
+    # --- on threads ------------------------------------------------------------------------------------------
 
     def _stamp(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
         missing = self._ledger.stamp(chunks, epoch)
         self._ledger.index.sync()
         return missing
 
+    def _verify(self, chunk_id: ChunkId) -> bool:
+        try:
+            self._reader.read_now(chunk_id)
+        except GoVaultError as error:
+            if error.specific_code in ("chunk-damaged", "chunk-missing"):
+                return False
+            raise
+        return True
+
+    def _rebuild_index(self, progress: Progress) -> int:
+        """The lock is held: uploads and downloads wait for as long as this takes."""
+        self._collection.commit()
+        with self._ledger.lock:
+            self._ledger.index.close()
+            index, chunks = rebuild_index(
+                self._folder, self._disk, self._sealer, self._ledger.epoch, _time_ms(), progress
+            )
+            self._ledger.adopt(index)
+        return chunks
+
+    def _stamped(self, chunk_id: ChunkId, entry: Entry) -> StampedChunk:
+        return StampedChunk(chunk_id, self._ledger.counted_stamp(entry), entry.plain_bytes, entry.record_bytes)
+
     def _stats(self) -> StoreStats:
         with self._ledger.lock:
             rows = list(self._ledger.rows.values())
             quarantined = len(self._ledger.quarantined)
-        stored = sum(row.live_bytes for row in rows)
-        durable = sum(row.durable_bytes for row in rows)
         return StoreStats(
             chunks=sum(row.live_chunks for row in rows),
             plain_bytes=sum(row.live_plain_bytes for row in rows),
-            stored_bytes=stored,
-            dead_bytes=durable - stored - PACK_HEADER_BYTES * len(rows),
+            stored_bytes=sum(row.live_bytes for row in rows),
+            dead_bytes=sum(row.dead_bytes for row in rows),
             packs=len(rows),
-            pack_file_bytes=durable,
+            pack_file_bytes=sum(row.durable_bytes for row in rows),
             quarantined=quarantined,
             free_disk_bytes=self._disk.free_bytes(),
         )
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise Storage("the chunk store is closed", code="storage.closed")
+
+
+async def _to_the_end(threads: Executor | None, work: Callable[..., T], *args: object) -> T:
+    """Run work on a thread; a cancellation is passed on only when it has ended, so that no lock is left too early."""
+    running = asyncio.get_running_loop().run_in_executor(threads, work, *args)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise

@@ -1,0 +1,165 @@
+"""Collection: unreferenced chunks leave the index, and packs with too much dead weight are written anew.
+
+The order of writes: the index forgets, synced, before anybody counts a chunk as removed; a copy is fsynced, then the
+index points to it, synced, and only then the old pack is unlinked.
+"""
+
+from collections.abc import Sequence
+from threading import Event
+
+from govault.errors import GoVaultError, Storage
+from govault.limits import MIB
+from govault.storage.committer import Committer
+from govault.storage.compression import Codec
+from govault.storage.disk import Disk, File
+from govault.storage.index import Entry, PackRow
+from govault.storage.ledger import Ledger
+from govault.storage.pack import PACKS_FOLDER, NewRecord, PackFiles, PackWriter, Place, pack_path
+from govault.storage.quarantine import Quarantine
+from govault.storage.record import PACK_HEADER_BYTES, decode_header
+from govault.storage.scanner import Found, scan
+from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
+from schemas.ids import ChunkId
+
+_REMOVED_PER_LOCK = 256
+_COPIED_BYTES_PER_COMMIT = 8 * MIB
+_COMMIT_WAIT_S_MAX = 120.0
+
+
+class Collection:
+    """Removes and compacts, on the calling thread. The store lets one at a time in."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        disk: Disk,
+        files: PackFiles,
+        writer: PackWriter,
+        committer: Committer,
+        sealer: Sealer,
+        quarantine: Quarantine,
+    ) -> None:
+        self._ledger = ledger
+        self._disk = disk
+        self._files = files
+        self._writer = writer
+        self._committer = committer
+        self._sealer = sealer
+        self._quarantine = quarantine
+
+    def remove(self, chunks: Sequence[ChunkId], epoch_max: int) -> list[tuple[ChunkId, Entry]]:
+        """Forget chunks, durably; see ``StoreMaintenance.remove``. Uploads get their turn every few chunks."""
+        removed: list[tuple[ChunkId, Entry]] = []
+        for start in range(0, len(chunks), _REMOVED_PER_LOCK):
+            removed += self._ledger.remove(chunks[start : start + _REMOVED_PER_LOCK], epoch_max)
+        self._ledger.index.sync()
+        return removed
+
+    def compact(self, dead_share_min: float) -> int:
+        """Write the pack with the most dead bytes anew; see ``StoreMaintenance.compact``."""
+        number = self._worst(dead_share_min)
+        if number == 0:
+            return 0
+        if number == self._writer.current:
+            self._writer.roll()
+        # Appends to this pack end here; after the commit the index knows all of it.
+        self.commit()
+        freed = self._empty(number)
+        self._quarantine_unseen(number)
+        self._ledger.index.sync()
+        if freed is not None:
+            self._files.forget(number)
+            self._disk.unlink(pack_path(number))
+            self._disk.sync_dir(PACKS_FOLDER)
+        self._ledger.forget_pack(number)
+        return max(0, freed or 0)
+
+    def _empty(self, number: int) -> int | None:
+        """Copy what is live in a pack; by how much its unlinking shrinks the store, None where it is gone already."""
+        try:
+            with self._files.use(number) as file:
+                size = file.size()
+                return size - self._copy_live(number, file)
+        except FileNotFoundError:
+            return None
+
+    def _worst(self, dead_share_min: float) -> int:
+        """The pack with the most dead bytes among those with at least that share of them; 0 where there is none."""
+        with self._ledger.lock:
+            rows = list(self._ledger.rows.items())
+        due = [(row.dead_bytes, number) for number, row in rows if _dead_share(row) >= dead_share_min]
+        return max(due)[1] if due else 0
+
+    def _copy_live(self, number: int, file: File) -> int:
+        """Append what is live in a pack to the growing one, a few megabytes a commit. Returns the bytes copied."""
+        copied = 0
+        batch: list[NewRecord] = []
+        batch_bytes = 0
+        if self._ledger.rows.get(number, PackRow()).live_chunks:
+            for found in scan(file, PACK_HEADER_BYTES, self._ledger.rows[number].durable_bytes):
+                record = self._live_record(number, file, found)
+                if record is None:
+                    continue
+                batch.append(record)
+                batch_bytes += len(record.raw)
+                if batch_bytes >= _COPIED_BYTES_PER_COMMIT:
+                    self._append(batch)
+                    copied += batch_bytes
+                    batch, batch_bytes = [], 0
+        if batch:
+            self._append(batch)
+        return copied + batch_bytes
+
+    def _live_record(self, number: int, file: File, found: Found) -> NewRecord | None:
+        """A record to copy; None where it is dead, or damaged (then it is quarantined)."""
+        header = found.header
+        entry = self._ledger.index.get(header.chunk_id) if header.codec != Codec.SEALING_ROOT else None
+        if entry is None or (entry.pack, entry.offset) != (number, found.offset):
+            return None
+        raw = file.pread(header.record_bytes, found.offset)
+        try:
+            self._sealer.authenticate(header, raw)
+        except SealingRootMissing as error:
+            raise Storage(f"{error}; restore keyring.json from a backup", code="storage.key-missing") from error
+        except SealBroken as error:
+            self._quarantine.put(header.chunk_id, entry, str(error), raw)
+            return None
+        return NewRecord(header.chunk_id, header.plain_bytes, raw, entry.stamp, Place(number, found.offset))
+
+    def _append(self, batch: list[NewRecord]) -> None:
+        # Records keep the epoch they were sealed in: the pack must carry the roots of all of them.
+        by_epoch: dict[int, list[NewRecord]] = {}
+        for record in batch:
+            header = decode_header(record.raw)
+            assert header is not None
+            by_epoch.setdefault(header.sealing_epoch, []).append(record)
+        for epoch, of_epoch in by_epoch.items():
+            root = self._sealer.root_record(epoch)
+            self._writer.append(of_epoch, root_epoch=epoch, root_record=root, spare=True)
+        self.commit()
+
+    def commit(self) -> None:
+        """Wait until everything appended so far is durable and indexed."""
+        finished = Event()
+        outcome: list[GoVaultError | None] = []
+
+        def done(failure: GoVaultError | None) -> None:
+            outcome.append(failure)
+            finished.set()
+
+        self._committer.request_done(done)
+        if not finished.wait(_COMMIT_WAIT_S_MAX):
+            raise Storage("the disk did not take a commit in time", code="storage.slow-disk")
+        if outcome[0] is not None:
+            raise outcome[0]
+
+    def _quarantine_unseen(self, number: int) -> None:
+        """Chunks that still point into the pack: the scan did not find them, so their headers are damaged."""
+        if self._ledger.rows.get(number, PackRow()).live_chunks:
+            for chunk_id, entry in self._ledger.index.entries():
+                if entry.pack == number:
+                    self._quarantine.put(chunk_id, entry, "the record's header is damaged")
+
+
+def _dead_share(row: PackRow) -> float:
+    return row.dead_bytes / row.durable_bytes if row.durable_bytes else 0.0

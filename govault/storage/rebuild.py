@@ -1,0 +1,121 @@
+"""Makes the index again from the packs alone."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from govault.storage.compression import Codec
+from govault.storage.disk import Disk
+from govault.storage.index import Damage, Entry, Index, IndexBatch, PackRow, change_row
+from govault.storage.ledger import EPOCH_FACT, FLOOR_FACT
+from govault.storage.pack import pack_path
+from govault.storage.record import PACK_HEADER_BYTES
+from govault.storage.recovery import authenticated, holds_pack_header, pack_numbers
+from govault.storage.sealing import Sealer
+from schemas.ids import ChunkId
+
+INDEX_FOLDER = "index"
+_FRESH_FOLDER = "index.new"
+_OLD_FOLDER = "index.old"
+
+Progress = Callable[[int, int], None]
+"""Called with pack bytes read and pack bytes in all, on the working thread."""
+
+
+def rebuild_index(
+    folder: Path, disk: Disk, sealer: Sealer, epoch: int, time_ms: int, progress: Progress
+) -> tuple[Index, int]:
+    """Read all packs, write a fresh index, put it in the place of the old one (which must be closed) and open it.
+
+    Stamps cannot be known: all count as the given epoch. A crash leaves the old index, or none and the packs.
+
+    Returns:
+        The index and the number of chunks in it.
+    """
+    shutil.rmtree(folder / _FRESH_FOLDER, ignore_errors=True)
+    shutil.rmtree(folder / _OLD_FOLDER, ignore_errors=True)
+    index = Index(folder / _FRESH_FOLDER)
+    try:
+        chunks = _Rebuild(index, disk, sealer, time_ms).run(epoch, progress)
+        index.sync()
+    finally:
+        index.close()
+    if (folder / INDEX_FOLDER).exists():
+        (folder / INDEX_FOLDER).rename(folder / _OLD_FOLDER)
+    (folder / _FRESH_FOLDER).rename(folder / INDEX_FOLDER)
+    disk.sync_dir("")
+    shutil.rmtree(folder / _OLD_FOLDER, ignore_errors=True)
+    return Index(folder / INDEX_FOLDER), chunks
+
+
+class _Rebuild:
+    """Reads packs in the order in which they were written, so that the newest record of a chunk wins."""
+
+    def __init__(self, index: Index, disk: Disk, sealer: Sealer, time_ms: int) -> None:
+        self._index = index
+        self._disk = disk
+        self._sealer = sealer
+        self._time_ms = time_ms
+        self._rows: dict[int, PackRow] = {}
+
+    def run(self, epoch: int, progress: Progress) -> int:
+        numbers = pack_numbers(self._disk)
+        sizes = {number: self._size(number) for number in numbers}
+        done = 0
+        for number in numbers:
+            self._read_pack(number, sizes[number], epoch)
+            done += sizes[number]
+            progress(done, sum(sizes.values()))
+        batch = IndexBatch()
+        for number, row in self._rows.items():
+            batch.put_pack(number, row)
+        batch.put_fact(EPOCH_FACT, epoch)
+        batch.put_fact(FLOOR_FACT, epoch)
+        self._index.write(batch)
+        return sum(row.live_chunks for row in self._rows.values())
+
+    def _size(self, number: int) -> int:
+        file = self._disk.open(pack_path(number))
+        try:
+            return file.size()
+        finally:
+            file.close()
+
+    def _read_pack(self, number: int, size: int, epoch: int) -> None:
+        file = self._disk.open(pack_path(number))
+        try:
+            row = PackRow()
+            if holds_pack_header(file, self._sealer, number):
+                row = row._replace(durable_bytes=PACK_HEADER_BYTES, frame_bytes=PACK_HEADER_BYTES)
+            self._rows[number] = row
+            for found, authentic in authenticated(file, self._sealer, PACK_HEADER_BYTES, size):
+                header = found.header
+                if not authentic:
+                    self._note_damage(header.chunk_id)
+                    continue
+                row = self._rows[number]
+                if header.codec == Codec.SEALING_ROOT:
+                    self._rows[number] = row._replace(
+                        durable_bytes=found.end, frame_bytes=row.frame_bytes + header.record_bytes
+                    )
+                    continue
+                self._rows[number] = row._replace(durable_bytes=found.end)
+                self._put(header.chunk_id, Entry(number, found.offset, header.record_bytes, header.plain_bytes, epoch))
+        finally:
+            file.close()
+
+    def _put(self, chunk_id: ChunkId, entry: Entry) -> None:
+        former = self._index.get(chunk_id)
+        if former is not None:
+            self._rows[former.pack] = change_row(self._rows[former.pack], [former], -1)
+        self._rows[entry.pack] = change_row(self._rows[entry.pack], [entry], 1)
+        batch = IndexBatch()
+        batch.put_entry(chunk_id, entry)
+        batch.delete_quarantined(chunk_id)
+        self._index.write(batch)
+
+    def _note_damage(self, chunk_id: ChunkId) -> None:
+        if self._index.get(chunk_id) is None:
+            batch = IndexBatch()
+            batch.put_quarantined(chunk_id, Damage(self._time_ms, "found damaged while the index was rebuilt"))
+            self._index.write(batch)

@@ -1,0 +1,162 @@
+"""What a start does with packs that the index does not know to their end: the tail after a crash.
+
+A tail's whole records are adopted, what is torn is cut off. Adopted bytes are written once more before they are
+synced: after a failed fsync the kernel may hold pages that look clean but never reached the disk, and a sync of clean
+pages does nothing.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from govault.errors import Config
+from govault.storage.compression import Codec
+from govault.storage.disk import Disk, File
+from govault.storage.index import Entry
+from govault.storage.ledger import Ledger
+from govault.storage.pack import PACKS_FOLDER, Appended, pack_path
+from govault.storage.record import PACK_HEADER_BYTES, decode_pack_header, pack_number
+from govault.storage.scanner import Found, scan
+from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
+
+
+class Recovered(NamedTuple):
+    """What a start found.
+
+    Attributes:
+        adopted: Records of tails that the index learned.
+        torn_bytes: Cut off behind the last whole record.
+        short_packs: Packs that are shorter than the index knows: bytes that were durable are gone.
+        lost_packs: Packs that hold live chunks and are not there.
+        resume: The pack to go on with, 0 for none, and its end.
+    """
+
+    adopted: int
+    torn_bytes: int
+    short_packs: list[int]
+    lost_packs: list[int]
+    resume: tuple[int, int]
+
+
+class Tail(NamedTuple):
+    """What lies in a pack behind its watermark."""
+
+    records: list[Found]
+    end: int
+    frame_bytes: int
+
+
+def recover(disk: Disk, ledger: Ledger, sealer: Sealer, pack_bytes_max: int) -> Recovered:
+    """Make index and packs agree. Runs before anything else uses them."""
+    adopted = torn_bytes = newest_end = 0
+    short: list[int] = []
+    numbers = pack_numbers(disk)
+    for number in numbers:
+        file = disk.open(pack_path(number))
+        try:
+            size = file.size()
+            known = ledger.rows[number].durable_bytes if number in ledger.rows else 0
+            newest_end = known
+            if size < known:
+                short.append(number)
+            elif size > known:
+                tail = read_tail(file, sealer, number, known, size)
+                newest_end = tail.end
+                adopted += len(tail.records)
+                torn_bytes += size - tail.end
+                _adopt(disk, ledger, file, number, known, tail)
+        finally:
+            file.close()
+    lost = _drop_rows(ledger, numbers)
+    newest = numbers[-1] if numbers else 0
+    usable = newest and newest not in short and PACK_HEADER_BYTES <= newest_end < pack_bytes_max
+    return Recovered(adopted, torn_bytes, short, lost, (newest, newest_end) if usable else (0, 0))
+
+
+def pack_numbers(disk: Disk) -> list[int]:
+    """The packs of a store, ascending."""
+    return [number for name in disk.list_dir(PACKS_FOLDER) if (number := pack_number(name)) is not None]
+
+
+def holds_pack_header(file: File, sealer: Sealer, number: int) -> bool:
+    """Whether the file begins as that pack does.
+
+    Raises:
+        Config: It was sealed with the keys of another vault. Nothing may be judged damaged then.
+    """
+    decoded = decode_pack_header(file.pread(PACK_HEADER_BYTES, 0))
+    if decoded is not None and decoded[1] != sealer.key_check:
+        raise Config(f"{pack_path(number)} was sealed with another root secret; put the right key file back")
+    return decoded is not None and decoded[0] == number
+
+
+def read_tail(file: File, sealer: Sealer, number: int, start: int, size: int) -> Tail:
+    """The whole, authentic records behind ``start``, and where the last of them ends."""
+    end = start
+    frame_bytes = 0
+    if start == 0:
+        if holds_pack_header(file, sealer, number):
+            end = frame_bytes = PACK_HEADER_BYTES
+        start = PACK_HEADER_BYTES
+    records: list[Found] = []
+    for found, authentic in authenticated(file, sealer, start, size):
+        if not authentic:
+            continue
+        if found.header.codec == Codec.SEALING_ROOT:
+            frame_bytes += found.header.record_bytes
+        else:
+            records.append(found)
+        end = found.end
+    return Tail(records, end, frame_bytes)
+
+
+def authenticated(file: File, sealer: Sealer, start: int, end: int) -> Iterator[tuple[Found, bool]]:
+    """Records in order, and whether each is what was sealed. Sealing roots are learned on the way."""
+    for found in scan(file, start, end):
+        raw = file.pread(found.header.record_bytes, found.offset)
+        if found.header.codec == Codec.SEALING_ROOT:
+            yield found, sealer.adopt_root(found.header, raw)
+            continue
+        try:
+            sealer.authenticate(found.header, raw)
+        except SealingRootMissing as error:
+            raise Config(f"{error}; restore keyring.json from a backup") from error
+        except SealBroken:
+            yield found, False
+        else:
+            yield found, True
+
+
+def _adopt(disk: Disk, ledger: Ledger, file: File, number: int, known: int, tail: Tail) -> None:
+    file.truncate(tail.end)
+    if tail.end == 0:
+        # Not even the pack's header is whole: the pack was being born.
+        disk.unlink(pack_path(number))
+        disk.sync_dir(PACKS_FOLDER)
+        return
+    for found in tail.records:
+        file.pwrite([file.pread(found.header.record_bytes, found.offset)], found.offset)
+    if known == 0:
+        file.pwrite([file.pread(PACK_HEADER_BYTES, 0)], 0)
+    file.sync()
+    disk.sync_dir(PACKS_FOLDER)
+    appended = []
+    for found in tail.records:
+        header = found.header
+        if ledger.index.get(header.chunk_id) is None:
+            entry = Entry(number, found.offset, header.record_bytes, header.plain_bytes, ledger.epoch)
+            appended.append(Appended(header.chunk_id, entry, None))
+    # A chunk may lie twice in one tail: the index points to the later one, the earlier one is dead.
+    last = {record.chunk_id: record for record in appended}
+    ledger.commit(list(last.values()), {number: tail.end}, {number: tail.frame_bytes})
+
+
+def _drop_rows(ledger: Ledger, numbers: list[int]) -> list[int]:
+    """Forget packs that were compacted away just before the crash; name those that should be there."""
+    lost = []
+    for number, row in list(ledger.rows.items()):
+        if number not in numbers:
+            if row.live_chunks:
+                lost.append(number)
+            else:
+                ledger.forget_pack(number)
+    return lost
