@@ -1,7 +1,9 @@
 """The routing table of the raw doors."""
 
+from api.archives import ArchiveDoor
 from api.blobs import Blobs
 from api.dispatch import RawRoute
+from api.posts import Posts
 from api.puts import Puts
 from api.settings import ApiSettings
 from govault.services.catalog import Services
@@ -13,9 +15,13 @@ def raw_routes(services: Services, settings: ApiSettings) -> tuple[RawRoute, ...
     """Every raw door, bound to the services."""
     blobs = Blobs(services.downloads)
     puts = Puts(services, settings.max_upload_bytes)
+    posts = Posts(services, settings.max_upload_bytes)
+    archives = ArchiveDoor(services.archives)
     return (
         RawRoute(_READ, "/spaces/{space}/files/{path}", blobs.at_path, unless="metadata"),
         RawRoute(("PUT",), "/spaces/{space}/files/{path}", puts.put),
+        RawRoute(("POST",), "/files", posts.post),
+        RawRoute(_READ, "/spaces/{space}/folders/{path}", archives.get, only_if="archive"),
         RawRoute(_READ, "/files/{ref}", blobs.by_ref),
         RawRoute(_READ, "/files/{ref}/versions/{version}/content", blobs.by_ref),
     )

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from govault.ports import ChunkStore, Clock, EventLog, Randomness, Views
+from govault.services.archive import Archives
 from govault.services.commits import Commits
 from govault.services.downloads import Downloads
+from govault.services.form_uploads import FormUploads
 from govault.services.known_contents import KnownContents
 from govault.services.namespace import Namespace, assemble_namespace
+from govault.services.outcomes import Outcomes
 from govault.services.submit import Submitter
 from govault.services.targets import Targets
 from govault.services.upkeep import Upkeep
@@ -22,7 +25,10 @@ class Services:
     targets: Targets
     uploads: Uploads
     known_contents: KnownContents
+    form_uploads: FormUploads
     downloads: Downloads
+    archives: Archives
+    outcomes: Outcomes
     namespace: Namespace
     upkeep: Upkeep | None = None
     """Set by the node, which alone knows the rest of what upkeep needs."""
@@ -40,6 +46,7 @@ def assemble(
     namespace = assemble_namespace(views, submitter, clock, randomness)
     targets = namespace.targets
     commits = Commits(views, store, submitter)
+    downloads = Downloads(views, targets, store)
     uploads = Uploads(views, targets, store, submitter, commits, clock, randomness)
     return Services(
         views=views,
@@ -47,6 +54,9 @@ def assemble(
         targets=targets,
         uploads=uploads,
         known_contents=KnownContents(views, targets, uploads, commits),
-        downloads=Downloads(views, targets, store),
+        form_uploads=FormUploads(views, targets, store, uploads, commits),
+        downloads=downloads,
+        archives=Archives(views, targets, downloads),
+        outcomes=Outcomes(views),
         namespace=namespace,
     )

@@ -69,7 +69,9 @@ class Submitter:
         """
         if actor.idempotency_key is None:
             return None
-        row = self.views.find_outcome(self.event_id(actor, step))
+        event_id = self.event_id(actor, step)
+        in_files = topic is Topic.FILES
+        row = self.views.files(partition).outcome(event_id) if in_files else self.views.find_outcome(event_id)
         if row is None:
             return None
         if row.request_hash != actor.request_hash:

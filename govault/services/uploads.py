@@ -200,9 +200,7 @@ class Uploads:
                 raise _too_large(size_max)
             yield data
 
-    def version(
-        self, wish: UploadWish, space: DirectoryRow, ingested: Ingested, base: Base | None
-    ) -> VersionCommitted:
+    def version(self, wish: UploadWish, space: DirectoryRow, ingested: Ingested, base: Base | None) -> VersionCommitted:
         """The commit of what was taken in, but for manifest and epoch."""
         name = wish.path.rpartition("/")[2]
         is_link = wish.kind == "symlink"
