@@ -16,7 +16,7 @@ from govault.storage.index import Entry, PackRow
 from govault.storage.ledger import Ledger
 from govault.storage.pack import PACKS_FOLDER, NewRecord, PackFiles, PackWriter, Place, pack_path
 from govault.storage.quarantine import Quarantine
-from govault.storage.record import PACK_HEADER_BYTES, decode_header
+from govault.storage.record import PACK_HEADER_BYTES
 from govault.storage.scanner import Found, scan
 from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
 from schemas.ids import ChunkId
@@ -124,18 +124,12 @@ class Collection:
         except SealBroken as error:
             self._quarantine.put(header.chunk_id, entry, str(error), raw)
             return None
-        return NewRecord(header.chunk_id, header.plain_bytes, raw, entry.stamp, Place(number, found.offset))
+        return NewRecord(
+            header.chunk_id, header.plain_bytes, raw, header.sealing_epoch, entry.stamp, Place(number, found.offset)
+        )
 
     def _append(self, batch: list[NewRecord]) -> None:
-        # Records keep the epoch they were sealed in: the pack must carry the roots of all of them.
-        by_epoch: dict[int, list[NewRecord]] = {}
-        for record in batch:
-            header = decode_header(record.raw)
-            assert header is not None
-            by_epoch.setdefault(header.sealing_epoch, []).append(record)
-        for epoch, of_epoch in by_epoch.items():
-            root = self._sealer.root_record(epoch)
-            self._writer.append(of_epoch, root_epoch=epoch, root_record=root, spare=True)
+        self._writer.append(batch, spare=True)
         self.commit()
 
     def commit(self) -> None:

@@ -33,6 +33,7 @@ class Committer:
         self._ledger = ledger
         self._store_small: StoreSmall | None = None
         self._queue: SimpleQueue[SmallContent | Done | _Stop | None] = SimpleQueue()
+        self._ended = False
         self._thread = Thread(target=self._run, name="govault-commit", daemon=True)
 
     def start(self, store_small: StoreSmall) -> None:
@@ -50,11 +51,17 @@ class Committer:
 
     def request_done(self, done: Done) -> None:
         """The same, and call ``done`` on the committer's thread afterwards, with the error if it failed."""
-        self._queue.put(done)
+        self._put(done)
 
     def submit(self, small: SmallContent) -> None:
         """Store a small content and commit it."""
-        self._queue.put(small)
+        self._put(small)
+
+    def _put(self, item: SmallContent | Done) -> None:
+        self._queue.put(item)
+        if self._ended:
+            # The thread may have looked into the queue for the last time before this came.
+            self._refuse_rest()
 
     def stop(self) -> None:
         """Commit what there is and end. Blocks until the thread has ended."""
@@ -78,6 +85,20 @@ class Committer:
             failure = self._commit()
             for done in waiting:
                 done(failure)
+        self._ended = True
+        self._refuse_rest()
+
+    def _refuse_rest(self) -> None:
+        failure = Storage("the chunk store is closed", code="storage.closed")
+        try:
+            while True:
+                item = self._queue.get_nowait()
+                if isinstance(item, SmallContent):
+                    item.segment.finish(failure)
+                elif callable(item):
+                    item(failure)
+        except Empty:
+            pass
 
     def _take(self) -> list[SmallContent | Done | _Stop | None]:
         items = [self._queue.get()]

@@ -34,20 +34,27 @@ class Budget:
             self._free -= size_bytes
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((size_bytes, turn))
+        waiting = (size_bytes, turn)
+        self._waiting.append(waiting)
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.give(size_bytes)
+            else:
+                self._waiting.remove(waiting)
+                self._admit()
             raise
 
     def give(self, size_bytes: int) -> None:
         """Those bytes are done."""
         self._free += size_bytes
-        while self._waiting and (self._waiting[0][1].done() or self._free >= self._waiting[0][0]):
+        self._admit()
+
+    def _admit(self) -> None:
+        while self._waiting and self._free >= self._waiting[0][0]:
             size, turn = self._waiting.popleft()
-            if not turn.done():
+            if not turn.cancelled():
                 self._free -= size
                 turn.set_result(None)
 

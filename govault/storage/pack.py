@@ -10,8 +10,8 @@ from typing import NamedTuple
 from govault.errors import Storage, StorageFull
 from govault.storage.disk import Buffer, Disk, File
 from govault.storage.index import Entry
-from govault.storage.keyring import FIRST_SEALING_EPOCH
 from govault.storage.record import PACK_HEADER_BYTES, encode_pack_header, pack_name
+from govault.storage.sealing import Sealer
 from schemas.ids import ChunkId
 
 PACKS_FOLDER = "packs"
@@ -30,13 +30,15 @@ class NewRecord(NamedTuple):
     """A record to append.
 
     Attributes:
-        stamp: The epoch that the chunk gets.
+        sealing_epoch: Whose sealing root it needs.
+        stamp: The epoch of collection that the chunk gets.
         moved_from: Where its chunk lies now, when compaction copies it.
     """
 
     chunk_id: ChunkId
     plain_bytes: int
     raw: Buffer
+    sealing_epoch: int
     stamp: int
     moved_from: Place | None = None
 
@@ -139,9 +141,12 @@ class PackWriter:
     Records lie without holes: whoever syncs, syncs everything before.
     """
 
-    def __init__(self, disk: Disk, key_check: bytes, pack_bytes_max: int, reserve_bytes: int, next_number: int) -> None:
+    def __init__(
+        self, disk: Disk, sealer: Sealer, *, pack_bytes_max: int, reserve_bytes: int, next_number: int
+    ) -> None:
         self._disk = disk
-        self._key_check = key_check
+        self._key_check = sealer.key_check
+        self._root_record = sealer.root_record
         self._pack_bytes_max = pack_bytes_max
         self._reserve_bytes = reserve_bytes
         self._lock = Lock()
@@ -162,20 +167,11 @@ class PackWriter:
         """Go on appending to a pack of an earlier start, at its durable end."""
         self._number, self._file, self._end = number, self._disk.open(pack_path(number)), end
 
-    def append(
-        self,
-        records: Sequence[NewRecord],
-        *,
-        root_epoch: int = FIRST_SEALING_EPOCH,
-        root_record: bytes | None = None,
-        spare: bool = False,
-    ) -> None:
-        """Append records one after the other, all or none.
+    def append(self, records: Sequence[NewRecord], *, spare: bool = False) -> None:
+        """Append records one after the other, all or none. Sealing roots that the pack lacks go in front.
 
         Args:
             records: What to append; not empty.
-            root_epoch: The sealing epoch they need.
-            root_record: A record with that epoch's root, written first where this pack has not got it yet.
             spare: Whether the reserve of free space may be used (collection may).
 
         Raises:
@@ -187,20 +183,14 @@ class PackWriter:
             try:
                 self._check_space(size, spare)
                 file = self._room_for(size)
-                head = [root_record] if root_record and root_epoch not in self._roots_written else []
-                file.pwrite([*head, *(record.raw for record in records)], self._end)
+                roots = self._roots_for(records)
+                file.pwrite([*roots.values(), *(record.raw for record in records)], self._end)
             except OSError as error:
                 self._undo()
                 if error.errno in _FULL:
                     raise StorageFull("the disk is full: free space and repeat") from error
                 raise Storage(f"cannot write to the packs: {error}", code="storage.write-failed") from error
-            frames = self._unsynced.frames
-            if self._end == PACK_HEADER_BYTES:
-                frames[self._number] = PACK_HEADER_BYTES
-            if head:
-                self._roots_written.add(root_epoch)
-                self._end += len(head[0])
-                frames[self._number] = frames.get(self._number, 0) + len(head[0])
+            self._note_frames(roots)
             for record in records:
                 entry = Entry(self._number, self._end, len(record.raw), record.plain_bytes, record.stamp)
                 self._unsynced.records.append(Appended(record.chunk_id, entry, record.moved_from))
@@ -235,6 +225,20 @@ class PackWriter:
                 if file is not None:
                     file.close()
             self._file = None
+
+    def _roots_for(self, records: Sequence[NewRecord]) -> dict[int, bytes]:
+        """Root records that this pack needs and has not got."""
+        epochs = {record.sealing_epoch for record in records} - self._roots_written
+        roots = {epoch: self._root_record(epoch) for epoch in epochs}
+        return {epoch: root for epoch, root in roots.items() if root is not None}
+
+    def _note_frames(self, roots: dict[int, bytes]) -> None:
+        """Count the roots just written, and the pack's header with its first records."""
+        frame_bytes = sum(map(len, roots.values())) + (PACK_HEADER_BYTES if self._end == PACK_HEADER_BYTES else 0)
+        if frame_bytes:
+            self._unsynced.frames[self._number] = self._unsynced.frames.get(self._number, 0) + frame_bytes
+        self._roots_written.update(roots)
+        self._end += sum(map(len, roots.values()))
 
     def _check_space(self, size: int, spare: bool) -> None:
         if not spare and self._disk.free_bytes() - size < self._reserve_bytes:

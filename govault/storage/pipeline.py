@@ -7,7 +7,6 @@ from govault.domain.manifest import ChunkRef
 from govault.errors import GoVaultError, Storage
 from govault.limits import KIB
 from govault.storage.chunker import Chunker
-from govault.storage.keyring import Keyring
 from govault.storage.ledger import Ledger
 from govault.storage.pack import NewRecord, PackWriter
 from govault.storage.sealing import Sealer
@@ -21,7 +20,6 @@ class Pipeline:
 
     def __init__(
         self,
-        keyring: Keyring,
         chunker: Chunker,
         sealer: Sealer,
         ledger: Ledger,
@@ -29,7 +27,6 @@ class Pipeline:
         threads: Executor,
         request_commit: Callable[[], None],
     ) -> None:
-        self._keyring = keyring
         self._chunker = chunker
         self._sealer = sealer
         self._ledger = ledger
@@ -105,18 +102,14 @@ class Pipeline:
                 else:
                     segment.finish()
             if records:
-                self._append(records)
+                self._writer.append(records)
         except Exception as error:  # noqa: BLE001 (the border between a worker and its caller)
             self._fail(works, mine, as_storage_error(error))
         return waiting
 
     def _seal(self, cut: Cut) -> NewRecord:
         sealed = self._sealer.seal(cut.chunk_id, cut.plain)
-        return NewRecord(cut.chunk_id, sealed.plain_bytes, sealed.raw, self._ledger.epoch)
-
-    def _append(self, records: list[NewRecord]) -> None:
-        epoch = self._keyring.sealing_epoch
-        self._writer.append(records, root_epoch=epoch, root_record=self._sealer.root_record(epoch))
+        return NewRecord(cut.chunk_id, len(cut.plain), sealed.raw, sealed.sealing_epoch, self._ledger.epoch)
 
     def _fail(
         self,

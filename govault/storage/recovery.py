@@ -17,6 +17,7 @@ from govault.storage.pack import PACKS_FOLDER, Appended, pack_path
 from govault.storage.record import PACK_HEADER_BYTES, decode_pack_header, pack_number
 from govault.storage.scanner import Found, scan
 from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
+from schemas.ids import ChunkId
 
 
 class Recovered(NamedTuple):
@@ -25,14 +26,14 @@ class Recovered(NamedTuple):
     Attributes:
         adopted: Records of tails that the index learned.
         torn_bytes: Cut off behind the last whole record.
-        short_packs: Packs that are shorter than the index knows: bytes that were durable are gone.
+        short_sizes: Packs that are shorter than the index knows, and their sizes: bytes that were durable are gone.
         lost_packs: Packs that hold live chunks and are not there.
         resume: The pack to go on with, 0 for none, and its end.
     """
 
     adopted: int
     torn_bytes: int
-    short_packs: list[int]
+    short_sizes: dict[int, int]
     lost_packs: list[int]
     resume: tuple[int, int]
 
@@ -48,7 +49,7 @@ class Tail(NamedTuple):
 def recover(disk: Disk, ledger: Ledger, sealer: Sealer, pack_bytes_max: int) -> Recovered:
     """Make index and packs agree. Runs before anything else uses them."""
     adopted = torn_bytes = newest_end = 0
-    short: list[int] = []
+    short: dict[int, int] = {}
     numbers = pack_numbers(disk)
     for number in numbers:
         file = disk.open(pack_path(number))
@@ -57,7 +58,7 @@ def recover(disk: Disk, ledger: Ledger, sealer: Sealer, pack_bytes_max: int) -> 
             known = ledger.rows[number].durable_bytes if number in ledger.rows else 0
             newest_end = known
             if size < known:
-                short.append(number)
+                short[number] = size
             elif size > known:
                 tail = read_tail(file, sealer, number, known, size)
                 newest_end = tail.end
@@ -148,6 +149,19 @@ def _adopt(disk: Disk, ledger: Ledger, file: File, number: int, known: int, tail
     # A chunk may lie twice in one tail: the index points to the later one, the earlier one is dead.
     last = {record.chunk_id: record for record in appended}
     ledger.commit(list(last.values()), {number: tail.end}, {number: tail.frame_bytes})
+
+
+def absent_chunks(ledger: Ledger, recovered: Recovered) -> list[tuple[ChunkId, Entry]]:
+    """Chunks whose bytes are gone with a lost or shortened pack: nobody may deduplicate against them."""
+    suspects = {*recovered.lost_packs, *recovered.short_sizes}
+    if not suspects:
+        return []
+    sizes = recovered.short_sizes
+    return [
+        (chunk_id, entry)
+        for chunk_id, entry in ledger.index.entries()
+        if entry.pack in suspects and entry.offset + entry.record_bytes > sizes.get(entry.pack, 0)
+    ]
 
 
 def _drop_rows(ledger: Ledger, numbers: list[int]) -> list[int]:

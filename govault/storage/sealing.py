@@ -28,8 +28,7 @@ class SealingRootMissing(SealBroken):
 class SealedRecord(NamedTuple):
     """A record ready to be appended."""
 
-    chunk_id: ChunkId
-    plain_bytes: int
+    sealing_epoch: int
     raw: Buffer
 
 
@@ -56,7 +55,7 @@ class Sealer:
         raw = bytearray(header.record_bytes)
         raw[:RECORD_HEADER_BYTES] = raw_header
         self._cipher(header).encrypt_into(header.nonce, stored, raw_header, memoryview(raw)[RECORD_HEADER_BYTES:])
-        return SealedRecord(chunk_id, len(plain), raw)
+        return SealedRecord(epoch, raw)
 
     def authenticate(self, header: RecordHeader, record: Buffer) -> Buffer:
         """The stored (still compressed) content of a whole record.

@@ -17,7 +17,7 @@ from govault.storage.collection import Collection
 from govault.storage.committer import Committer
 from govault.storage.compression import Compressor
 from govault.storage.disk import Disk, RealDisk
-from govault.storage.index import Entry
+from govault.storage.index import Entry, PackRow
 from govault.storage.ingest import IngestContext, PackIngest
 from govault.storage.keyring import Keyring
 from govault.storage.mailbox import Mailbox
@@ -28,7 +28,7 @@ from govault.storage.pipeline import Pipeline
 from govault.storage.quarantine import QUARANTINE_FOLDER, DamageHook, Quarantine
 from govault.storage.reading import Reader
 from govault.storage.rebuild import Progress, rebuild_index
-from govault.storage.recovery import pack_numbers, recover
+from govault.storage.recovery import absent_chunks, pack_numbers, recover
 from govault.storage.sealing import Sealer
 from schemas.ids import ChunkId
 
@@ -61,7 +61,13 @@ class PackChunkStore:
             ledger.index.close()
             raise
         next_number = max([0, *pack_numbers(disk), *ledger.rows]) + 1
-        writer = PackWriter(disk, sealer.key_check, options.pack_bytes_max, options.reserve_bytes, next_number)
+        writer = PackWriter(
+            disk,
+            sealer,
+            pack_bytes_max=options.pack_bytes_max,
+            reserve_bytes=options.reserve_bytes,
+            next_number=next_number,
+        )
         if self.recovered.resume[0]:
             writer.resume(*self.recovered.resume)
         self._writer = writer
@@ -69,9 +75,11 @@ class PackChunkStore:
         self._work_threads = ThreadPoolExecutor(options.workers, "govault-store")
         self._read_threads = ThreadPoolExecutor(options.readers, "govault-read")
         self._committer = Committer(disk, writer, ledger)
-        pipeline = Pipeline(keyring, chunker, sealer, ledger, writer, self._work_threads, self._committer.request)
+        pipeline = Pipeline(chunker, sealer, ledger, writer, self._work_threads, self._committer.request)
         self._committer.start(pipeline.store_small)
         self._quarantine = Quarantine(ledger, disk, _time_ms)
+        for chunk_id, entry in absent_chunks(ledger, self.recovered):
+            self._quarantine.put(chunk_id, entry, "the end of its pack, or all of it, was gone at a start")
         self._reader = Reader(ledger, self._files, sealer, self._quarantine, self._read_threads)
         self._ingest = IngestContext(pipeline, self._committer, self._work_threads, Mailbox(loop))
         self._collection = Collection(ledger, disk, self._files, writer, self._committer, sealer, self._quarantine)
@@ -189,8 +197,7 @@ class PackChunkStore:
 
     async def pack_files(self) -> list[PackFile]:
         self._check_open()
-        with self._ledger.lock:
-            rows = sorted(self._ledger.rows.items())
+        rows = sorted((await asyncio.to_thread(self._rows)).items())
         growing = self._writer.current
         return [PackFile(self._folder / pack_path(n), row.durable_bytes, n == growing) for n, row in rows]
 
@@ -235,10 +242,13 @@ class PackChunkStore:
     def _stamped(self, chunk_id: ChunkId, entry: Entry) -> StampedChunk:
         return StampedChunk(chunk_id, self._ledger.counted_stamp(entry), entry.plain_bytes, entry.record_bytes)
 
-    def _stats(self) -> StoreStats:
+    def _rows(self) -> dict[int, PackRow]:
         with self._ledger.lock:
-            rows = list(self._ledger.rows.values())
-            quarantined = len(self._ledger.quarantined)
+            return dict(self._ledger.rows)
+
+    def _stats(self) -> StoreStats:
+        rows = self._rows().values()
+        quarantined = len(self._ledger.quarantined)
         return StoreStats(
             chunks=sum(row.live_chunks for row in rows),
             plain_bytes=sum(row.live_plain_bytes for row in rows),
