@@ -14,7 +14,7 @@ from streams.records import Record, record_of
 class Folds(Protocol):
     """Who folds. Folding a record twice, or one that lies before the applied position, changes nothing."""
 
-    async def fold(self, record: Record) -> None:
+    async def follow(self, record: Record) -> None:
         """Fold one record; it is visible when this returns."""
 
 
@@ -36,7 +36,7 @@ def _folding(topic: Topic, views: Folds) -> Any:
     async def fold(stream: Any) -> None:
         events: AsyncIterable[Any] = stream.noack().events()
         async for event in events:
-            await views.fold(_record(topic, event.message))
+            await views.follow(_record(topic, event.message))
             await stream.ack(event)
 
     return fold

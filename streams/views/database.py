@@ -26,6 +26,10 @@ _MEMTABLE_BYTES = 8 * _MIB
 _OPEN_FILES_MAX = 256
 
 
+class DamagedViews(Exception):
+    """RocksDB cannot open what is there."""
+
+
 class Database:
     """Ordered bytes to bytes. One writer; readers of any thread see whole batches."""
 
@@ -33,14 +37,17 @@ class Database:
         """Open or create.
 
         Raises:
-            Config: RocksDB cannot open the folder.
+            Config: Another process has the folder open.
+            DamagedViews: RocksDB cannot open what is there.
         """
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
         try:
             self._rocks: Any = Rdict(str(path), _options())
         except Exception as error:
-            raise Config(f"the views in {path} cannot be opened ({error}); run `govault views rebuild`") from error
+            if "lock" in str(error).lower():
+                raise Config(f"the views in {path} are open in another process: {error}; stop that node") from error
+            raise DamagedViews(f"{path}: {error}") from error
         self.get = self._rocks.get
         """The value of a key, or None."""
         self._unlogged = WriteOptions()

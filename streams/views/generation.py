@@ -1,8 +1,12 @@
 """One generation of the views: a RocksDB with every folded partition in it, and whose vault it belongs to."""
 
+import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 import orjson
 
@@ -14,6 +18,7 @@ from streams.views.reader import DirectoryRows, FilesRows, PartitionRows, PeersR
 from streams.views.rows_codec import VIEWS_FORMAT
 
 _log = logging.getLogger(__name__)
+_USERS_POLL_S = 0.05
 _SPACES_KEPT_MAX = 10_000
 _IDENTITY_KEY = b"\x00vault"
 
@@ -77,6 +82,8 @@ class Generation:
         self.directory = DirectoryRows(self._stored(Topic.DIRECTORY, 0))
         self.peers = PeersRows(self._stored(Topic.PEERS, 0))
         self._outcomes = {place: PartitionRows(self._stored(*place)) for place in self.folds}
+        self._users = 0
+        self._users_lock = Lock()
         self._partitions_by_space: dict[str, int] = {}
 
     def _stored(self, topic: Topic, partition: int) -> StoredRows:
@@ -115,6 +122,25 @@ class Generation:
                 f"data folder is vault {mine['vault']} with {mine['partitions']}; if the data folder is right, remove "
                 "the views folder: it is folded again from the log"
             )
+
+    def written(self, place: tuple[Topic, int], changed: list[str]) -> None:
+        """Take note of the files whose searchable fields a batch changed."""
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Held by a reader in another thread: the generation is not closed meanwhile."""
+        with self._users_lock:
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._users_lock:
+                self._users -= 1
+
+    async def wait_unused(self) -> None:
+        """Return when no other thread reads."""
+        while self._users:  # noqa: ASYNC110 (other threads count, and an asyncio event is not theirs to set)
+            await asyncio.sleep(_USERS_POLL_S)
 
     def close(self) -> None:
         """Flush and close."""

@@ -1,13 +1,16 @@
 """Reads of contents: retained versions, and the chunks of one, part by part."""
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from govault.domain.manifest import ChunkRef, unpack
 from govault.domain.rows import FileRow, PartRow, VersionContent
 from govault.errors import Storage
 from govault.ports import PartSpan
 from streams.views.generation import Generation
+
+Serving = Callable[[], Generation]
+"""The generation that serves now: a long download may outlive the one it began on."""
 
 
 def version(generation: Generation, file: FileRow, number: int) -> VersionContent | None:
@@ -19,34 +22,32 @@ def version(generation: Generation, file: FileRow, number: int) -> VersionConten
     return None if row is None else row.content
 
 
-def chunks(generation: Generation, space_id: str, content: VersionContent) -> Iterator[ChunkRef]:
+def chunks(serving: Serving, space_id: str, content: VersionContent) -> Iterator[ChunkRef]:
     """The chunks of a content in order; one part at a time is in memory."""
     if content.manifest:
         yield from unpack(base64.b64decode(content.manifest))
     for part_id in content.parts:
-        yield from unpack(base64.b64decode(_part(generation, space_id, part_id).packed))
+        yield from unpack(base64.b64decode(_part(serving(), space_id, part_id).packed))
 
 
-def spans(generation: Generation, space_id: str, content: VersionContent) -> Sequence[PartSpan]:
+def spans(serving: Serving, space_id: str, content: VersionContent) -> Sequence[PartSpan]:
     """Where each part lies in the content."""
     placed: list[PartSpan] = []
     start = 0
     for part_id in content.parts:
-        size_bytes = _part(generation, space_id, part_id).size_bytes
+        size_bytes = _part(serving(), space_id, part_id).size_bytes
         placed.append(PartSpan(part_id, start, size_bytes))
         start += size_bytes
     return placed
 
 
-def chunks_from(
-    generation: Generation, space_id: str, content: VersionContent, start: int
-) -> Iterator[tuple[int, ChunkRef]]:
+def chunks_from(serving: Serving, space_id: str, content: VersionContent, start: int) -> Iterator[tuple[int, ChunkRef]]:
     """(begin offset, chunk) from the chunk that holds byte ``start`` on."""
     at = 0
     if content.manifest:
         yield from _from(unpack(base64.b64decode(content.manifest)), at, start)
     for part_id in content.parts:
-        part = _part(generation, space_id, part_id)
+        part = _part(serving(), space_id, part_id)
         if at + part.size_bytes > start:
             yield from _from(unpack(base64.b64decode(part.packed)), at, start)
         at += part.size_bytes

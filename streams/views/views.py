@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 
 from govault.domain.folding import FilesReader
 from govault.domain.manifest import ChunkRef
@@ -20,18 +21,21 @@ from govault.domain.rows import (
     TotalsRow,
     VersionContent,
 )
-from govault.errors import OutcomePending, ViewsLagging
+from govault.errors import EventLog, OutcomePending, ViewsLagging
 from govault.ports import PartitionStatus, PartSpan
 from schemas.ids import ChunkId
 from schemas.topics import Topic
 from streams.records import Record
 from streams.views import manifests, namespace, references, tokens
+from streams.views.fold import PartitionFold
 from streams.views.generation import Generation, VaultIdentity
 from streams.views.waiting import PartitionWaiters
 
 _log = logging.getLogger(__name__)
 
 Place = tuple[Topic, int]
+Progress = Callable[[int, int], None]
+Rebuild = Callable[[Progress], Awaitable[None]]
 
 
 class RocksViews:
@@ -44,6 +48,11 @@ class RocksViews:
         self._waiters = {place: PartitionWaiters(generation.folds[place].applied) for place in self._places}
         self._on_dereferenced: list[Callable[[Sequence[bytes], int], None]] = []
         self._on_epoch: list[Callable[[int], None]] = []
+        self._epochs = {
+            number: fold.epoch for (topic, number), fold in generation.folds.items() if topic is Topic.FILES
+        }
+        self._folding = asyncio.Lock()
+        self._rebuild: Rebuild | None = None
 
     # --- folding ---------------------------------------------------------------------------------------------
 
@@ -54,28 +63,82 @@ class RocksViews:
 
     def fold(self, record: Record) -> None:
         """Fold one record and write it: it is visible, and its waiters are woken, when this returns."""
-        self.fold_many((record.position.topic, record.position.partition), (record,), logged=True)
+        place = (record.position.topic, record.position.partition)
+        self.stage(place, (record,))
+        self.write(place, logged=True)
 
-    def fold_many(self, place: Place, records: Iterable[Record], logged: bool) -> None:
-        """Fold records of one partition, in order, and write them in one batch."""
-        fold = self._serving.folds[place]
-        waiters = self._waiters[place]
-        epoch_before = fold.epoch
+    async def follow(self, record: Record) -> None:
+        """``fold``, once it is not paused."""
+        async with self._folding:
+            self.fold(record)
+
+    def folding_paused(self) -> AbstractAsyncContextManager[None]:
+        """While held, ``follow`` waits."""
+        return self._folding
+
+    def stage(self, place: Place, records: Iterable[Record]) -> None:
+        """Fold records of one partition, in order; nothing is visible before ``write``.
+
+        Raises:
+            EventLog: Records are missing before them.
+        """
+        fold = self._serving.folds[place].fold
+        note = self._waiters[place].note
         for record in records:
-            folded = fold.fold(record)
+            folded = fold(record)
             if folded is not None:
-                waiters.note(folded.position.offset, folded.outcome)
-        fold.write(logged)
-        self._tell(fold.rows.take_dereferenced(), epoch_before, fold.epoch)
-        waiters.advance(fold.written)
+                note(folded.position.offset, folded.outcome)
 
-    def _tell(self, dereferenced: list[bytes], epoch_before: int, epoch: int) -> None:
+    def write(self, place: Place, logged: bool) -> None:
+        """Write what was staged in one batch and wake those who wait for it.
+
+        Args:
+            logged: See ``Database.write``; after writes without, ``flush`` before writes with.
+        """
+        fold = self._serving.folds[place]
+        self._serving.written(place, fold.write(logged))
+        self._tell(place, fold)
+        self._waiters[place].advance(fold.written)
+
+    def flush(self) -> None:
+        """Everything written is in files when this returns."""
+        self._serving.database.flush()
+
+    def swap(self, generation: Generation) -> Generation:
+        """Serve another generation, which has folded at least as far; the one before is returned, still open."""
+        before, self._serving = self._serving, generation
+        for place, waiters in self._waiters.items():
+            waiters.advance(generation.folds[place].written)
+        return before
+
+    def _tell(self, place: Place, fold: PartitionFold) -> None:
+        dereferenced = fold.rows.take_dereferenced()
+        if place[0] is not Topic.FILES:
+            return
+        epoch = fold.epoch
         if dereferenced:
             for tell in self._on_dereferenced:
                 tell(dereferenced, epoch)
-        if epoch != epoch_before:
+        if epoch != self._epochs.get(place[1]):
+            self._epochs[place[1]] = epoch
             for note in self._on_epoch:
                 note(epoch)
+
+    def next_offset(self, topic: Topic, partition: int) -> int:
+        """Where to read on."""
+        return self._serving.folds[topic, partition].applied + 1
+
+    async def wait_applied(self, place: Place, offset: int, timeout_s: float) -> None:
+        """Return when a partition has applied the offset.
+
+        Raises:
+            TimeoutError: Not in time.
+        """
+        await self._waiters[place].wait(offset, timeout_s)
+
+    def close(self) -> None:
+        """Flush and close. Nothing may be read afterwards."""
+        self._serving.close()
 
     # --- upkeep ----------------------------------------------------------------------------------------------
 
@@ -106,6 +169,16 @@ class RocksViews:
     def on_epoch(self, callback: Callable[[int], None]) -> None:
         """Call back when a partition opens an epoch."""
         self._on_epoch.append(callback)
+
+    def rebuild_with(self, rebuild: Rebuild) -> None:
+        """Say how ``rebuild`` is done: it needs the log, which the views do not know."""
+        self._rebuild = rebuild
+
+    async def rebuild(self, progress: Progress) -> None:
+        """Fold everything again beside the serving generation, then swap."""
+        if self._rebuild is None:
+            raise EventLog("the views do not follow the log yet; try again later")
+        await self._rebuild(progress)
 
     # --- positions and waiting -------------------------------------------------------------------------------
 
@@ -177,7 +250,7 @@ class RocksViews:
 
     def spaces(self) -> Iterator[DirectoryRow]:
         """All spaces, by name."""
-        return self._serving.directory.spaces()
+        return iter(list(self._serving.directory.spaces()))
 
     def space_settings(self, space_id: str) -> SpaceRow | None:
         """A space's settings."""
@@ -237,15 +310,15 @@ class RocksViews:
 
     def manifest(self, space_id: str, content: VersionContent) -> Iterator[ChunkRef]:
         """The chunks of a content, in order."""
-        return manifests.chunks(self._serving, space_id, content)
+        return manifests.chunks(lambda: self._serving, space_id, content)
 
     def part_spans(self, space_id: str, content: VersionContent) -> Sequence[PartSpan]:
         """Where each part begins."""
-        return manifests.spans(self._serving, space_id, content)
+        return manifests.spans(lambda: self._serving, space_id, content)
 
     def manifest_from(self, space_id: str, content: VersionContent, start: int) -> Iterator[tuple[int, ChunkRef]]:
         """(begin offset, chunk) from the chunk that holds byte ``start`` on."""
-        return manifests.chunks_from(self._serving, space_id, content, start)
+        return manifests.chunks_from(lambda: self._serving, space_id, content, start)
 
     def chunk_referenced(self, chunk_id: ChunkId) -> bool:
         """Whether any partition's state holds the chunk."""

@@ -1,0 +1,117 @@
+"""The streams layer of one node, as its composition root sees it: the log, the views, and whether both are well."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from streams.app import FoldingApp
+from streams.connection import Connection
+from streams.log import KafkaEventLog
+from streams.topics import ensure_topics
+from streams.views.bulk import BulkReader, Progress
+from streams.views.catching_up import LAG_FOR_BULK_MIN, catch_up
+from streams.views.generation import VaultIdentity
+from streams.views.generations import GenerationsFolder
+from streams.views.opening import check_log, open_serving
+from streams.views.rebuild import Rebuilder
+from streams.views.views import RocksViews
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamsSettings:
+    """What the streams layer of a node needs to know.
+
+    Attributes:
+        views_root: Folder of the views; disposable.
+        node_id: Names the consumer group.
+    """
+
+    connection: Connection
+    views_root: Path
+    node_id: str
+    vault: VaultIdentity
+
+
+class Streams:
+    """Everything between the log and the views. Made by ``start``.
+
+    Attributes:
+        log: The write side.
+        views: The read side.
+        crashed: Done with the reason when folding broke down; the node must stop then, with exit code 70.
+    """
+
+    def __init__(
+        self, log: KafkaEventLog, views: RocksViews, app: FoldingApp, rebuilder: Rebuilder, settings: StreamsSettings
+    ) -> None:
+        self.log = log
+        self.views = views
+        self.crashed = app.crashed
+        self._app = app
+        self._rebuilder = rebuilder
+        self._settings = settings
+        self._stopped = False
+
+    @classmethod
+    async def start(
+        cls,
+        settings: StreamsSettings,
+        *,
+        on_open: Callable[[RocksViews], None] = lambda _: None,
+        progress: Progress = lambda *_: None,
+    ) -> "Streams":
+        """Open the views, check log and topics, catch up in bulk, then follow with Faust.
+
+        Args:
+            on_open: Called with the views before any record is folded: the place to register callbacks.
+            progress: Told (records folded, records to fold) while it catches up.
+
+        Raises:
+            Config: Views or topics stand against the start.
+            EventLog: The log cannot be reached, or is not the one that the views were folded from.
+        """
+        folder = GenerationsFolder(settings.views_root)
+        generation = open_serving(folder, settings.vault)
+        views = RocksViews(generation, settings.vault)
+        log = KafkaEventLog(settings.connection, settings.vault.fold_keys.mac_key, settings.vault.files_partitions)
+        try:
+            on_open(views)
+            await ensure_topics(settings.connection, settings.vault.files_partitions, views.applied())
+            async with BulkReader(settings.connection) as reader:
+                await check_log(reader, generation)
+                await catch_up(reader, views, views.applied, LAG_FOR_BULK_MIN, progress)
+            views.flush()
+            await log.start()
+            app = FoldingApp(settings.connection, settings.node_id, views, views.next_offset)
+            await app.start()
+        except BaseException:
+            await log.stop()
+            views.close()
+            raise
+        rebuilder = Rebuilder(settings.connection, folder, views)
+        views.rebuild_with(rebuilder.rebuild)
+        return cls(log, views, app, rebuilder, settings)
+
+    async def wait_caught_up(self, timeout_s: float) -> bool:
+        """Whether the views reached, in time, where the log ended when this was asked."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                for topic in {topic for topic, _ in self.views.applied()}:
+                    for partition, end in (await self.log.end_offsets(topic)).items():
+                        await self.views.wait_applied((topic, partition), end - 1, timeout_s)
+        except TimeoutError:
+            return False
+        return True
+
+    async def stop(self) -> None:
+        """Stop folding, send what is buffered, flush and close the views. May be called twice."""
+        if self._stopped:
+            return
+        self._stopped = True
+        await self._app.stop()
+        await self.log.stop()
+        self.views.close()

@@ -1,0 +1,65 @@
+"""Folding a backlog in bulk: at start, and into a new generation while the old one serves."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from streams.records import Record
+from streams.views.bulk import BulkReader, Place, Progress
+
+_log = logging.getLogger(__name__)
+
+LAG_FOR_BULK_MIN = 2_000
+RECORDS_BETWEEN_YIELDS = 40
+
+
+class FoldsInBulk(Protocol):
+    """Who takes records in bulk."""
+
+    def stage(self, place: Place, records: Iterable[Record]) -> None:
+        """Fold records of one partition, in order."""
+
+    def write(self, place: Place, logged: bool) -> None:
+        """Write what was staged, in one batch."""
+
+
+async def fold_to(
+    reader: BulkReader, into: FoldsInBulk, starts: Mapping[Place, int], ends: Mapping[Place, int], progress: Progress
+) -> int:
+    """Fold the records of [start, end) of each partition; how many they were. Yields to the loop often.
+
+    Raises:
+        EventLog: The log cannot be read, or lacks records.
+    """
+    total = sum(max(0, ends[place] - start) for place, start in starts.items())
+    folded = 0
+    async for place, records in reader.read(starts, ends):
+        for at in range(0, len(records), RECORDS_BETWEEN_YIELDS):
+            into.stage(place, records[at : at + RECORDS_BETWEEN_YIELDS])
+            await asyncio.sleep(0)
+        into.write(place, logged=False)
+        folded += len(records)
+        progress(folded, total)
+    return folded
+
+
+async def catch_up(
+    reader: BulkReader,
+    into: FoldsInBulk,
+    applied: Callable[[], Mapping[Place, int]],
+    lag_max: int,
+    progress: Progress,
+) -> None:
+    """Fold until at most ``lag_max`` records are left; the log may grow meanwhile."""
+    while True:
+        starts = {place: offset + 1 for place, offset in applied().items()}
+        ends = {place: end for place, (_, end) in (await reader.bounds(list(starts))).items()}
+        lag = sum(max(0, ends[place] - start) for place, start in starts.items())
+        if lag <= lag_max:
+            return
+        began = time.monotonic()
+        folded = await fold_to(reader, into, starts, ends, progress)
+        took_s = max(time.monotonic() - began, 1e-9)
+        _log.info("folded %d records in bulk in %.1f s (%d a second)", folded, took_s, folded / took_s)

@@ -1,0 +1,71 @@
+"""Opening the views folder, and judging whether the log is the one that they were folded from.
+
+Views are disposable: what cannot be read, or was written by another format, is put aside and folded again. What hints
+at a wrong or shortened log is refused, because folding on would hide it.
+"""
+
+import logging
+
+from govault.errors import EventLog
+from streams.views.bulk import BulkReader
+from streams.views.database import DamagedViews
+from streams.views.digests import record_hash
+from streams.views.generation import Generation, StaleFormat, VaultIdentity
+from streams.views.generations import GenerationsFolder
+
+_log = logging.getLogger(__name__)
+
+
+def open_serving(folder: GenerationsFolder, vault: VaultIdentity) -> Generation:
+    """The generation that serves, a new one where there is none that can.
+
+    Raises:
+        Config: The views are another vault's, or in use.
+    """
+    path = folder.serving()
+    if path is not None:
+        try:
+            return Generation(path, vault)
+        except StaleFormat as reason:
+            _log.warning("the views are folded again from the log: %s", reason)
+        except DamagedViews as reason:
+            _log.warning("the views are damaged and are folded again from the log: %s", reason)
+    fresh = folder.fresh()
+    generation = Generation(fresh, vault)
+    folder.choose(fresh)
+    if path is not None:
+        folder.remove(path)
+    return generation
+
+
+async def check_log(reader: BulkReader, generation: Generation) -> None:
+    """Refuse a log that cannot be the one these views were folded from.
+
+    Raises:
+        EventLog: It ends before the views' position, lacks records behind it, or has another record there.
+    """
+    bounds = await reader.bounds(list(generation.folds))
+    for place, fold in generation.folds.items():
+        first, end = bounds[place]
+        name = f"{place[0].value}/{place[1]}"
+        if fold.applied >= end:
+            raise EventLog(
+                f"the log of {name} ends at {end}, but the views in {generation.path} have applied {fold.applied}: the "
+                "log is older than the views, or it is another vault's. Connect to the right log. If the log was "
+                "restored from a backup on purpose, remove the views folder: what came after the backup is lost",
+                code="event-log.older-than-views",
+            )
+        if first > fold.applied + 1:
+            raise EventLog(
+                f"the log of {name} begins at {first}, but it is kept for ever and the views need record "
+                f"{fold.applied + 1}: restore the log from a backup (`govault recover`)",
+                code="event-log.gap",
+            )
+        if fold.applied >= 0:
+            record = await reader.one(place, fold.applied)
+            if record_hash(generation.vault.fold_keys.digest_key, record) != fold.last_record:
+                raise EventLog(
+                    f"the record {record.position} is not the one that the views applied: the log was replaced or "
+                    "rewritten. Connect to the right log, or restore it from a backup (`govault recover`)",
+                    code="event-log.replaced",
+                )
