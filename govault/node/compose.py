@@ -1,0 +1,241 @@
+"""From a configuration to running parts, and back down in reverse order: the composition root."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import platform
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from typing import Any
+
+from api.app import create_app
+from api.types import App
+from govault.auth.token import TokenAuthenticator, read_or_make_token
+from govault.config import Loaded
+from govault.domain.actor import system
+from govault.limits import BATCH_OPERATIONS_MAX
+from govault.node.folder import DataFolder
+from govault.node.identity import NodeIdentity, VaultIdentity, load_node, load_vault
+from govault.node.wiring import (
+    api_settings,
+    connect,
+    metrics_registry,
+    open_doors_to_know_of,
+    shown,
+    store_options,
+    upkeep_settings,
+)
+from govault.services.backup import BackupSources
+from govault.services.catalog import Services, assemble
+from govault.services.members import ThisNode
+from govault.services.purges import PurgeBudget
+from govault.services.upkeep import NodeSources, UpkeepPorts, assemble_upkeep
+from govault.storage.keyring import Keyring
+from govault.storage.store import PackChunkStore
+from schemas.events.peers import NodeAdmitted, NodeStarted
+from streams.broker.supervisor import EmbeddedBroker
+from streams.log_reader import KafkaLogReader
+from streams.streams import Streams, StreamsSettings
+from streams.views.fold import FoldKeys
+from streams.views.generation import VaultIdentity as ViewsOwner
+
+VERSION = version("govault")
+_PROGRESS_RECORDS_MIN = 20_000
+_log = logging.getLogger(__name__)
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def time_ms(self) -> int:
+        return time.time_ns() // 1_000_000
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
+
+class SystemRandomness:
+    """The machine's entropy."""
+
+    def token(self, size_bytes: int) -> bytes:
+        return secrets.token_bytes(size_bytes)
+
+
+@dataclass
+class Running:
+    """A composed node.
+
+    Attributes:
+        first_start: Whether this start made the vault.
+        stopping: Set when the node begins to shut down.
+    """
+
+    app: App
+    services: Services
+    streams: Streams
+    broker: EmbeddedBroker | None
+    bootstrap: str
+    node: NodeIdentity
+    vault: VaultIdentity
+    upkeep: asyncio.Task[None]
+    first_start: bool
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def facts(self, url: str) -> dict[str, object]:
+        """For commands on this machine."""
+        return {
+            "url": url,
+            "pid": os.getpid(),
+            "log": self.bootstrap,
+            "log_pid": self.broker.pid if self.broker else None,
+            "vault_id": self.vault.vault_id,
+            "node_id": self.node.node_id,
+            "version": VERSION,
+        }
+
+    async def wait_broken(self) -> str:
+        """Return, with the reason, when a part died that the node cannot do without."""
+        died = asyncio.create_task(self.broker.died.wait() if self.broker else asyncio.Event().wait())
+        parts: list[asyncio.Future[Any]] = [self.streams.crashed, died, self.upkeep]
+        try:
+            await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            if died.done() and self.broker:
+                return f"the embedded log's process ended with exit code {self.broker.exit_code}"
+            if self.streams.crashed.done():
+                return f"folding the log crashed: {self.streams.crashed.result()!r}"
+            return f"the background work crashed: {_said(self.upkeep)}"
+        finally:
+            died.cancel()
+            await asyncio.gather(died, return_exceptions=True)
+
+
+def _said(task: asyncio.Task[None]) -> str:
+    if task.cancelled():
+        return "it was cancelled"
+    error = task.exception()
+    return repr(error) if error else "it ended"
+
+
+@asynccontextmanager
+async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator[Running]:
+    """Start every part in order; stop them in reverse order on the way out."""
+    configuration = loaded.configuration
+    async with AsyncExitStack() as stack:
+        keyring = await asyncio.to_thread(Keyring.open, folder.keys, configuration.security.encryption_key_file)
+        first_start = not folder.vault_file.exists()
+        authenticator = TokenAuthenticator(read_or_make_token(folder.token_file, SystemRandomness()))
+        log = configuration.log
+        vault = load_vault(folder, log.kind, log.topic_prefix, log.partitions)
+        node = load_node(folder)
+        broker, connection = await connect(configuration, folder, stack)
+        streams = await Streams.start(
+            StreamsSettings(
+                connection=connection,
+                views_root=folder.views,
+                node_id=node.node_id,
+                vault=ViewsOwner(vault.vault_id, vault.partitions, FoldKeys(keyring.event_mac_key, keyring.digest_key)),
+            ),
+            progress=_tell_progress,
+        )
+        stack.push_async_callback(streams.stop)
+        store = await PackChunkStore.open(folder.store, keyring, store_options(configuration))
+        stack.push_async_callback(store.close)
+        for partition in streams.views.partitions():
+            store.note_epoch(streams.views.partition_row(partition).epoch)
+
+        registry = metrics_registry()
+        stopping = asyncio.Event()
+        identity = ThisNode(
+            vault_id=vault.vault_id,
+            node_id=node.node_id,
+            public_key=node.public_key,
+            name=platform.node() or "node",
+            zone="",
+            version=VERSION,
+            started_ms=SystemClock().time_ms(),
+            addresses=(url,),
+            log_kind=vault.log_kind,
+        )
+        ports = UpkeepPorts(
+            log=streams.log,
+            reader=KafkaLogReader(connection, vault.partitions),
+            views=streams.views,
+            view_upkeep=streams.views,
+            store=store,
+            packs=store,
+            keys=keyring,
+            node_key=node,
+            clock=SystemClock(),
+            randomness=SystemRandomness(),
+            mac_key=keyring.event_mac_key,
+        )
+        services = assemble(
+            log=ports.log,
+            views=ports.views,
+            store=store,
+            clock=ports.clock,
+            randomness=ports.randomness,
+            source=f"/vaults/{vault.vault_id}/nodes/{node.node_id}",
+        )
+        sources = NodeSources(
+            files=BackupSources(folder.root, vault.vault_id, made_by=f"GoVault {VERSION}"),
+            config=lambda: shown(configuration),
+            log_process=lambda: ("running" if broker.pid else "stopped") if broker else "",
+            stopping=stopping.is_set,
+            insecure=lambda: open_doors_to_know_of(configuration),
+        )
+        upkeep = assemble_upkeep(
+            ports,
+            services.submitter,
+            identity,
+            sources,
+            upkeep_settings(configuration),
+            registry,
+            services.uploads.in_flight,
+        )
+        services = replace(services, upkeep=upkeep)
+        await _introduce(services, identity)
+        background = asyncio.create_task(upkeep.run(), name="upkeep")
+        stack.push_async_callback(_cancel, background)
+        yield Running(
+            app=create_app(services, api_settings(configuration, VERSION, registry), authenticator),
+            services=services,
+            streams=streams,
+            broker=broker,
+            bootstrap=connection.bootstrap,
+            node=node,
+            vault=vault,
+            upkeep=background,
+            first_start=first_start,
+            stopping=stopping,
+        )
+
+
+async def _introduce(services: Services, node: ThisNode) -> None:
+    """Tell the log that this node belongs to the vault and runs; make the default space; finish what a crash left."""
+    actor = system("start")
+    if not any(row.node_id == node.node_id for row in services.views.nodes()):
+        admitted = NodeAdmitted(node_id=node.node_id, public_key=node.public_key, name=node.name)
+        await services.submitter.submit(actor, admitted, 0, subject=node.node_id)
+    started = NodeStarted(node_id=node.node_id, version=node.version, addresses=node.addresses)
+    await services.submitter.submit(actor, started, 0, subject=node.node_id)
+    await services.namespace.spaces.finish_openings()
+    await services.namespace.spaces.finish_closings(PurgeBudget(BATCH_OPERATIONS_MAX))
+    await services.namespace.spaces.ensure_default_space()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _tell_progress(done: int, total: int) -> None:
+    """Catching up takes long after a rebuild only: then people see how far it is."""
+    if total >= _PROGRESS_RECORDS_MIN:
+        _log.info("folding the log: %d of %d events (%d %%)", done, total, 100 * done // total)

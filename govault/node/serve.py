@@ -1,0 +1,169 @@
+"""The life of a node process: from a configuration to an exit code.
+
+Shutdown goes: stop accepting → finish or abort uploads by a deadline → workers → agents → store → log. A part that
+dies takes the node down after the same clean steps, with EXIT_CRASHED: nothing fails silently, and whoever supervises
+the process starts it again.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+import uvloop
+
+from govault.config import Loaded
+from govault.errors import Config
+from govault.limits import SHUTDOWN_UPLOADS_S
+from govault.node import log_output
+from govault.node.compose import Running, compose
+from govault.node.folder import DataFolder
+from govault.node.greeting import Greeting
+
+EXIT_CRASHED = 70
+_LISTEN_BACKLOG = 1024
+_log = logging.getLogger(__name__)
+
+
+def run(loaded: Loaded) -> int:
+    """Run a node until it is told to stop; the exit code.
+
+    Raises:
+        GoVaultError: It cannot start; the message says why and the way out.
+    """
+    began_s = time.monotonic()
+    configuration = loaded.configuration
+    log_output.configure(configuration.logging.level, configuration.logging.format)
+    folder = DataFolder.open(configuration.server.storage_root)
+    try:
+        with (
+            _listener(configuration.server.host, configuration.server.port) as listener,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            return runner.run(_live(loaded, folder, listener, began_s))
+    finally:
+        folder.close()
+
+
+async def _live(loaded: Loaded, folder: DataFolder, listener: socket.socket, began_s: float) -> int:
+    stop = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    tls = loaded.configuration.server.tls
+    scheme = "https" if tls.cert_file else "http"
+    url = f"{scheme}://{_address(listener)}"
+    async with compose(loaded, folder, url) as running:
+        server = _Server(
+            uvicorn.Config(
+                running.app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                http="httptools",
+                ws="none",
+                server_header=False,
+                timeout_graceful_shutdown=int(SHUTDOWN_UPLOADS_S),
+                ssl_certfile=tls.cert_file,
+                ssl_keyfile=tls.key_file,
+            )
+        )
+        serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
+        try:
+            await _wait_started(server, serving)
+            folder.announce(running.facts(url))
+            sys.stdout.write(_greeting(loaded, folder, running, url, time.monotonic() - began_s).text())
+            sys.stdout.flush()
+            reason = await _wait_end(stop, serving, running)
+            _log.info("stopping: %s", reason or "asked to")
+            running.stopping.set()
+        finally:
+            folder.withdraw()
+            server.should_exit = True
+            await asyncio.gather(serving, return_exceptions=True)
+    if reason:
+        sys.stderr.write(f"GoVault ended: {reason}\n")
+        return EXIT_CRASHED
+    return 0
+
+
+async def _wait_started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
+    while not server.started:
+        if serving.done():
+            serving.result()
+            raise Config("the HTTP server ended before it was ready")
+        await asyncio.sleep(0.005)
+
+
+async def _wait_end(stop: asyncio.Event, serving: asyncio.Task[None], running: Running) -> str:
+    """Return when the node has to stop; why, or empty where somebody asked it to."""
+    asked = asyncio.create_task(stop.wait(), name="asked to stop")
+    broken = asyncio.create_task(running.wait_broken(), name="something broke")
+    try:
+        await asyncio.wait({asked, broken, serving}, return_when=asyncio.FIRST_COMPLETED)
+        if broken.done():
+            return broken.result()
+        if serving.done() and not asked.done():
+            return "the HTTP server ended by itself"
+        return ""
+    finally:
+        asked.cancel()
+        broken.cancel()
+        await asyncio.gather(asked, broken, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the node has its own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _listener(host: str, port: int) -> Iterator[socket.socket]:
+    """The bound socket, so that a port in use is refused before anything else is started.
+
+    Raises:
+        Config: The address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+            listener.listen(_LISTEN_BACKLOG)
+        except OSError as error:
+            raise Config(
+                f"cannot listen on {host}:{port}: {error.strerror}. "
+                "Stop what uses it, or choose another address with server.listen_addr (port 0 takes a free one)"
+            ) from error
+        listener.setblocking(False)
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    if host in ("0.0.0.0", "::"):  # noqa: S104 — only compared, to tell people an address they can use
+        host = "127.0.0.1"
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _greeting(loaded: Loaded, folder: DataFolder, running: Running, url: str, ready_after_s: float) -> Greeting:
+    prefix = loaded.configuration.log.topic_prefix
+    kcat: Path | None = folder.root / "kcat.conf" if running.broker else None
+    return Greeting(
+        url=url,
+        data=folder.root,
+        token_file=folder.token_file,
+        first_start=running.first_start,
+        ready_after_s=ready_after_s,
+        topic=f"{prefix}.files",
+        bootstrap=running.bootstrap,
+        kcat_config=kcat,
+    )
