@@ -1,0 +1,223 @@
+"""The node: start status doctor stats peers backup recover."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from govault.cli import exits
+from govault.cli.app import App
+from govault.cli.flags import Set, flags_of
+from govault.cli.jobs import run_job
+from govault.cli.options import options
+from govault.cli.output import coloured, emit, fields, legible, remark, size, table
+from govault.cli.session import connect, data_folder, find_node
+from govault.errors import Config
+
+if TYPE_CHECKING:
+    from govault.client import Client
+
+_COLOURS = {"ok": "32", "info": "36", "degraded": "33", "warning": "33", "failing": "31", "error": "31"}
+
+
+def register(app: App) -> None:
+    """Put the verbs on the app."""
+    app.verb("start")(start)
+    app.verb("status")(status)
+    app.verb("doctor")(doctor)
+    app.verb("stats")(stats)
+    app.verb("backup")(backup)
+    app.verb("recover")(recover)
+    peers = App(help="The nodes of the vault.")
+    peers.verb("list")(peers_list)
+    peers.verb("layout")(peers_layout)
+    peers.verb("topology")(peers_topology)
+    app.add_typer(peers, name="peers")
+
+
+def start(
+    listen: Annotated[str | None, typer.Option("--listen", help="host:port to listen on.")] = None,
+    sets: Set = None,
+) -> None:
+    """Start a node and keep it in the foreground; Ctrl-C stops it."""
+    from govault.config import load
+
+    loaded = load(options().config, flags=flags_of(sets, options().data, listen=listen))
+    from govault.node.serve import run
+
+    code = run(loaded)
+    if code:
+        raise typer.Exit(code)
+
+
+def status() -> None:
+    """Tell in some lines how the node is. Exit code 1 where it is not ready."""
+
+    async def act(vault: "Client") -> bool:
+        health = await vault.admin.health()
+        url = vault.transport.url
+        emit(
+            {"url": url, **health.model_dump(mode="json")},
+            lambda: "\n".join(
+                [
+                    f"{url}: {_tinted(health.status)}, {'ready' if health.ready else 'not ready'}",
+                    *(f"  {'✓' if check.ok else '✗'} {check.name}: {check.sentence}" for check in health.checks),
+                ]
+            ),
+        )
+        return health.ready
+
+    if not connect(act, public=True):
+        raise typer.Exit(exits.ERROR)
+
+
+def doctor(
+    offline: Annotated[bool, typer.Option("--offline", help="Look at the data folder of a node that is down.")] = False,
+) -> None:
+    """Explain in sentences what ails a node, what it means and what to do. Exit code 1 where something is wrong."""
+    from govault.cli.offline import examine
+    from govault.client import Unreachable
+
+    findings: list[Any] = []
+    if not offline:
+        try:
+            find_node(options())
+            findings = connect(_ask_findings, public=True)
+        except (Config, Unreachable) as error:
+            if options().url:
+                raise
+            remark(f"{error}\nLooking at the data folder instead.")
+            offline = True
+    if offline:
+        findings = examine(data_folder(options()))
+    emit(findings, lambda: "\n\n".join(map(_finding, findings)) or "Nothing is wrong.")
+    if any(finding["severity"] == "error" for finding in findings):
+        raise typer.Exit(exits.ERROR)
+
+
+async def _ask_findings(vault: "Client") -> list[Any]:
+    return [finding.model_dump() for finding in (await vault.admin.health()).findings]
+
+
+def stats(
+    prometheus: Annotated[bool, typer.Option("--prometheus", help="All metrics, as Prometheus reads them.")] = False,
+) -> None:
+    """Tell what the vault holds, and what deduplication and compression save."""
+
+    async def act(vault: "Client") -> None:
+        if prometheus:
+            print(await vault.admin.metrics(), end="")
+            return
+        figures = await vault.admin.stats()
+        emit(figures, lambda: _stats(figures))
+
+    connect(act)
+
+
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder on the node's machine.")],
+    keys: Annotated[bool, typer.Option("--keys", help="The keys too: whoever has the backup can read it.")] = False,
+) -> None:
+    """Back up the running vault into a folder: log, packs, and the keys only if asked."""
+    run_job("backing up", lambda vault: vault.admin.start_backup(str(folder.absolute()), keys=keys))
+
+
+def recover(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that 'backup' wrote.")],
+    recovery_key_file: Annotated[
+        Path | None, typer.Option("--recovery-key-file", help="The recovery key, where the backup has no keys.")
+    ] = None,
+) -> None:
+    """Make a data folder anew from a backup. No node may run on it, and it must be empty."""
+    from govault.cli.offline import recover_into
+
+    root = _storage_root()
+    report = recover_into(folder, root, recovery_key_file)
+    emit(report, lambda: f"recovered into {root}: {_pairs(report)}\nStart it with: govault start --data {root}")
+
+
+def peers_list() -> None:
+    """List the nodes of the vault."""
+
+    async def act(vault: "Client") -> None:
+        found = await vault.admin.peers()
+        rows = [
+            (peer.name, peer.state, peer.zone or "-", peer.weight, ", ".join(peer.addresses), peer.node_id)
+            for peer in found.peers
+        ]
+        emit(found.peers, lambda: table(("name", "state", "zone", "weight", "addresses", "id"), rows))
+
+    connect(act)
+
+
+def peers_layout() -> None:
+    """Tell which node holds how many slots of chunks."""
+
+    async def act(vault: "Client") -> None:
+        layout = await vault.admin.layout()
+        rows = [(holder.node_id, holder.slots) for holder in layout.holders]
+        head = f"layout {layout.version}: {layout.replicas} replicas, writes need {layout.write_quorum}\n"
+        emit(layout, lambda: head + table(("node", "slots"), rows))
+
+    connect(act)
+
+
+def peers_topology() -> None:
+    """Tell the vault's nodes, links and log."""
+
+    async def act(vault: "Client") -> None:
+        found = await vault.admin.topology()
+        facts = [
+            ("vault", found.vault_id),
+            ("this node", found.this_node),
+            ("log", f"{found.log_kind}, {found.partitions} partitions"),
+            ("nodes", ", ".join(peer.node_id for peer in found.peers)),
+            ("links", ", ".join(" – ".join(link) for link in found.links)),
+        ]
+        emit(found, lambda: fields(facts))
+
+    connect(act)
+
+
+def _storage_root() -> Path:
+    from govault.config import load
+
+    return load(options().config, flags=flags_of(None, options().data)).configuration.server.storage_root
+
+
+def _finding(finding: Any) -> str:
+    parts = (finding["what"], finding["means"], finding["todo"])
+    return f"{_tinted(finding['severity'])}: " + " ".join(legible(part) for part in parts if part)
+
+
+def _tinted(word: str) -> str:
+    return coloured(word, _COLOURS.get(word, "0"))
+
+
+def _stats(figures: Any) -> str:
+    store = figures.store
+    lines = [
+        fields(
+            [
+                ("files", f"{figures.files:,} ({figures.versions:,} versions, {figures.folders:,} folders)"),
+                ("logical", size(figures.logical_bytes)),
+                ("unique", f"{size(figures.unique_bytes)}{_ratio(figures.dedup_ratio, 'deduplicated')}"),
+                ("stored", f"{size(figures.stored_bytes)}{_ratio(figures.compression_ratio, 'compressed')}"),
+                ("packs", f"{store.packs:,} with {store.chunks:,} chunks, {size(store.dead_bytes)} of them waste"),
+                ("quarantined", store.quarantined or None),
+                ("disk free", size(store.free_disk_bytes)),
+            ]
+        )
+    ]
+    if len(figures.spaces) > 1:
+        rows = [(row.space, row.files, row.versions, size(row.logical_bytes)) for row in figures.spaces]
+        lines.append(table(("space", "files", "versions", "logical"), rows))
+    return "\n\n".join(lines)
+
+
+def _ratio(ratio: float | None, word: str) -> str:
+    return "" if ratio is None else f" ({word} {ratio:.2f}×)"
+
+
+def _pairs(report: Any) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in report.items())

@@ -1,0 +1,34 @@
+"""One session with one node: everything the REST interface can do, by noun."""
+
+from types import TracebackType
+from typing import Self
+
+from govault.client.admin import Admin
+from govault.client.files import Files
+from govault.client.spaces import Spaces, Trash
+from govault.client.transport import Transport
+
+
+class Client:
+    """``async with Client(url, token) as vault``. Safe for many tasks at once; connections are bounded and reused.
+
+    Attributes:
+        files: Files and folders.
+        spaces: Spaces; ``trash`` what was removed; ``admin`` everything that looks after the node.
+    """
+
+    def __init__(self, url: str, token: str | None, *, ca_file: str | None = None, connections: int = 64) -> None:
+        self.transport = Transport(url, token, connections=connections, ca_file=ca_file)
+        self.files = Files(self.transport)
+        self.spaces = Spaces(self.transport)
+        self.trash = Trash(self.transport)
+        self.admin = Admin(self.transport)
+
+    async def __aenter__(self) -> Self:
+        await self.transport.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.transport.__aexit__(kind, error, trace)
