@@ -8,7 +8,7 @@ from govault.domain.rows import DirectoryRow, FileRow, VersionContent
 from govault.errors import NotFound
 from govault.ports import Ingested, Views
 from govault.services.commits import Commits, Manifest
-from govault.services.media_types import OCTETS, sniff
+from govault.services.media_types import OCTETS, named_type
 from govault.services.targets import Targets
 from govault.services.uploads import SYMLINK_MEDIA_TYPE, Uploaded, Uploads, UploadWish, uploaded, version_of
 from schemas.events.files import Content
@@ -32,6 +32,7 @@ class KnownContents:
             Conflict: As for an upload.
         """
         space = self.targets.space(wish.space)
+        there = self.views.resolve(space.space_id, wish.path)
         base = self.uploads.base(space, wish.path)
         # The epochs are read before the source: should it be purged from here on, its chunks outlive this commit, or
         # the commit is refused as stale and the chunks are asked for again.
@@ -44,7 +45,7 @@ class KnownContents:
             kind=wish.kind,
             executable=wish.executable,
             mtime_ns=wish.mtime_ns,
-            media_type=_media_type(wish, source),
+            media_type=_media_type(wish, there if isinstance(there, FileRow) else None, source),
         )
         version = version_of(wish, space, content, base, self.uploads.new_file_id())
         outcome = await self.commits.commit(actor, manifest, version)
@@ -72,9 +73,12 @@ class KnownContents:
         return Manifest(space, epoch, parts, binascii.a2b_base64(source.manifest), len(parts) if in_space else 0)
 
 
-def _media_type(wish: UploadWish, source: VersionContent) -> str:
+def _media_type(wish: UploadWish, there: FileRow | None, source: VersionContent) -> str:
+    """The same bytes at the same path keep their type; elsewhere the source's holds, as its bytes were looked at."""
     if wish.kind == "symlink":
         return SYMLINK_MEDIA_TYPE
+    if there is not None and (there.current.sha256, there.current.kind) == (source.sha256, "file"):
+        return there.current.media_type
     if source.kind == "symlink" or source.media_type == OCTETS:
-        return sniff(b"", wish.path.rpartition("/")[2], wish.declared_type)
+        return named_type(wish.path.rpartition("/")[2], wish.declared_type)
     return source.media_type

@@ -117,6 +117,12 @@ def sniff(head: bytes, name: str, declared: str = "") -> str:
     return next((kind for kind in (declared, by_name) if kind not in _GENERIC and not kind.startswith("text/")), OCTETS)
 
 
+def named_type(name: str, declared: str = "") -> str:
+    """The type of bytes that nobody looks at: as declared, else as the name says."""
+    guessed = mimetypes.guess_type(name, strict=False)[0] or ""
+    return next((kind for kind in (_bare(declared), guessed) if kind not in _GENERIC), OCTETS)
+
+
 def by_signature(head: bytes) -> str:
     """The type that the first bytes prove; empty where they prove none."""
     if not head:
