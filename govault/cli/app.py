@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import typer
 
+from govault.cli import codes
 from govault.cli.options import COMMON, Options, options, set_options
 from govault.errors import GoVaultError
 
@@ -64,26 +65,26 @@ def guarded(act: Callable[[], object]) -> None:
     Raises:
         typer.Exit: With the code.
     """
-    from govault.cli import exits
-
     try:
         act()
         sys.stdout.flush()
     except GoVaultError as error:
+        from govault.cli.exits import exit_code
+
         tell_error(error)
-        raise typer.Exit(exits.exit_code(error)) from None
+        raise typer.Exit(exit_code(error)) from None
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        raise typer.Exit(exits.INTERRUPTED) from None
+        raise typer.Exit(codes.INTERRUPTED) from None
     except BrokenPipeError:
         # Whoever read stdout has had enough (`govault ls | head`): not an error worth words.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(exits.ERROR) from None
+        raise typer.Exit(codes.ERROR) from None
     except OSError as error:
         print(
             f"govault: {error.filename or ''}{': ' if error.filename else ''}{error.strerror or error}", file=sys.stderr
         )
-        code = exits.NOT_FOUND if isinstance(error, FileNotFoundError) else exits.ERROR
+        code = codes.NOT_FOUND if isinstance(error, FileNotFoundError) else codes.ERROR
         raise typer.Exit(code) from None
 
 

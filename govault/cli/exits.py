@@ -1,17 +1,9 @@
 """Exit codes: the one table from error families to what a shell sees. A test holds it complete."""
 
 from govault import errors as families
+from govault.cli.codes import CONFLICT, ERROR, NOT_ALLOWED, NOT_FOUND, USAGE
 from govault.client.problems import ProtocolError, Unreachable
 from govault.errors import GoVaultError
-
-OK = 0
-ERROR = 1
-USAGE = 2
-NOT_FOUND = 3
-NOT_ALLOWED = 4
-CONFLICT = 5
-PARTIAL = 6
-INTERRUPTED = 130
 
 EXIT_CODES: dict[type[GoVaultError], int] = {
     GoVaultError: ERROR,

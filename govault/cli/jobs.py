@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from govault.cli import exits
+from govault.cli import codes
 from govault.cli.output import emit, fields, legible, remark, size
 from govault.cli.progress import JobProgress
 from govault.cli.session import connect
@@ -37,9 +37,9 @@ def run_job(
     emit(job, lambda: (told or _result)(job.result) if job.state == "succeeded" else None)
     if job.state != "succeeded":
         remark(f"the job {job.id} {job.state}: {legible(job.error)}")
-        raise typer.Exit(exits.ERROR)
+        raise typer.Exit(codes.ERROR)
     if isinstance(job.result, dict) and job.result.get("findings"):
-        raise typer.Exit(exits.ERROR)
+        raise typer.Exit(codes.ERROR)
 
 
 def _result(result: Any) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from govault.cli import exits
+from govault.cli import codes
 from govault.cli.app import App
 from govault.cli.flags import Set, flags_of
 from govault.cli.jobs import run_job
@@ -68,7 +68,7 @@ def status() -> None:
         return health.ready
 
     if not connect(act, public=True):
-        raise typer.Exit(exits.ERROR)
+        raise typer.Exit(codes.ERROR)
 
 
 def doctor(
@@ -92,7 +92,7 @@ def doctor(
         findings = examine(data_folder(options()))
     emit(findings, lambda: "\n\n".join(map(_finding, findings)) or "Nothing is wrong.")
     if any(finding["severity"] == "error" for finding in findings):
-        raise typer.Exit(exits.ERROR)
+        raise typer.Exit(codes.ERROR)
 
 
 async def _ask_findings(vault: "Client") -> list[Any]:

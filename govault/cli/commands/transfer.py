@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from govault.cli import exits
+from govault.cli import codes
 from govault.cli.app import App
 from govault.cli.output import count, emit, remark, size
 from govault.cli.progress import transfer_progress
@@ -244,7 +244,7 @@ def _finish(report: "TransferReport", verb: str, *, stored: bool) -> None:
     emit(document, lambda: _text(report, verb, stored))
     if report.is_partial:
         sys.stdout.flush()
-        raise typer.Exit(exits.PARTIAL)
+        raise typer.Exit(codes.PARTIAL)
 
 
 def _document(report: "TransferReport", stored: bool) -> dict[str, Any]:
