@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import random
 from dataclasses import dataclass, field
+from io import BytesIO
 
 import aiohttp
 
@@ -60,7 +61,7 @@ class Writer:
         data = self._content()
         digest = hashlib.sha256(data).hexdigest()
         self.pending = Pending({path: self.state.get(path)}, {path: digest})
-        async with session.put(f"{url}/spaces/main/files/{path}", data=data) as answer:
+        async with session.put(f"{url}/spaces/main/files/{path}", data=BytesIO(data)) as answer:
             body = await answer.text()
             if self._settled(answer.status, body, {200, 201}):
                 self.state[path] = digest
@@ -110,7 +111,7 @@ class Writer:
                     break
                 page = await answer.json()
                 assert answer.status == 200, page
-            for entry in page["entries"]:
+            for entry in page["items"]:
                 there[f"{self.name}/{entry['name']}"] = await self._read(session, url, f"{self.name}/{entry['name']}")
             cursor = page.get("next_cursor") or ""
             if not cursor:
@@ -149,9 +150,13 @@ async def collect_and_empty(session: aiohttp.ClientSession, url: str) -> None:
     try:
         while True:
             async with session.delete(f"{url}/trash", params={"space": "main"}) as answer:
-                await answer.read()
+                assert answer.status in (200, 202, 503), await answer.text()
             async with session.post(f"{url}/admin/gc") as answer:
-                await answer.read()
-            await asyncio.sleep(0.05)
+                started = await answer.json()
+                assert answer.status in (202, 503), started
+            while started.get("state") == "running":
+                await asyncio.sleep(0.05)
+                async with session.get(f"{url}/admin/jobs/{started['id']}") as answer:
+                    started = await answer.json()
     except (aiohttp.ClientError, ConnectionError, TimeoutError):
         return
