@@ -54,7 +54,7 @@ def page_answer(request: Request, document: Document) -> Response:
     return answer(document, headers={"link": f'<{path}?{urlencode([*fields, ("cursor", cursor)])}>; rel="next"'})
 
 
-def check_query(request: Request) -> None:
+async def check_query(request: Request) -> None:
     """Refuse query fields that the route does not have, and such that come twice.
 
     Raises:

@@ -10,33 +10,33 @@ from govault.domain.actor import Actor
 from govault.services.catalog import Services
 
 
-def get_services(request: Request) -> Services:
+async def get_services(request: Request) -> Services:
     """The node's services."""
     services = request.app.state.services
     assert isinstance(services, Services)
     return services
 
 
-def get_settings(request: Request) -> ApiSettings:
+async def get_settings(request: Request) -> ApiSettings:
     """The edge's settings."""
     settings = request.app.state.settings
     assert isinstance(settings, ApiSettings)
     return settings
 
 
-def get_actor(request: Request) -> Actor:
+async def get_actor(request: Request) -> Actor:
     """Who asks, as the gate established it (with request id, Idempotency-Key and request hash)."""
     actor = request.scope["state"]["actor"]
     assert isinstance(actor, Actor)
     return actor
 
 
-def get_space_name(space: Annotated[str, Path(description="The space's name.", examples=["main"])]) -> str:
+async def get_space_name(space: Annotated[str, Path(description="The space's name.", examples=["main"])]) -> str:
     """The space's name, decoded and valid."""
     return space_from_url(space)
 
 
-def get_tree_path(
+async def get_tree_path(
     path: Annotated[
         str, Path(description="Path inside the space; each segment percent-encoded.", examples=["reports/2026.txt"])
     ],
@@ -45,14 +45,14 @@ def get_tree_path(
     return tree_path_from_url(path).path
 
 
-def get_folder_path(
+async def get_folder_path(
     path: Annotated[str, Path(description="Path of the folder; empty for the space's top.", examples=["reports"])],
 ) -> str:
     """The normalised path of a folder; a trailing slash is allowed, and the empty path is the top."""
     return folder_from_url(path).path
 
 
-def get_ref(
+async def get_ref(
     ref: Annotated[
         str,
         Path(

@@ -33,7 +33,7 @@ router = APIRouter(tags=["files"], dependencies=[KNOWN_QUERY])
 Sort = Literal["", "path", "name", "size", "modified", "created", "-path", "-name", "-size", "-modified", "-created"]
 
 
-def files_query(
+async def files_query(
     space: Annotated[SpaceName | None, Query(description="Only in this space.")] = None,
     prefix: Annotated[str, Query(max_length=1024, description="Only paths that begin so.")] = "",
     delimiter: Annotated[

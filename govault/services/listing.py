@@ -11,7 +11,7 @@ from govault.errors import Conflict, InvalidRequest, NotFound
 from govault.ports import SearchQuery, Views
 from govault.services import cursors
 from govault.services.targets import Targets
-from govault.services.walk import Found, walk
+from govault.services.walk import Found, folder_below, walk
 
 DELIMITER = "/"
 
@@ -138,13 +138,12 @@ class Listing:
             raise InvalidRequest(
                 f"the delimiter is {DELIMITER!r}, and goes with space and prefix only", rule="delimiter"
             )
-        parent, slash, start = query.prefix.rpartition("/")
-        folder = self.views.resolve(space.space_id, parent) if parent else None
-        if slash and not isinstance(folder, FolderRow):
+        *names, start = query.prefix.split("/")
+        folder_id = folder_below(self.views, space.space_id, space.space_id, names)
+        if folder_id is None:
             return FilesPage([], [], "")
-        folder_id = space.space_id if folder is None else folder.entity_id
         found, last = _taken(self._beginning(space.space_id, folder_id, start, after, limit + 1), limit)
-        base = parent + slash
+        base = "".join(f"{name}/" for name in names)
         items = [(item.row, base + item.path) for item in found if isinstance(item.row, FileRow)]
         prefixes = [f"{base}{item.path}/" for item in found if isinstance(item.row, FolderRow)]
         return FilesPage(items, prefixes, cursors.make(query.bound(), last) if last else "")

@@ -1,6 +1,6 @@
 """Walks through trees of entries, page by page: never a whole tree in memory, and it survives changes on the way."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from govault.domain.rows import EntryRow, FileRow, FolderRow
@@ -24,18 +24,16 @@ def walk(views: Views, space_id: str, folder_id: str, after: str = "", prefix: s
         after: Begin behind this path; a folder's with a trailing ``/`` begins inside it.
         prefix: Only paths that begin with this text (not only whole names).
     """
-    parent, _, start = prefix.rpartition("/")
-    base = f"{parent}/" if parent else ""
-    for name in parent.split("/") if parent else ():
-        entry = views.entry(space_id, folder_id, name)
-        if entry is None or not entry.is_folder:
-            return
-        folder_id = entry.entity_id
+    *names, start = prefix.split("/")
+    base = "".join(f"{name}/" for name in names)
+    below = folder_below(views, space_id, folder_id, names)
+    if below is None:
+        return
     if after and not after.startswith(base):
         if after.encode() > base.encode():
             return
         after = ""
-    stack = _seek(views, _Level(views, space_id, folder_id, base, start), after.removeprefix(base))
+    stack = _seek(views, _Level(views, space_id, below, base, start), after.removeprefix(base))
     while stack:
         found = stack[-1].take()
         if found is None:
@@ -44,6 +42,16 @@ def walk(views: Views, space_id: str, folder_id: str, after: str = "", prefix: s
         yield found
         if isinstance(found.row, FolderRow):
             stack.append(_Level(views, space_id, found.row.entity_id, f"{found.path}/"))
+
+
+def folder_below(views: Views, space_id: str, folder_id: str, names: Iterable[str]) -> str | None:
+    """The id of the folder that names lead to, from a folder on; None where one of them is no folder's."""
+    for name in names:
+        entry = views.entry(space_id, folder_id, name)
+        if entry is None or not entry.is_folder:
+            return None
+        folder_id = entry.entity_id
+    return folder_id
 
 
 def postorder(views: Views, space_id: str, folder_id: str) -> Iterator[FileRow | FolderRow]:
