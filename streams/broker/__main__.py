@@ -6,6 +6,6 @@ import sys
 # and more than a second; the broker never generates data.
 sys.modules.setdefault("hypothesis", None)  # type: ignore[arg-type]
 
-from streams.broker.child import main
+from streams.broker.child import main  # noqa: E402 - after the line above, which it depends on
 
 sys.exit(main(sys.argv[1:]))

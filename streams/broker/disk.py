@@ -5,6 +5,9 @@ its place that records writes, loses what was not synced, tears, fills up or fai
 relative to the log's folder, with `/`. Every method raises `OSError` as the system does.
 """
 
+# The system calls are named as they are: what is durable when depends on exactly which one it is.
+# ruff: noqa: PTH102, PTH103, PTH105, PTH106, PTH108, PTH110, PTH208
+
 from __future__ import annotations
 
 import os

@@ -26,6 +26,7 @@ from streams.broker.cycle import write_appends
 from streams.broker.disk import Disk
 from streams.broker.failures import LogDamaged
 from streams.broker.identity import load_or_make_identity
+from streams.broker.limits import WAL_FILE_BYTES
 from streams.broker.partition import Partition
 from streams.broker.segment import Segment, load_index, sound_batches
 from streams.broker.store import LogStore
@@ -56,7 +57,7 @@ class Recovered:
         )
 
 
-def open_store(disk: Disk, sync_all: SyncAll) -> tuple[LogStore, Recovered]:
+def open_store(disk: Disk, sync_all: SyncAll, *, wal_file_bytes: int = WAL_FILE_BYTES) -> tuple[LogStore, Recovered]:
     """Open (or make) a log. Blocks; the time depends on what was written since the last checkpoint.
 
     Raises:
@@ -67,7 +68,7 @@ def open_store(disk: Disk, sync_all: SyncAll) -> tuple[LogStore, Recovered]:
     checkpoint = load_checkpoint(disk)
     turns = read_turns(disk)
     newest = max([checkpoint.wal_epoch, *(epoch for epoch, _ in turns)])
-    store = LogStore(disk, identity, WriteAheadLog(disk, newest + 1))
+    store = LogStore(disk, identity, WriteAheadLog(disk, newest + 1, wal_file_bytes))
     recovered = Recovered()
     for topic in load_topics(disk).values():
         store.add_topic(topic)

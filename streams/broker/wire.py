@@ -103,16 +103,18 @@ def _field(field: dataclasses.Field[Any], flexible: bool) -> tuple[_Write, Any]:
         kind = next(part for part in typing.get_args(kind) if part is not types.NoneType)
         nullable = True
     if typing.get_origin(kind) is tuple:
-        item = typing.get_args(kind)[0]
-        write_item = (
-            _struct(item) if dataclasses.is_dataclass(item) else _primitive(field.metadata["kafka_type"], flexible)
-        )
+        item: Any = typing.get_args(kind)[0]
+        write_item = _struct(item) if _is_struct(item) else _primitive(field.metadata["kafka_type"], flexible)
         return _array(write_item, flexible), ()
-    if dataclasses.is_dataclass(kind):
+    if _is_struct(kind):
         write = _struct(kind)
         return (_nullable_struct(write), None) if nullable else (write, {})
     kafka_type = field.metadata["kafka_type"]
     return _primitive(kafka_type, flexible), _default(field, kafka_type, nullable)
+
+
+def _is_struct(kind: Any) -> bool:
+    return dataclasses.is_dataclass(kind)
 
 
 def _default(field: dataclasses.Field[Any], kafka_type: str, nullable: bool) -> Any:

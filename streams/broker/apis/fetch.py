@@ -27,6 +27,7 @@ _INT32 = Struct(">i")
 _TOP = Struct(">ihi")  # throttle, error, session id
 _MARKS = Struct(">ihqq")  # index, error, high watermark, last stable offset
 _INT64 = Struct(">q")
+_NOTHING = memoryview(b"")
 _NO_REPLICA = b"\xff\xff\xff\xff"
 
 
@@ -48,7 +49,7 @@ class Found:
     error: Code
     durable_offset: int = -1
     log_start: int = -1
-    data: memoryview = memoryview(b"")
+    data: memoryview = _NOTHING
 
 
 def fetch(broker: Broker, request: Request) -> Buffers | asyncio.Future[Buffers]:
@@ -140,7 +141,7 @@ def _read(want: Wanted, room: int) -> Found:
         return Found(Code.UNKNOWN_TOPIC_OR_PARTITION)
     end, start = partition.durable_offset, partition.log_start
     try:
-        data = partition.read(want.offset, room) if room > 0 else memoryview(b"")
+        data = partition.read(want.offset, room) if room > 0 else _NOTHING
     except OffsetOutOfRange:
         return Found(Code.OFFSET_OUT_OF_RANGE, end, start)
     except (BatchInvalid, OSError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from struct import Struct
 from typing import TYPE_CHECKING
@@ -71,7 +72,8 @@ def produce(broker: Broker, request: Request) -> bytes | asyncio.Future[bytes] |
     return _after(done, request, results)
 
 
-def _refusal(request: Request):  # type: ignore[no-untyped-def]
+def _refusal(request: Request) -> Callable[[int], Result] | None:
+    """What to answer for every partition when nothing of the request is taken."""
     if not request.may_write:
         return lambda index: Result(index, Code.TOPIC_AUTHORIZATION_FAILED)
     if request.body.acks not in (-1, 0, 1):

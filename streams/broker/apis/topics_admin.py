@@ -44,7 +44,7 @@ async def create_topics(broker: Broker, request: Request) -> Tree:
     body = request.body
     async with broker.catalogue:
         made: dict[str, Topic] = {}
-        rows = []
+        rows: list[Tree] = []
         for asked in body.topics:
             try:
                 topic = _new_topic(broker, request, asked, made)
