@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from govault.errors import GoVaultError, Storage
+from govault.errors import GoVaultError, Storage, StorageFull
 from govault.storage.disk import Disk
 from govault.storage.ledger import Ledger
 from govault.storage.pack import PACKS_FOLDER, PackWriter, Unsynced
@@ -34,6 +34,9 @@ class Committer:
         self._store_small: StoreSmall | None = None
         self._queue: SimpleQueue[SmallContent | Done | _Stop | None] = SimpleQueue()
         self._ended = False
+        self._ends: dict[int, int] = {}
+        self._frames: dict[int, int] = {}
+        """Of commits that the index had no space for; the next one covers them."""
         self._thread = Thread(target=self._run, name="govault-commit", daemon=True)
 
     def start(self, store_small: StoreSmall) -> None:
@@ -120,10 +123,21 @@ class Committer:
         except OSError as error:
             # After a failed fsync nobody knows what the disk has, and a second one would lie (fsyncgate): stop.
             return self._stop_store(f"a pack could not be made durable ({error}): check the disk and restart", error)
+        return self._index(unsynced)
+
+    def _index(self, unsynced: Unsynced) -> GoVaultError | None:
+        self._ends.update(unsynced.ends)
+        for number, frame_bytes in unsynced.frames.items():
+            self._frames[number] = self._frames.get(number, 0) + frame_bytes
         try:
-            finished = self._ledger.commit(unsynced.records, unsynced.ends, unsynced.frames)
-        except Exception as error:  # noqa: BLE001 (RocksDB raises plain exceptions)
-            return self._stop_store(f"the index cannot be written ({error}): free space and restart", error)
+            finished = self._ledger.commit(unsynced.records, self._ends, self._frames)
+        except StorageFull as error:
+            for segment in self._ledger.drop(unsynced.records):
+                segment.finish(error)
+            return error
+        except Storage as error:
+            return self._stop_store(f"{error}; check the disk and restart", error)
+        self._ends, self._frames = {}, {}
         for segment in finished:
             segment.finish()
         return None

@@ -9,19 +9,14 @@ Keys: ``c`` + chunk id → location and stamp; ``p`` + pack number → the pack'
 
 import struct
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
-from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, WriteBatch
-
-from govault.limits import MIB
+from govault.storage.database import Change, Database
 from schemas.ids import ChunkId
 
 _ENTRY = struct.Struct(">IIIII")
 _PACK = struct.Struct(">QQQQQ")
 _NUMBER = struct.Struct(">I")
-_BLOCK_CACHE_BYTES = 16 * MIB
-_WRITE_BUFFER_BYTES = 8 * MIB
 
 
 class Entry(NamedTuple):
@@ -72,107 +67,98 @@ class IndexBatch:
     """Changes that become visible and durable together."""
 
     def __init__(self) -> None:
-        self.raw = WriteBatch(raw_mode=True)
+        self.changes: list[Change] = []
 
     def put_entry(self, chunk_id: ChunkId, entry: Entry) -> None:
         """Point a chunk to its place."""
-        self.raw.put(b"c" + chunk_id, _ENTRY.pack(*entry))
+        self.changes.append((b"c" + chunk_id, _ENTRY.pack(*entry)))
 
     def delete_entry(self, chunk_id: ChunkId) -> None:
         """Forget a chunk."""
-        self.raw.delete(b"c" + chunk_id)
+        self.changes.append((b"c" + chunk_id, None))
 
     def put_pack(self, number: int, row: PackRow) -> None:
         """Set a pack's row."""
-        self.raw.put(b"p" + _NUMBER.pack(number), _PACK.pack(*row))
+        self.changes.append((b"p" + _NUMBER.pack(number), _PACK.pack(*row)))
 
     def delete_pack(self, number: int) -> None:
         """Forget a pack."""
-        self.raw.delete(b"p" + _NUMBER.pack(number))
+        self.changes.append((b"p" + _NUMBER.pack(number), None))
 
     def put_quarantined(self, chunk_id: ChunkId, damage: Damage) -> None:
         """Remember a damaged chunk."""
-        self.raw.put(b"q" + chunk_id, f"{damage.found_ms} {damage.reason}".encode())
+        self.changes.append((b"q" + chunk_id, f"{damage.found_ms} {damage.reason}".encode()))
 
     def delete_quarantined(self, chunk_id: ChunkId) -> None:
         """The chunk is whole again, or gone for good."""
-        self.raw.delete(b"q" + chunk_id)
+        self.changes.append((b"q" + chunk_id, None))
 
     def put_fact(self, name: str, number: int) -> None:
         """Set a number that describes the store."""
-        self.raw.put(b"m" + name.encode(), str(number).encode())
+        self.changes.append((b"m" + name.encode(), str(number).encode()))
 
     def delete_fact(self, name: str) -> None:
         """Unset it."""
-        self.raw.delete(b"m" + name.encode())
+        self.changes.append((b"m" + name.encode(), None))
 
 
 class Index:
-    """The RocksDB. One process opens it at a time."""
+    """Typed access to the database. One process opens it at a time."""
 
-    def __init__(self, folder: Path) -> None:
-        """Open or make the index of a folder.
-
-        Raises:
-            Exception: RocksDB's, where it is damaged or locked.
-        """
-        self._folder = folder
-        self._db = Rdict(str(folder), options=_options(), access_type=AccessType.read_write())
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def get(self, chunk_id: ChunkId) -> Entry | None:
         """A chunk's place."""
-        raw = self._db.get(b"c" + chunk_id)
+        raw = self._database.get(b"c" + chunk_id)
         return None if raw is None else Entry._make(_ENTRY.unpack(raw))
 
     def entries(self, after: bytes = b"") -> Iterator[tuple[ChunkId, Entry]]:
         """Chunks in ascending order of id, behind ``after``. Sees the state of when it started."""
-        for key, value in self._scan(b"c", after):
+        for key, value in self._database.scan(b"c", after):
             yield ChunkId(key), Entry._make(_ENTRY.unpack(value))
 
     def packs(self) -> Iterator[tuple[int, PackRow]]:
         """The packs, by number."""
-        for key, value in self._scan(b"p"):
+        for key, value in self._database.scan(b"p"):
             yield _NUMBER.unpack(key)[0], PackRow._make(_PACK.unpack(value))
 
     def quarantined(self) -> Iterator[tuple[ChunkId, Damage]]:
         """Damaged chunks and why."""
-        for key, value in self._scan(b"q"):
+        for key, value in self._database.scan(b"q"):
             yield ChunkId(key), _decode_damage(value)
 
     def damage(self, chunk_id: ChunkId) -> Damage | None:
         """Why a chunk is quarantined; None where it is not."""
-        raw = self._db.get(b"q" + chunk_id)
+        raw = self._database.get(b"q" + chunk_id)
         return None if raw is None else _decode_damage(raw)
 
     def fact(self, name: str) -> int | None:
         """A number that describes the store."""
-        raw = self._db.get(b"m" + name.encode())
+        raw = self._database.get(b"m" + name.encode())
         return None if raw is None else int(raw)
 
     def write(self, batch: IndexBatch) -> None:
-        """Apply changes atomically. They survive the process, and power loss after the next ``sync``."""
-        self._db.write(batch.raw)
+        """Apply changes atomically. They survive the process, and power loss after the next ``sync``.
+
+        Raises:
+            StorageFull: Nothing was applied; it may be tried again when there is space.
+            Storage: The index cannot be written.
+        """
+        self._database.write(batch.changes)
 
     def sync(self) -> None:
-        """Make everything written durable."""
-        self._db.flush_wal(True)
+        """Make everything written durable.
+
+        Raises:
+            StorageFull: It is not, for lack of space.
+            Storage: It is not.
+        """
+        self._database.sync()
 
     def close(self) -> None:
         """Let go of the files."""
-        self._db.close()
-
-    def _scan(self, family: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        cursor = self._db.iter()
-        cursor.seek(family + after)
-        if after and cursor.valid() and cursor.key() == family + after:
-            cursor.next()
-        while cursor.valid():
-            key: bytes = cursor.key()
-            if not key.startswith(family):
-                return
-            yield key[1:], cursor.value()
-            cursor.next()
-        cursor.status()
+        self._database.close()
 
 
 def _decode_damage(raw: bytes) -> Damage:
@@ -188,19 +174,3 @@ def change_row(row: PackRow, entries: Iterable[Entry], sign: int) -> PackRow:
         size += sign * entry.record_bytes
         plain += sign * entry.plain_bytes
     return row._replace(live_chunks=chunks, live_bytes=size, live_plain_bytes=plain)
-
-
-def _options() -> Options:
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
-    options.set_max_write_buffer_number(3)
-    options.set_max_total_wal_size(4 * _WRITE_BUFFER_BYTES)
-    options.set_keep_log_file_num(2)
-    options.set_max_open_files(128)
-    table = BlockBasedOptions()
-    table.set_block_cache(Cache(_BLOCK_CACHE_BYTES))
-    table.set_bloom_filter(10, False)
-    table.set_cache_index_and_filter_blocks(False)
-    options.set_block_based_table_factory(table)
-    return options

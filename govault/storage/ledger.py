@@ -36,6 +36,19 @@ class _Claim:
         self.owner = owner
         self.waiters: list[Waiter] = []
 
+    def segments(self) -> list[Segment]:
+        """All that wait for the chunk, the owner first."""
+        return [self.owner, *(waiter.segment for waiter in self.waiters)]
+
+    def settle(self) -> list[Segment]:
+        """The chunk is durable; the segments that wait for nothing else now."""
+        finished = []
+        for segment in self.segments():
+            segment.unresolved -= 1
+            if not segment.unresolved:
+                finished.append(segment)
+        return finished
+
 
 class Ledger:
     """State of the store. Every method may be called by any thread."""
@@ -72,13 +85,13 @@ class Ledger:
         self.epoch = max(self.epoch, epoch)
 
     def _keep_epoch(self, batch: IndexBatch) -> None:
+        """Add the epoch to a batch where it has risen since the index was opened."""
         if self.epoch > self._epoch_kept:
-            self._epoch_kept = self.epoch
-            batch.put_fact(EPOCH_FACT, self._epoch_kept)
+            batch.put_fact(EPOCH_FACT, self.epoch)
 
     # --- chunks in flight ------------------------------------------------------------------------------------
 
-    def claim(self, segment: Segment, cuts: Iterable[Cut], *, again: bool = False) -> list[Cut]:
+    def claim(self, segment: Segment, cuts: Sequence[Cut], *, again: bool = False) -> list[Cut]:
         """Decide for each chunk: known (stamped), awaited, or the segment's to store. Returns the last kind.
 
         Args:
@@ -87,26 +100,36 @@ class Ledger:
         mine: list[Cut] = []
         with self.lock:
             self.check()
-            stamps = IndexBatch()
-            stamped = False
-            for cut in cuts:
-                entry = self.index.get(cut.chunk_id)
-                if entry is not None:
-                    if entry.stamp < self.epoch:
-                        stamps.put_entry(cut.chunk_id, entry._replace(stamp=self.epoch))
-                        stamped = True
-                    segment.unresolved -= again
-                    continue
-                segment.unresolved += not again
+            unknown = self._stamp_known(cuts)
+            # From here nothing can fail: a claim without an owner at work would never end.
+            if again:
+                segment.unresolved -= len(cuts) - len(unknown)
+            else:
+                segment.unresolved += len(unknown)
+            for cut in unknown:
                 claim = self._claims.get(cut.chunk_id)
                 if claim is not None:
                     claim.waiters.append(Waiter(segment, cut))
                 else:
                     self._claims[cut.chunk_id] = _Claim(segment)
                     mine.append(cut)
-            if stamped:
-                self.index.write(stamps)
         return mine
+
+    def _stamp_known(self, cuts: Sequence[Cut]) -> list[Cut]:
+        """Stamp what the index has; the others are returned."""
+        unknown: list[Cut] = []
+        stamps: IndexBatch | None = None
+        for cut in cuts:
+            entry = self.index.get(cut.chunk_id)
+            if entry is None:
+                unknown.append(cut)
+            elif entry.stamp < self.epoch:
+                stamps = stamps or IndexBatch()
+                stamps.put_entry(cut.chunk_id, entry._replace(stamp=self.epoch))
+        if stamps is not None:
+            self._keep_epoch(stamps)
+            self.index.write(stamps)
+        return unknown
 
     def give_up(self, cuts: Iterable[Cut]) -> list[Waiter]:
         """The owner of these chunks failed: those who waited must store them themselves."""
@@ -129,8 +152,8 @@ class Ledger:
             for record in records:
                 if record.moved_from is not None:
                     self._move(batch, changed, record, record.moved_from)
-                    continue
-                self._put(batch, changed, record.chunk_id, record.entry)
+                else:
+                    self._put(batch, changed, record.chunk_id, record.entry)
             for number, end in ends.items():
                 frame_bytes = changed[number].frame_bytes + frames.get(number, 0)
                 changed[number] = changed[number]._replace(durable_bytes=end, frame_bytes=frame_bytes)
@@ -139,28 +162,31 @@ class Ledger:
             self._keep_epoch(batch)
             self.index.write(batch)
             self.rows.update(changed)
+            self.quarantined.difference_update(record.chunk_id for record in records)
             for record in records:
                 claim = self._claims.pop(record.chunk_id, None) if record.moved_from is None else None
                 if claim is not None:
-                    for segment in (claim.owner, *(waiter.segment for waiter in claim.waiters)):
-                        segment.unresolved -= 1
-                        if not segment.unresolved:
-                            finished.append(segment)
+                    finished += claim.settle()
         return finished
+
+    def drop(self, records: Sequence[Appended]) -> list[Segment]:
+        """Records will not be indexed: their bytes are dead. Returns the segments that wait in vain."""
+        with self.lock:
+            chunk_ids = [record.chunk_id for record in records if record.moved_from is None]
+            claims = [claim for chunk_id in chunk_ids if (claim := self._claims.pop(chunk_id, None)) is not None]
+            return [segment for claim in claims for segment in claim.segments()]
 
     def stop(self, failure: Storage) -> list[Segment]:
         """Take no more writes. Returns the segments that wait in vain."""
         with self.lock:
             self.failure = self.failure or failure
             claims, self._claims = self._claims, {}
-            segments = {claim.owner for claim in claims.values()}
-            return list(segments.union(waiter.segment for claim in claims.values() for waiter in claim.waiters))
+            return [segment for claim in claims.values() for segment in claim.segments()]
 
     def _put(self, batch: IndexBatch, rows: dict[int, PackRow], chunk_id: ChunkId, entry: Entry) -> None:
         batch.put_entry(chunk_id, entry)
         rows[entry.pack] = change_row(rows[entry.pack], [entry], 1)
         if chunk_id in self.quarantined:
-            self.quarantined.discard(chunk_id)
             batch.delete_quarantined(chunk_id)
 
     def _move(self, batch: IndexBatch, rows: dict[int, PackRow], record: Appended, origin: Place) -> None:

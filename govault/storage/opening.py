@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from govault.errors import Config, Storage
+from govault.storage.database import OpenDatabase
 from govault.storage.disk import Disk
 from govault.storage.index import Index, IndexBatch
 from govault.storage.ledger import CLEAN_FACT, FLOOR_FACT, Ledger
@@ -13,14 +14,14 @@ from govault.storage.sealing import Sealer
 _LOCKED = ("lock hold", "While lock file")
 
 
-def open_ledger(folder: Path, disk: Disk, sealer: Sealer, time_ms: int) -> Ledger:
+def open_ledger(folder: Path, disk: Disk, sealer: Sealer, time_ms: int, open_database: OpenDatabase) -> Ledger:
     """The ledger of a store's folder. After an unclean end its stamps count as the epoch that the store knew.
 
     Raises:
         Config: Another process has the store open, or the packs are another vault's.
         Storage: The index cannot be opened or made.
     """
-    index = _open_index(folder, disk, sealer, time_ms)
+    index = _open_index(folder, disk, sealer, time_ms, open_database)
     ledger = Ledger(index)
     batch = IndexBatch()
     if index.fact(CLEAN_FACT) is None and ledger.epoch > ledger.floor:
@@ -35,23 +36,29 @@ def open_ledger(folder: Path, disk: Disk, sealer: Sealer, time_ms: int) -> Ledge
 
 def mark_clean(ledger: Ledger) -> None:
     """Nothing will be written any more: the next start may trust all stamps. Durable when this returns."""
-    if ledger.failure is None:
-        batch = IndexBatch()
-        batch.put_fact(CLEAN_FACT, 1)
+    if ledger.failure is not None:
+        return
+    batch = IndexBatch()
+    batch.put_fact(CLEAN_FACT, 1)
+    try:
+        ledger.index.sync()
         ledger.index.write(batch)
-    ledger.index.sync()
+        ledger.index.sync()
+    except Storage:
+        # On a full disk the end is not a clean one; the next start scans the tails.
+        pass
 
 
-def _open_index(folder: Path, disk: Disk, sealer: Sealer, time_ms: int) -> Index:
+def _open_index(folder: Path, disk: Disk, sealer: Sealer, time_ms: int, open_database: OpenDatabase) -> Index:
     there = (folder / INDEX_FOLDER / "CURRENT").exists()
     if there or not pack_numbers(disk):
         try:
-            return Index(folder / INDEX_FOLDER)
+            return Index(open_database(folder / INDEX_FOLDER))
         except Exception as error:
             if any(words in str(error) for words in _LOCKED):
                 raise Config(f"another process has the chunk store in {folder} open") from error
             if not there:
                 raise Storage(f"cannot make the index in {folder}: {error}", code="storage.index") from error
     # Gone or damaged: the packs know everything but the stamps.
-    index, _ = rebuild_index(folder, disk, sealer, 0, time_ms, lambda done, total: None)
+    index, _ = rebuild_index(folder, disk, sealer, 0, time_ms, lambda done, total: None, open_database)
     return index

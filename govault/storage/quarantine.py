@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from govault.errors import Storage
 from govault.storage.disk import Disk, replace_file
-from govault.storage.index import Damage, Entry, IndexBatch, change_row
+from govault.storage.index import Damage, Entry, IndexBatch, PackRow, change_row
 from govault.storage.ledger import Ledger
 from schemas.ids import ChunkId
 
@@ -27,28 +27,32 @@ class Quarantine:
 
     def put(self, chunk_id: ChunkId, entry: Entry, reason: str, raw: bytes = b"") -> None:
         """Quarantine the record at a place, durably, unless the index points elsewhere by now."""
+        try:
+            if not self._take_out(chunk_id, entry, reason):
+                return
+            self._ledger.index.sync()
+            self._keep(chunk_id, raw)
+        except (OSError, Storage):
+            # On a full disk the chunk stays in the index, where every read fails it again; a copy is a courtesy.
+            pass
+        if self.hook is not None:
+            self.hook(chunk_id, reason)
+
+    def _take_out(self, chunk_id: ChunkId, entry: Entry, reason: str) -> bool:
         ledger = self._ledger
         with ledger.lock:
             current = ledger.index.get(chunk_id)
             if current is None or current[:2] != entry[:2]:
-                return
+                return False
             batch = IndexBatch()
             batch.delete_entry(chunk_id)
             batch.put_quarantined(chunk_id, Damage(self._time_ms(), reason))
-            row = ledger.rows.get(current.pack)
-            if row is not None:
-                ledger.rows[current.pack] = change_row(row, [current], -1)
-                batch.put_pack(current.pack, ledger.rows[current.pack])
+            row = change_row(ledger.rows.get(current.pack, PackRow()), [current], -1)
+            batch.put_pack(current.pack, row)
             ledger.index.write(batch)
+            ledger.rows[current.pack] = row
             ledger.quarantined.add(chunk_id)
-        try:
-            ledger.index.sync()
-            self._keep(chunk_id, raw)
-        except (OSError, Storage):
-            # A copy for a closer look is a courtesy; the chunk is out of service already.
-            pass
-        if self.hook is not None:
-            self.hook(chunk_id, reason)
+        return True
 
     def _keep(self, chunk_id: ChunkId, raw: bytes) -> None:
         if raw and len(self._disk.list_dir(QUARANTINE_FOLDER)) < KEPT_RECORDS_MAX:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from govault.storage.compression import Codec
+from govault.storage.database import OpenDatabase
 from govault.storage.disk import Disk
 from govault.storage.index import Damage, Entry, Index, IndexBatch, PackRow, change_row
 from govault.storage.ledger import EPOCH_FACT, FLOOR_FACT
@@ -23,7 +24,13 @@ Progress = Callable[[int, int], None]
 
 
 def rebuild_index(
-    folder: Path, disk: Disk, sealer: Sealer, epoch: int, time_ms: int, progress: Progress
+    folder: Path,
+    disk: Disk,
+    sealer: Sealer,
+    epoch: int,
+    time_ms: int,
+    progress: Progress,
+    open_database: OpenDatabase,
 ) -> tuple[Index, int]:
     """Read all packs, write a fresh index, put it in the place of the old one (which must be closed) and open it.
 
@@ -34,7 +41,7 @@ def rebuild_index(
     """
     shutil.rmtree(folder / _FRESH_FOLDER, ignore_errors=True)
     shutil.rmtree(folder / _OLD_FOLDER, ignore_errors=True)
-    index = Index(folder / _FRESH_FOLDER)
+    index = Index(open_database(folder / _FRESH_FOLDER))
     try:
         chunks = _Rebuild(index, disk, sealer, time_ms).run(epoch, progress)
         index.sync()
@@ -45,7 +52,7 @@ def rebuild_index(
     (folder / _FRESH_FOLDER).rename(folder / INDEX_FOLDER)
     disk.sync_dir("")
     shutil.rmtree(folder / _OLD_FOLDER, ignore_errors=True)
-    return Index(folder / INDEX_FOLDER), chunks
+    return Index(open_database(folder / INDEX_FOLDER)), chunks
 
 
 class _Rebuild:

@@ -16,6 +16,7 @@ from govault.storage.chunker import make_chunker
 from govault.storage.collection import Collection
 from govault.storage.committer import Committer
 from govault.storage.compression import Compressor
+from govault.storage.database import OpenDatabase, RocksDatabase
 from govault.storage.disk import Disk, RealDisk
 from govault.storage.index import Entry, PackRow
 from govault.storage.ingest import IngestContext, PackIngest
@@ -43,15 +44,22 @@ class PackChunkStore:
     """``ChunkStore`` and ``StoreMaintenance`` on packs and a RocksDB index. One process opens a folder at a time."""
 
     def __init__(
-        self, folder: Path, keyring: Keyring, options: StoreOptions, disk: Disk, loop: asyncio.AbstractEventLoop
+        self,
+        folder: Path,
+        keyring: Keyring,
+        options: StoreOptions,
+        disk: Disk,
+        open_database: OpenDatabase,
+        loop: asyncio.AbstractEventLoop,
     ) -> None:
         """Use ``open``. This blocks: it reads what the index does not know yet."""
         disk.make_dir(PACKS_FOLDER)
         disk.make_dir(QUARANTINE_FOLDER)
         chunker = make_chunker(options.chunking, options.chunk_bytes_mean, keyring.cutting_seed)
         sealer = Sealer(keyring, Compressor(options.compression, options.compression_level))
-        ledger = open_ledger(folder, disk, sealer, _time_ms())
+        ledger = open_ledger(folder, disk, sealer, _time_ms(), open_database)
         self._folder = folder
+        self._open_database = open_database
         self._disk = disk
         self._sealer = sealer
         self._ledger = ledger
@@ -88,7 +96,13 @@ class PackChunkStore:
 
     @classmethod
     async def open(
-        cls, folder: Path, keyring: Keyring, options: StoreOptions | None = None, *, disk: Disk | None = None
+        cls,
+        folder: Path,
+        keyring: Keyring,
+        options: StoreOptions | None = None,
+        *,
+        disk: Disk | None = None,
+        open_database: OpenDatabase = RocksDatabase,
     ) -> "PackChunkStore":
         """Open the store of a folder, or make one. What a crash left behind is put in order first.
 
@@ -97,6 +111,7 @@ class PackChunkStore:
             keyring: The vault's keys.
             options: How new chunks are stored.
             disk: Another door to the packs (tests).
+            open_database: Another database under the index (tests).
 
         Raises:
             Config: An option is out of bounds, the keys are another vault's, or another process has the store open.
@@ -106,7 +121,7 @@ class PackChunkStore:
 
         def work() -> PackChunkStore:
             try:
-                return cls(folder, keyring, options or StoreOptions(), disk or RealDisk(folder), loop)
+                return cls(folder, keyring, options or StoreOptions(), disk or RealDisk(folder), open_database, loop)
             except OSError as error:
                 raise Storage(f"cannot open the chunk store in {folder}: {error}", code="storage.open") from error
 
@@ -234,7 +249,7 @@ class PackChunkStore:
         with self._ledger.lock:
             self._ledger.index.close()
             index, chunks = rebuild_index(
-                self._folder, self._disk, self._sealer, self._ledger.epoch, _time_ms(), progress
+                self._folder, self._disk, self._sealer, self._ledger.epoch, _time_ms(), progress, self._open_database
             )
             self._ledger.adopt(index)
         return chunks
