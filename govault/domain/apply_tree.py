@@ -23,7 +23,10 @@ def make(draft: Draft, event: Event, data: FolderMade) -> Decision:
 
 
 def move(draft: Draft, event: Event, data: EntryMoved) -> Decision:
-    """Give an entity another path. Its descendants come along without a change of their own."""
+    """Give an entity another path. Its descendants come along without a change of their own.
+
+    So a descendant's path can become longer than paths may be; it is then reached by its id, or by moving it.
+    """
     entity, _ = live(draft, data.entity_id)
     _check_match(entity, data.match_sha256)
     segments = segments_of(data.to_path)

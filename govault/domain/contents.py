@@ -18,9 +18,9 @@ _INT_MAX = 2**63
 
 
 class Run(NamedTuple):
-    """The distinct chunks of a packed run, and the plain size of all of it."""
+    """The distinct chunks of a packed run, the plain size of all of it in bytes, and how many chunks it has."""
 
-    chunk_ids: frozenset[bytes]
+    chunk_ids: tuple[bytes, ...]
     size_bytes: int
     length: int
 
@@ -37,15 +37,11 @@ def run_of(packed: str) -> Run:
         raise Refusal(Reason.EVENT_INVALID, detail="a manifest is not base64") from None
     if not raw or len(raw) % PACKED_CHUNK_BYTES:
         raise Refusal(Reason.EVENT_INVALID, detail="a manifest is not a run of packed chunks")
-    if len(raw) == PACKED_CHUNK_BYTES:
-        chunk_id, size = _CHUNK.unpack(raw)
-        ids, sizes = frozenset((chunk_id,)), (size,)
-    else:
-        columns = tuple(zip(*_CHUNK.iter_unpack(raw), strict=True))
-        ids, sizes = frozenset(columns[0]), columns[1]
-    if 0 in sizes:
+    columns = tuple(zip(*_CHUNK.iter_unpack(raw), strict=True))
+    if 0 in columns[1]:
         raise Refusal(Reason.EVENT_INVALID, detail="a manifest has an empty chunk")
-    return Run(ids, sum(sizes), len(sizes))
+    # A dict keeps the order, which a set would take from the process's hash seed: changes are the same everywhere.
+    return Run(tuple(dict.fromkeys(columns[0])), sum(columns[1]), len(columns[1]))
 
 
 def check_content(content: Content) -> Run | None:
