@@ -33,11 +33,12 @@ def create_app(services: Services, settings: ApiSettings, authenticator: Authent
     )
     rest.state.services = services
     rest.state.settings = settings
-    for router in _routers():
+    routers = _routers()
+    for router in routers:
         rest.include_router(router)
     raw: tuple[RawRoute, ...] = raw_routes(services, settings)
     dispatcher = Dispatcher(raw, rest)
-    install_problems(rest, dispatcher.methods_at)
+    install_problems(rest, routers, dispatcher.methods_at)
     install_openapi(rest)
     gate = Gate(dispatcher, authenticator, lambda: services.views, settings.metrics_public)
     edge = Edge(gate, HttpMetrics(settings.registry), lambda: token_hex(8))

@@ -22,7 +22,7 @@ class ArchiveDoor:
         if request.query["archive"] != "zip":
             raise InvalidRequest("the only archive there is, is archive=zip", rule="archive")
         space_name = space_from_url(request.params["space"])
-        path = folder_from_url(request.params["path"]).path
+        path = folder_from_url(request.params.get("path", "")).path
         space, folder_id, name = self._archives.open(request.actor, space_name, path)
         headers: Headers = [
             (b"content-type", b"application/zip"),

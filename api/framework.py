@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from api.errors import FRAMEWORK_CODES, PROBLEM_MEDIA_TYPE, document, title_of
@@ -24,18 +25,21 @@ class Rest(FastAPI):
         return stack.app
 
 
-def install_problems(app: FastAPI, raw_methods_at: MethodsAt) -> None:
+def install_problems(app: FastAPI, routers: list[APIRouter], raw_methods_at: MethodsAt) -> None:
     """Turn the framework's own refusals (404, 405, 422 …) into problems.
 
     Args:
+        routers: Everything that was included.
         raw_methods_at: What the raw doors answer at a path: they share paths with the framework's routes.
     """
+
+    routes = [route for router in routers for route in router.routes if isinstance(route, Route)]
 
     async def refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         status, headers = error.status_code, dict(error.headers or {})
         path = request.scope["path"]
-        allowed = raw_methods_at(path) | _framework_methods(app, request)
+        allowed = raw_methods_at(path) | _framework_methods(routes, path)
         if status in (404, 405) and allowed and request.method not in allowed:
             status, headers = 405, {"allow": ", ".join(sorted(allowed))}
         detail = f"{request.method} is not possible here" if status == 405 else str(error.detail)
@@ -68,11 +72,6 @@ def _problem(
     return Response(body, status, headers=headers, media_type=PROBLEM_MEDIA_TYPE)
 
 
-def _framework_methods(app: FastAPI, request: Request) -> set[str]:
+def _framework_methods(routes: list[Route], path: str) -> set[str]:
     """Every method that some route answers at this path: the framework itself tells only the first route's."""
-    methods: set[str] = set()
-    for route in app.routes:
-        pattern = getattr(route, "path_regex", None)
-        if pattern is not None and pattern.match(request.scope["path"]):
-            methods |= getattr(route, "methods", None) or set()
-    return methods
+    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}

@@ -22,6 +22,7 @@ def raw_routes(services: Services, settings: ApiSettings) -> tuple[RawRoute, ...
         RawRoute(("PUT",), "/spaces/{space}/files/{path}", puts.put),
         RawRoute(("POST",), "/files", posts.post),
         RawRoute(_READ, "/spaces/{space}/folders/{path}", archives.get, only_if="archive"),
+        RawRoute(_READ, "/spaces/{space}/folders", archives.get, only_if="archive"),
         RawRoute(_READ, "/files/{ref}", blobs.by_ref),
         RawRoute(_READ, "/files/{ref}/versions/{version}/content", blobs.by_ref),
     )

@@ -3,6 +3,7 @@
 Signatures are those of the file formats' own specifications; the list favours what browsers and people open.
 """
 
+import codecs
 import mimetypes
 
 OCTETS = "application/octet-stream"
@@ -11,7 +12,6 @@ _GENERIC = frozenset({"", OCTETS, "application/x-www-form-urlencoded", "binary/o
 _ZIP_FAMILY = ("+zip", ".openxmlformats-", ".oasis.opendocument", "java-archive", "android.package", "vnd.ms-")
 _TEXT_CONTROLS = frozenset(b"\t\n\r\x0b\x0c\x1b")
 _NOT_TEXT = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS)
-_UTF8_BYTES_MAX = 4
 
 _AT_START: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -143,13 +143,11 @@ def looks_like_text(head: bytes) -> bool:
     """UTF-8 without the controls that no text has; the head may end inside a character."""
     if head.translate(None, _NOT_TEXT) != head:
         return False
-    for cut in range(min(_UTF8_BYTES_MAX, len(head) + 1)):
-        try:
-            head[: len(head) - cut].decode()
-        except UnicodeDecodeError:
-            continue
-        return True
-    return False
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _bare(declared: str) -> str:

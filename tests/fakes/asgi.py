@@ -76,6 +76,6 @@ async def call(
 
     try:
         await app(scope, receive, send)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - a server cuts the connection, whatever came
         answer.error = error
     return answer

@@ -45,6 +45,7 @@ class Vault:
     settings: ApiSettings
     app: App
     client: httpx.AsyncClient
+    root: Path
 
     async def put(
         self, path: str, content: bytes = b"", headers: Mapping[str, str] | None = None, space: str = "main"
@@ -90,7 +91,7 @@ async def open_vault(
         base_url="http://vault.test",
         headers={"authorization": f"Bearer {TOKEN}"},
     )
-    vault = Vault(services, views, store, log, clock, randomness, settings, app, client)
+    vault = Vault(services, views, store, log, clock, randomness, settings, app, client, root)
     try:
         async with client:
             yield vault
