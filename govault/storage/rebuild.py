@@ -43,7 +43,7 @@ def rebuild_index(
     shutil.rmtree(folder / _OLD_FOLDER, ignore_errors=True)
     index = Index(open_database(folder / _FRESH_FOLDER))
     try:
-        chunks = _Rebuild(index, disk, sealer, time_ms).run(epoch, progress)
+        chunks = fill_index(index, disk, sealer, epoch, time_ms, progress)
         index.sync()
     finally:
         index.close()
@@ -53,6 +53,11 @@ def rebuild_index(
     disk.sync_dir("")
     shutil.rmtree(folder / _OLD_FOLDER, ignore_errors=True)
     return Index(open_database(folder / INDEX_FOLDER)), chunks
+
+
+def fill_index(index: Index, disk: Disk, sealer: Sealer, epoch: int, time_ms: int, progress: Progress) -> int:
+    """Index all packs in an empty index. Returns the number of chunks."""
+    return _Rebuild(index, disk, sealer, time_ms).run(epoch, progress)
 
 
 class _Rebuild:

@@ -133,6 +133,7 @@ def _adopt(disk: Disk, ledger: Ledger, file: File, number: int, known: int, tail
         # Not even the pack's header is whole: the pack was being born.
         disk.unlink(pack_path(number))
         disk.sync_dir(PACKS_FOLDER)
+        ledger.forget_pack(number)
         return
     for found in tail.records:
         file.pwrite([file.pread(found.header.record_bytes, found.offset)], found.offset)
