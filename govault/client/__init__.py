@@ -5,7 +5,7 @@
 
 from govault.client.admin import Admin
 from govault.client.client import Client
-from govault.client.files import Attributes, Committed, Files
+from govault.client.files import Attributes, Files
 from govault.client.problems import ProtocolError, Unreachable
 from govault.client.references import Reference
 from govault.client.transport import Body, Transport
@@ -15,7 +15,6 @@ __all__ = [
     "Attributes",
     "Body",
     "Client",
-    "Committed",
     "Files",
     "ProtocolError",
     "Reference",

@@ -30,6 +30,7 @@ from schemas.rest.admin import (
     WorkerDocument,
     WorkersDocument,
 )
+from schemas.rest.content import OutcomeAnswer
 
 JOB_POLL_FIRST_S = 0.1
 JOB_POLL_S_MAX = 2.0
@@ -78,9 +79,9 @@ class Admin:
         """The vault as a picture."""
         return read_as(TopologyDocument, await self.transport.request("GET", "/topology"))
 
-    async def outcome(self, event_id: str) -> Any:
+    async def outcome(self, event_id: str) -> OutcomeAnswer:
         """What became of an event."""
-        return (await self.transport.request("GET", f"/outcomes/{segment(event_id)}")).document()
+        return read_as(OutcomeAnswer, await self.transport.request("GET", f"/outcomes/{segment(event_id)}"))
 
     # --- the log and the views -------------------------------------------------------------------------------
 

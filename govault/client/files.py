@@ -14,6 +14,7 @@ from govault.client.paging import items, pages, read_as
 from govault.client.references import Reference, path_route, segment
 from govault.client.transport import Answer, Body, Transport
 from govault.errors import Conflict, InvalidRequest, NotFound
+from schemas.rest.content import OutcomeAnswer, UploadAnswer
 from schemas.rest.namespace import (
     CopyDocument,
     FileDocument,
@@ -67,28 +68,6 @@ class Attributes:
         return headers
 
 
-class Committed(BaseModel):
-    """What became of an upload.
-
-    Attributes:
-        etag: SHA-256 of the content the vault took in, without quotes.
-        result: ``created`` (a new file), ``version`` (a next one), ``touched`` (the bytes were there, only what is
-            said about them changed), ``unchanged``.
-        new_bytes: Plain bytes that the vault did not know before; ``stored_bytes`` what they take.
-    """
-
-    id: str
-    space: str
-    path: str
-    version: int
-    etag: str
-    size_bytes: int
-    media_type: str = ""
-    result: str
-    new_bytes: int = 0
-    stored_bytes: int = 0
-
-
 @dataclass(frozen=True)
 class Files:
     """Acts on files and folders. A reference by path and one by id both work, as far as the vault allows it."""
@@ -97,14 +76,43 @@ class Files:
 
     # --- bytes -----------------------------------------------------------------------------------------------
 
-    async def put(self, where: Reference, body: Body | bytes, attributes: Attributes) -> Committed:
+    async def put(self, where: Reference, body: Body | bytes, attributes: Attributes) -> UploadAnswer:
         """Upload a content to a path; the raw way in."""
         _must_be_path(where, "upload to")
         route = path_route(where.space, "files", where.path)
         answer = await self.transport.request("PUT", route, headers=attributes.headers(), body=body)
-        return read_as(Committed, answer)
+        if isinstance(body, Body) and not body.replayable and b'"verdict"' in answer.body:
+            return await self._committed(read_as(OutcomeAnswer, answer))
+        return read_as(UploadAnswer, answer)
 
-    async def put_known(self, where: Reference, sha256: str, attributes: Attributes) -> Committed:
+    async def _committed(self, outcome: OutcomeAnswer) -> UploadAnswer:
+        """What a stream became whose outcome was known late, from what the vault still knows of it.
+
+        Raises:
+            Conflict: It was refused.
+        """
+        facts = outcome.facts
+        if outcome.verdict == "refused":
+            raise Conflict(
+                f"the vault refused the upload: {outcome.reason}", code=f"conflict.{outcome.reason}", **facts
+            )
+        file = await self.file(Reference(target=str(facts["file_id"])))
+        version = await self.version(Reference(target=file.id), int(facts["version"] or 1))
+        return UploadAnswer(
+            id=file.id,
+            space=file.space,
+            path=file.path or str(facts.get("path") or ""),
+            version=version.version,
+            etag=version.sha256,
+            size_bytes=version.size_bytes,
+            media_type=version.media_type,
+            result="created" if facts.get("created") else "version",
+            chunks=0,
+            new_bytes=0,
+            stored_bytes=0,
+        )
+
+    async def put_known(self, where: Reference, sha256: str, attributes: Attributes) -> UploadAnswer:
         """Commit a content that the vault has already, by its hash. No bytes move.
 
         Raises:
@@ -113,7 +121,7 @@ class Files:
         _must_be_path(where, "upload to")
         route = path_route(where.space, "files", where.path)
         headers = {**attributes.headers(), "govault-content": sha256}
-        return read_as(Committed, await self.transport.request("PUT", route, headers=headers, body=b""))
+        return read_as(UploadAnswer, await self.transport.request("PUT", route, headers=headers, body=b""))
 
     def stream(
         self, what: Reference, *, start: int = 0, byte_range: str = "", if_match: str = "", if_range: str = ""

@@ -15,7 +15,7 @@ import orjson
 from yarl import URL
 
 from govault.client.problems import ProtocolError, Unreachable, error_of
-from govault.errors import GoVaultError, OutcomePending
+from govault.errors import GoVaultError, NotFound, OutcomePending
 
 ATTEMPTS_MAX = 6
 BACKOFF_FIRST_S = 0.2
@@ -224,7 +224,10 @@ class Transport:
         body: Body | bytes | None,
         answer: Answer,
     ) -> Answer:
-        """Wait until the event's outcome is known, then repeat the request: its key gives the first outcome again."""
+        """Wait until the event's outcome is known, then repeat the request: its key gives the first outcome again.
+
+        A body that cannot be sent again is not: the answer is then the outcome's own document.
+        """
         outcome_route = answer.headers["location"]
         outcome = await self.wait_outcome(outcome_route)
         if isinstance(body, Body) and not body.replayable:
@@ -239,17 +242,17 @@ class Transport:
 
         Raises:
             OutcomePending: Not in time.
-            GoVaultError: The outcome is a refusal.
         """
         route = URL(route).raw_path
         try:
             async with asyncio.timeout(OUTCOME_S):
                 pause_s = BACKOFF_FIRST_S
                 while True:
-                    answer = await self.request("GET", route)
-                    if answer.status == 200:
-                        return answer
-                    await asyncio.sleep(pause_s)
+                    try:
+                        return await self.request("GET", route)
+                    except NotFound:
+                        # Not decided yet: the node keeps no outcome before there is one.
+                        await asyncio.sleep(pause_s)
                     pause_s = min(pause_s * 2, BACKOFF_S_MAX)
         except TimeoutError as error:
             event_id = route.rpartition("/")[2]

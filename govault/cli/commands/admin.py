@@ -284,8 +284,9 @@ def outcome(
     """Tell what became of a request whose outcome was not known in time."""
 
     async def act(vault: "Client") -> None:
-        document = await vault.admin.outcome(event_id)
-        emit(document, lambda: fields((name.replace("_", " "), str(value)) for name, value in document.items()))
+        found = await vault.admin.outcome(event_id)
+        facts = [("verdict", found.verdict), ("reason", found.reason), *found.facts.items()]
+        emit(found, lambda: fields((name.replace("_", " "), str(value)) for name, value in facts))
 
     connect(act)
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from govault.client.files import Attributes, Committed, Entity, Files
+from govault.client.files import Attributes, Entity, Files
 from govault.client.references import Reference
 from govault.client.transport import Body
 from govault.client.trees.exclude import Exclusions
@@ -18,6 +18,7 @@ from govault.client.trees.pool import work_off
 from govault.client.trees.report import TransferReport
 from govault.client.trees.scan import LocalEntry, scan
 from govault.errors import Authentication, DigestMismatch, GoVaultError, NotFound, Storage, StorageFull
+from schemas.rest.content import UploadAnswer
 from schemas.rest.namespace import FileDocument, FolderDocument
 
 WORKERS = 16
@@ -75,7 +76,7 @@ class Upload:
             there = None
         await self._bring(entry, where, there if isinstance(there, FileDocument) else None)
 
-    async def stream(self, source: BinaryIO, where: Reference) -> Committed | None:
+    async def stream(self, source: BinaryIO, where: Reference) -> UploadAnswer | None:
         """A stream of unknown length to a path. It cannot be repeated, so a lost connection ends it."""
         self._report.found += 1
         self._report.complete = True
@@ -153,7 +154,9 @@ class Upload:
         if self._options.verify:
             await self._verify(where, committed)
 
-    async def _commit_known(self, entry: LocalEntry, where: Reference, there: FileDocument | None) -> Committed | None:
+    async def _commit_known(
+        self, entry: LocalEntry, where: Reference, there: FileDocument | None
+    ) -> UploadAnswer | None:
         """A large file whose time alone is another: its bytes need not travel again."""
         if there is None or entry.kind != "file" or not WHOLE_BYTES_MAX < entry.size_bytes == there.size_bytes:
             return None
@@ -164,7 +167,7 @@ class Upload:
         self._note(entry.relative, committed, digest)
         return committed
 
-    async def _send(self, entry: LocalEntry, where: Reference) -> Committed:
+    async def _send(self, entry: LocalEntry, where: Reference) -> UploadAnswer:
         attributes = self._attributes(entry)
         if entry.kind == "symlink":
             content = _link_target(entry)
@@ -178,7 +181,7 @@ class Upload:
         self._note(entry.relative, committed, sha256(content).hexdigest())
         return committed
 
-    async def _send_blocks(self, entry: LocalEntry, where: Reference) -> Committed:
+    async def _send_blocks(self, entry: LocalEntry, where: Reference) -> UploadAnswer:
         descriptor = _open(entry)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             status = os.fstat(descriptor)
@@ -214,7 +217,7 @@ class Upload:
             return there.mtime_ns == entry.mtime_ns
         return await asyncio.to_thread(_hash, entry) == there.sha256
 
-    async def _verify(self, where: Reference, committed: Committed) -> None:
+    async def _verify(self, where: Reference, committed: UploadAnswer) -> None:
         digest = sha256()
         async with self._files.stream(Reference(target=committed.id), if_match=committed.etag) as response:
             async for piece in response.content.iter_any():
@@ -223,7 +226,7 @@ class Upload:
             raise DigestMismatch(f"{where}: the vault gives back other bytes than were sent")
         self._report.verified += 1
 
-    def _note(self, relative: str, committed: Committed, digest: str) -> None:
+    def _note(self, relative: str, committed: UploadAnswer, digest: str) -> None:
         if committed.etag != digest:
             raise DigestMismatch(f"{relative}: the vault took in other bytes than were read here", path=relative)
         if committed.result == "created":
