@@ -67,17 +67,21 @@ class FoldingApp:
             raise EventLog(f"folding {self._connection.bootstrap} did not start in {START_TIMEOUT_S:g} s") from error
         self._watch = asyncio.create_task(self._watch_for_crash(), name="streams-watch")
 
-    async def stop(self) -> None:
-        """Finish the record at hand, commit and leave. May be called twice."""
+    async def stop(self, grace_s: float = STOP_TIMEOUT_S) -> None:
+        """Finish the record at hand, commit and leave. May be called twice.
+
+        Args:
+            grace_s: How long it may take; a log that is gone is not worth waiting for.
+        """
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
             self._watch = None
         try:
-            async with asyncio.timeout(STOP_TIMEOUT_S):
+            async with asyncio.timeout(grace_s):
                 await self._app.stop()
         except TimeoutError:
-            _log.warning("the Faust app did not stop within %g s", STOP_TIMEOUT_S)
+            _log.warning("the Faust app did not stop within %g s", grace_s)
         if not self.crashed.done():
             self.crashed.cancel()
 

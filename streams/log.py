@@ -72,12 +72,12 @@ class KafkaEventLog:
             await self.stop()
             raise EventLog(f"the log at {self._connection.bootstrap} cannot be reached: {error!r}") from error
 
-    async def stop(self) -> None:
-        """Send what is buffered, then disconnect. May be called twice."""
+    async def stop(self, grace_s: float = ASK_TIMEOUT_S) -> None:
+        """Send what is buffered, then disconnect; each client within ``grace_s``. May be called twice."""
         for client in (self._producer, self._asker):
             if client is not None:
                 try:
-                    async with asyncio.timeout(ASK_TIMEOUT_S):
+                    async with asyncio.timeout(grace_s):
                         await client.stop()
                 except (KafkaError, OSError, TimeoutError) as error:
                     _log.warning("a client of the log did not stop cleanly: %r", error)

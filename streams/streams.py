@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from streams.app import FoldingApp
+from streams.app import STOP_TIMEOUT_S, FoldingApp
 from streams.connection import Connection
 from streams.log import KafkaEventLog
 from streams.topics import ensure_topics
@@ -107,11 +107,15 @@ class Streams:
             return False
         return True
 
-    async def stop(self) -> None:
-        """Stop folding, send what is buffered, flush and close the views. May be called twice."""
+    async def stop(self, grace_s: float = STOP_TIMEOUT_S) -> None:
+        """Stop folding, send what is buffered, flush and close the views. May be called twice.
+
+        Args:
+            grace_s: How long leaving the log may take; short where the log is known to be gone.
+        """
         if self._stopped:
             return
         self._stopped = True
-        await self._app.stop()
-        await self.log.stop()
+        await self._app.stop(grace_s)
+        await self.log.stop(grace_s)
         self.views.close()

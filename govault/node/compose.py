@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -38,6 +38,7 @@ from govault.services.upkeep import NodeSources, UpkeepPorts, assemble_upkeep
 from govault.storage.keyring import Keyring
 from govault.storage.store import PackChunkStore
 from schemas.events.peers import NodeAdmitted, NodeStarted
+from streams.app import STOP_TIMEOUT_S
 from streams.broker.supervisor import EmbeddedBroker
 from streams.log_reader import KafkaLogReader
 from streams.streams import Streams, StreamsSettings
@@ -45,6 +46,7 @@ from streams.views.fold import FoldKeys
 from streams.views.generation import VaultIdentity as ViewsOwner
 
 VERSION = version("govault")
+BROKEN_GRACE_S = 2.0
 _PROGRESS_RECORDS_MIN = 20_000
 _log = logging.getLogger(__name__)
 
@@ -67,12 +69,25 @@ class SystemRandomness:
 
 
 @dataclass
+class Ending:
+    """How the node goes down: told by its life, heard by its parts.
+
+    Attributes:
+        began: Whether it has begun.
+        broken: Whether a part died: then nobody waits long for the others.
+    """
+
+    began: bool = False
+    broken: bool = False
+
+
+@dataclass
 class Running:
     """A composed node.
 
     Attributes:
         first_start: Whether this start made the vault.
-        stopping: Set when the node begins to shut down.
+        ending: Whether and how the node is shutting down.
     """
 
     app: App
@@ -84,7 +99,7 @@ class Running:
     vault: VaultIdentity
     upkeep: asyncio.Task[None]
     first_start: bool
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    ending: "Ending"
 
     def facts(self, url: str) -> dict[str, object]:
         """For commands on this machine."""
@@ -142,14 +157,14 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             ),
             progress=_tell_progress,
         )
-        stack.push_async_callback(streams.stop)
+        ending = Ending()
+        stack.push_async_callback(_stop_streams, streams, ending)
         store = await PackChunkStore.open(folder.store, keyring, store_options(configuration))
         stack.push_async_callback(store.close)
         for partition in streams.views.partitions():
             store.note_epoch(streams.views.partition_row(partition).epoch)
 
         registry = metrics_registry()
-        stopping = asyncio.Event()
         identity = ThisNode(
             vault_id=vault.vault_id,
             node_id=node.node_id,
@@ -186,7 +201,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             files=BackupSources(folder.root, vault.vault_id, made_by=f"GoVault {VERSION}"),
             config=lambda: shown(configuration),
             log_process=lambda: ("running" if broker.pid else "stopped") if broker else "",
-            stopping=stopping.is_set,
+            stopping=lambda: ending.began,
             insecure=lambda: open_doors_to_know_of(configuration),
         )
         upkeep = assemble_upkeep(
@@ -212,7 +227,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             vault=vault,
             upkeep=background,
             first_start=first_start,
-            stopping=stopping,
+            ending=ending,
         )
 
 
@@ -227,6 +242,10 @@ async def _introduce(services: Services, node: ThisNode) -> None:
     await services.namespace.spaces.finish_openings()
     await services.namespace.spaces.finish_closings(PurgeBudget(BATCH_OPERATIONS_MAX))
     await services.namespace.spaces.ensure_default_space()
+
+
+async def _stop_streams(streams: Streams, ending: Ending) -> None:
+    await streams.stop(BROKEN_GRACE_S if ending.broken else STOP_TIMEOUT_S)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -8,12 +8,14 @@ the process starts it again.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import uvicorn
 import uvloop
@@ -22,7 +24,7 @@ from govault.config import Loaded
 from govault.errors import Config
 from govault.limits import SHUTDOWN_UPLOADS_S
 from govault.node import log_output
-from govault.node.compose import Running, compose
+from govault.node.compose import BROKEN_GRACE_S, Running, compose
 from govault.node.folder import DataFolder
 from govault.node.greeting import Greeting
 
@@ -81,15 +83,26 @@ async def _live(loaded: Loaded, folder: DataFolder, listener: socket.socket, beg
             sys.stdout.flush()
             reason = await _wait_end(stop, serving, running)
             _log.info("stopping: %s", reason or "asked to")
-            running.stopping.set()
+            running.ending.began, running.ending.broken = True, bool(reason)
+            if reason:
+                server.config.timeout_graceful_shutdown = int(BROKEN_GRACE_S)
         finally:
             folder.withdraw()
             server.should_exit = True
             await asyncio.gather(serving, return_exceptions=True)
     if reason:
-        sys.stderr.write(f"GoVault ended: {reason}\n")
-        return EXIT_CRASHED
+        _end_at_once(folder, reason)
     return 0
+
+
+def _end_at_once(folder: DataFolder, reason: str) -> NoReturn:
+    """Leave without unwinding the loop: every part is flushed and closed, and what the dead one left running would
+    only hold the process up.
+    """
+    folder.close()
+    sys.stderr.write(f"GoVault ended: {reason}\n")
+    sys.stderr.flush()
+    os._exit(EXIT_CRASHED)
 
 
 async def _wait_started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
