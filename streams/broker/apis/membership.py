@@ -27,7 +27,8 @@ def find_coordinator(broker: Broker, request: Request) -> Tree:
     if is_group:
         found = {"node_id": broker.node_id, "host": broker.host, "port": broker.port}
     else:
-        found["error_code"] = Code.INVALID_REQUEST
+        # The one refusal that clients take as final instead of asking again.
+        found["error_code"] = Code.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
         found["error_message"] = "the embedded log has no transactions"
     if version >= 4:
         return {"coordinators": [{"key": key, **found} for key in body.coordinator_keys]}
