@@ -80,7 +80,7 @@ class Copies:
             NotFound: The source does not live, or the other space does not.
             Conflict: Something stands at the path, or a folder would be copied into itself.
         """
-        repeat = self.submitter.find_repeat(actor, f"{wish.step}:0", Topic.FILES, 0)
+        repeat = self.submitter.find_repeat(actor, f"{wish.step}:0", Topic.FILES, None)
         if repeat is not None and (file_id := repeat.fact("file_id")) is not None:
             return self._copied_before(str(file_id))
         return await self.copy_located(actor, self.targets.find(actor, target), wish)

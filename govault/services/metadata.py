@@ -57,7 +57,7 @@ class Metadata:
             InvalidRequest: The tags contradict each other, or become too many.
         """
         wish.check()
-        repeat = self.submitter.find_repeat(actor, "metadata", Topic.FILES, 0)
+        repeat = self.submitter.find_repeat(actor, "metadata", Topic.FILES, None)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
             return self.targets.located(str(entity_id))
         located, file = self.targets.file(actor, target)

@@ -47,7 +47,7 @@ class Moves:
             Conflict: The path is taken and ``replace`` was not asked; or a folder would move into itself.
             PreconditionFailed: The file's content is none of ``match``, or the guard's condition does not hold.
         """
-        repeat = self.submitter.find_repeat(actor, "move", Topic.FILES, 0)
+        repeat = self.submitter.find_repeat(actor, "move", Topic.FILES, None)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
             return self.targets.located(str(entity_id))
         located = self.targets.find(actor, target)

@@ -119,7 +119,7 @@ class Purges:
 
     def pruned_before(self, actor: Actor, file: FileRow, number: int) -> bool:
         """Whether this very request has ended the version already."""
-        return self.submitter.find_repeat(actor, _prune_step(file, number), Topic.FILES, 0) is not None
+        return self.submitter.find_repeat(actor, _prune_step(file, number), Topic.FILES, None) is not None
 
     async def _make_trash(self, actor: Actor, space: DirectoryRow, entity_id: str) -> None:
         trashed = EntityTrashed(space_id=space.space_id, entity_id=entity_id)

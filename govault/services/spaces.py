@@ -97,7 +97,7 @@ class Spaces:
         Raises:
             Conflict: It is not empty, and ``force`` was not asked.
         """
-        if self.submitter.find_repeat(actor, "close", SpaceClosed.TOPIC, 0) and self.views.space_named(name) is None:
+        if self.submitter.find_repeat(actor, "close", SpaceClosed.TOPIC, None) and self.views.space_named(name) is None:
             return True
         state = self.get(name)
         if state.settings is None or not state.settings.closed:

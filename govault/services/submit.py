@@ -61,8 +61,11 @@ class Submitter:
             raise OutcomePending(str(error), event_id=event.id) from error
         return accepted(outcome, event.id)
 
-    def find_repeat(self, actor: Actor, step: str, topic: Topic, partition: int) -> Outcome | None:
+    def find_repeat(self, actor: Actor, step: str, topic: Topic, partition: int | None) -> Outcome | None:
         """The kept outcome of this very request, refusals included; None where it is new or carries no key.
+
+        Args:
+            partition: None where it cannot be known before: what the request names may be gone since it was done.
 
         Raises:
             IdempotencyMismatch: The key was used for another request before.
@@ -70,8 +73,10 @@ class Submitter:
         if actor.idempotency_key is None:
             return None
         event_id = self.event_id(actor, step)
-        in_files = topic is Topic.FILES
-        row = self.views.files(partition).outcome(event_id) if in_files else self.views.find_outcome(event_id)
+        if topic is Topic.FILES and partition is not None:
+            row = self.views.files(partition).outcome(event_id)
+        else:
+            row = self.views.find_outcome(event_id)
         if row is None:
             return None
         if row.request_hash != actor.request_hash:
@@ -79,7 +84,7 @@ class Submitter:
                 "this Idempotency-Key was used for another request before; use a new key for a new request",
                 event_id=row.event_id,
             )
-        return outcome_of(row, topic, partition)
+        return outcome_of(row, topic, -1 if partition is None else partition)
 
     def keyed(self, actor: Actor) -> Actor:
         """The actor with a key for this request, so that several calls of one use case name the same events."""

@@ -54,7 +54,7 @@ class Trash:
             NotFound: It does not live.
             PreconditionFailed: Its content is none of ``match``, or the guard's condition does not hold.
         """
-        repeat = self.submitter.find_repeat(actor, "trash", Topic.FILES, 0)
+        repeat = self.submitter.find_repeat(actor, "trash", Topic.FILES, None)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
             return Trashed(*self._retained(str(entity_id)), str(repeat.fact("path")))
         located = self.targets.find(actor, target)

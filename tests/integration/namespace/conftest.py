@@ -1,25 +1,15 @@
-"""A vault with its default space, and a client of its REST door."""
+"""The vault that the namespace's tests talk to."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.namespace.client import Client
-from tests.integration.namespace.quiet import quiet
-from tests.integration.namespace.vault import TOKEN, TestVault
-
-__all__ = ["client", "quiet", "vault"]
+from tests.fakes.vault import Vault, open_vault
 
 
 @pytest.fixture
-async def vault(tmp_path: Path) -> AsyncIterator[TestVault]:
-    vault = TestVault(tmp_path)
-    await vault.services.namespace.spaces.ensure_default_space()
-    yield vault
-    vault.close()
-
-
-@pytest.fixture
-def client(vault: TestVault) -> Client:
-    return Client(vault.app(), TOKEN)
+async def vault(tmp_path: Path) -> AsyncIterator[Vault]:
+    """A fresh vault with the space ``main``."""
+    async with open_vault(tmp_path) as opened:
+        yield opened

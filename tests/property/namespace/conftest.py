@@ -1,5 +1,14 @@
-"""What property tests of the namespace share."""
+"""Thousands of requests, one line of log each: not while a test runs."""
 
-from tests.integration.namespace.quiet import quiet
+import logging
+from collections.abc import Iterator
 
-__all__ = ["quiet"]
+import pytest
+import structlog
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
