@@ -135,10 +135,12 @@ class Commits:
             except Conflict as error:
                 if error.details.get("reason") not in _RETRIED or attempt == SUBMIT_ATTEMPTS_MAX - 1:
                     raise
-            logged = manifest.logged
-            await self._renew(manifest)
-            manifest.logged = logged
-            added = added.model_copy(update={"epoch": manifest.epoch})
+            # Only these parts become safe under the newer epoch, not the manifest: chunks that are stored but in no
+            # part yet were not confirmed, and the commit that lists them must be judged by the epoch they are safe by.
+            epoch = self.views.partition_row(manifest.space.partition).epoch
+            for packed in upcoming:
+                await self._confirm([chunk.chunk_id for chunk in unpack(packed)], epoch)
+            added = added.model_copy(update={"epoch": epoch})
         manifest.logged += len(upcoming)
 
     async def _renew(self, manifest: Manifest) -> None:
