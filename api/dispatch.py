@@ -21,12 +21,14 @@ class RawRoute:
 
     Attributes:
         template: As in the OpenAPI document; ``{path}`` last takes all remaining segments.
-        only_if: Query fields that must be there; ``unless``: that must not.
+        query: The query fields it knows; others are refused, so that a misspelt one is never ignored.
+        only_if: A query field that must be there for this route; ``unless``: one that must not.
     """
 
     methods: tuple[str, ...]
     template: str
     door: Door
+    query: tuple[str, ...] = ()
     only_if: str = ""
     unless: str = ""
 
@@ -44,12 +46,14 @@ class Dispatcher:
             await self._rest(scope, receive, send)
             return
         raw_path: bytes = scope["raw_path"]
-        query = parse_query(scope.get("query_string", b""))
         method = scope["method"]
         segments = raw_path[1:].decode("latin-1").split("/")
+        names = _names(scope.get("query_string", b""))
         for route, shape in self._routes:
-            if method in route.methods and (params := _match(shape, segments)) is not None and _wants(route, query):
+            if method in route.methods and (params := _match(shape, segments)) is not None and _wants(route, names):
+                query = parse_query(scope.get("query_string", b""))
                 scope["state"]["route"] = route.template
+                _refuse_unknown(query, route)
                 await route.door(RawRequest(scope, receive, send, params, query))
                 return
         await self._through_framework(scope, receive, send, raw_path.decode("latin-1"))
@@ -93,7 +97,10 @@ def parse_query(query_string: bytes) -> dict[str, str]:
         )
     except (ValueError, UnicodeDecodeError) as error:
         raise InvalidRequest("the query is not valid UTF-8, or has too many fields", rule="query") from error
-    return dict(pairs)
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise InvalidRequest("a query field comes twice", rule="query-twice")
+    return fields
 
 
 async def read_small_body(scope: Scope, receive: Receive) -> bytes:
@@ -140,8 +147,26 @@ def _match(shape: list[str], segments: list[str]) -> dict[str, str] | None:
     return params
 
 
-def _wants(route: RawRoute, query: dict[str, str]) -> bool:
-    return (not route.only_if or route.only_if in query) and (not route.unless or route.unless not in query)
+def _refuse_unknown(query: dict[str, str], route: RawRoute) -> None:
+    unknown = [name for name in query if name not in route.query]
+    if unknown:
+        raise InvalidRequest(
+            f"unknown query field {unknown[0][:40]!r}; known are: {', '.join(route.query) or 'none'}",
+            rule="query-unknown",
+        )
+
+
+def _wants(route: RawRoute, names: frozenset[bytes]) -> bool:
+    return (not route.only_if or route.only_if.encode() in names) and (
+        not route.unless or route.unless.encode() not in names
+    )
+
+
+def _names(query_string: bytes) -> frozenset[bytes]:
+    """The names in a query, unread: enough to choose a route."""
+    if not query_string:
+        return frozenset()
+    return frozenset(field.partition(b"=")[0] for field in query_string.split(b"&"))
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

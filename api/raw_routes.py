@@ -17,12 +17,13 @@ def raw_routes(services: Services, settings: ApiSettings) -> tuple[RawRoute, ...
     puts = Puts(services, settings.max_upload_bytes)
     posts = Posts(services, settings.max_upload_bytes)
     archives = ArchiveDoor(services.archives)
+    numbered = ("version", "download")
     return (
-        RawRoute(_READ, "/spaces/{space}/files/{path}", blobs.at_path, unless="metadata"),
-        RawRoute(("PUT",), "/spaces/{space}/files/{path}", puts.put),
+        RawRoute(_READ, "/spaces/{space}/files/{path}", blobs.at_path, numbered, unless="metadata"),
+        RawRoute(("PUT",), "/spaces/{space}/files/{path}", puts.put, ("tags", "description")),
         RawRoute(("POST",), "/files", posts.post),
-        RawRoute(_READ, "/spaces/{space}/folders/{path}", archives.get, only_if="archive"),
-        RawRoute(_READ, "/spaces/{space}/folders", archives.get, only_if="archive"),
-        RawRoute(_READ, "/files/{ref}", blobs.by_ref),
-        RawRoute(_READ, "/files/{ref}/versions/{version}/content", blobs.by_ref),
+        RawRoute(_READ, "/spaces/{space}/folders/{path}", archives.get, ("archive",), only_if="archive"),
+        RawRoute(_READ, "/spaces/{space}/folders", archives.get, ("archive",), only_if="archive"),
+        RawRoute(_READ, "/files/{ref}", blobs.by_ref, numbered),
+        RawRoute(_READ, "/files/{ref}/versions/{version}/content", blobs.by_ref, ("download",)),
     )

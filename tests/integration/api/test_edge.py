@@ -136,3 +136,18 @@ async def test_browsers_of_configured_origins_may_call(vault: Vault) -> None:
     assert "access-control-allow-origin" not in other.headers
     off = await call(vault.app, "OPTIONS", b"/spaces/main/files/a", asked, token=None)
     assert off.status == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "rule"),
+    [
+        (b"/spaces/main/files/a?versoin=1", "query-unknown"),
+        (b"/spaces/main/files/a?version=1&version=2", "query-twice"),
+        (b"/spaces/main/files/a?version=%FF", "query"),
+        (b"/files/f_01ARZ3NDEKTSV4RRFFQ69G5FAV?x", "query-unknown"),
+    ],
+)
+async def test_a_query_that_is_not_understood_is_never_ignored(vault: Vault, path: bytes, rule: str) -> None:
+    answer = await call(vault.app, "GET", path)
+    assert answer.status == 422
+    assert f'"rule":"{rule}"'.encode() in answer.body
