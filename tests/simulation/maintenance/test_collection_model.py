@@ -237,4 +237,4 @@ def test_it_stays_safe_without_knowing_of_uploads_in_flight(seed: int) -> None:
 
 
 def test_the_model_removes_a_lot_so_that_its_checkers_have_something_to_see() -> None:
-    assert sum(run_virtually(scenario(seed)) for seed in range(10)) > 100
+    assert sum(run_virtually(scenario(seed, mind_uploads=False)) for seed in range(3)) > 60
