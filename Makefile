@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATA ?= data
-SUITES := unit property contract golden architecture integration simulation e2e
+SUITES := unit property contract golden architecture integration simulation powerloss e2e
 # Seconds a suite may take before it counts as failed.
 BOX_unit := 180
 BOX_property := 300
@@ -13,6 +13,7 @@ BOX_golden := 60
 BOX_architecture := 120
 BOX_integration := 420
 BOX_simulation := 300
+BOX_powerloss := 300
 BOX_e2e := 600
 
 .PHONY: help setup run test $(addprefix test-,$(SUITES)) check format lint types layers bench sim lock publish image clean
