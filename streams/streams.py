@@ -90,7 +90,7 @@ class Streams:
             await app.start()
         except BaseException:
             await log.stop()
-            views.close()
+            await views.stop()
             raise
         rebuilder = Rebuilder(settings.connection, folder, views)
         views.rebuild_with(rebuilder.rebuild)
@@ -118,4 +118,4 @@ class Streams:
         self._stopped = True
         await self._app.stop(grace_s)
         await self.log.stop(grace_s)
-        self.views.close()
+        await self.views.stop()

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from streams.records import Record
 from streams.views.bulk import BulkReader, Place, Progress
+from streams.views.search.index import PENDING_BULK_MAX
 
 _log = logging.getLogger(__name__)
 
@@ -23,6 +24,9 @@ class FoldsInBulk(Protocol):
 
     def write(self, place: Place, logged: bool) -> None:
         """Write what was staged, in one batch."""
+
+    async def index(self, pending_max: int) -> None:
+        """Bring the search index up to date."""
 
 
 async def fold_to(
@@ -40,6 +44,7 @@ async def fold_to(
             into.stage(place, records[at : at + RECORDS_BETWEEN_YIELDS])
             await asyncio.sleep(0)
         into.write(place, logged=False)
+        await into.index(PENDING_BULK_MAX)
         folded += len(records)
         progress(folded, total)
     return folded

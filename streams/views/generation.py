@@ -10,12 +10,14 @@ from threading import Lock
 
 import orjson
 
+from govault.domain.rows import FileRow
 from govault.errors import Config
 from schemas.topics import FOLDED_TOPICS, Topic
 from streams.views.database import Database
 from streams.views.fold import FoldKeys, PartitionFold
 from streams.views.reader import DirectoryRows, FilesRows, PartitionRows, PeersRows, StoredRows
 from streams.views.rows_codec import VIEWS_FORMAT
+from streams.views.search.index import SearchIndex
 
 _log = logging.getLogger(__name__)
 _USERS_POLL_S = 0.05
@@ -57,6 +59,7 @@ class Generation:
         folds: The fold of each partition, for the one task that writes.
         prefixes: The key prefix of each ``.files`` partition.
         files, directory, peers: Stored state, for readers of any thread.
+        search: The search index of the files.
     """
 
     def __init__(self, path: Path, vault: VaultIdentity) -> None:
@@ -68,7 +71,7 @@ class Generation:
         """
         self.path = path
         self.vault = vault
-        self.database = Database(path)
+        self.database = Database(path / "rows")
         try:
             self._check_identity()
             self.folds = {
@@ -82,6 +85,7 @@ class Generation:
         self.directory = DirectoryRows(self._stored(Topic.DIRECTORY, 0))
         self.peers = PeersRows(self._stored(Topic.PEERS, 0))
         self._outcomes = {place: PartitionRows(self._stored(*place)) for place in self.folds}
+        self.search = SearchIndex(path / "search", self.database, self.prefixes, self.files_now)
         self._users = 0
         self._users_lock = Lock()
         self._partitions_by_space: dict[str, int] = {}
@@ -125,6 +129,13 @@ class Generation:
 
     def written(self, place: tuple[Topic, int], changed: list[str]) -> None:
         """Take note of the files whose searchable fields a batch changed."""
+        if changed:
+            rows = map(self.folds[place].reader.entity, changed)
+            self.search.note(place[1], (row for row in rows if isinstance(row, FileRow)))
+
+    def files_now(self) -> int:
+        """How many files there are, trash included."""
+        return sum(self.files[row.partition].totals(row.space_id).files for row in self.directory.spaces())
 
     @contextmanager
     def in_use(self) -> Iterator[None]:

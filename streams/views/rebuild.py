@@ -34,6 +34,9 @@ class _Unserved:
         self.generation.written(place, fold.write(logged))
         fold.rows.take_dereferenced()
 
+    async def index(self, pending_max: int) -> None:
+        await self.generation.search.maintain(pending_max, logged=False)
+
     def applied(self) -> Mapping[Place, int]:
         return {place: fold.written for place, fold in self.generation.folds.items()}
 

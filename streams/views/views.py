@@ -22,13 +22,15 @@ from govault.domain.rows import (
     VersionContent,
 )
 from govault.errors import EventLog, OutcomePending, ViewsLagging
-from govault.ports import PartitionStatus, PartSpan
+from govault.ports import PartitionStatus, PartSpan, SearchPage, SearchQuery
 from schemas.ids import ChunkId
 from schemas.topics import Topic
 from streams.records import Record
 from streams.views import manifests, namespace, references, tokens
 from streams.views.fold import PartitionFold
 from streams.views.generation import Generation, VaultIdentity
+from streams.views.search.index import PENDING_LIVE_MAX
+from streams.views.search.query import search
 from streams.views.waiting import PartitionWaiters
 
 _log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class RocksViews:
         }
         self._folding = asyncio.Lock()
         self._rebuild: Rebuild | None = None
+        self._indexing: asyncio.Task[None] | None = None
 
     # --- folding ---------------------------------------------------------------------------------------------
 
@@ -71,6 +74,16 @@ class RocksViews:
         """``fold``, once it is not paused."""
         async with self._folding:
             self.fold(record)
+        if self._serving.search.is_due(PENDING_LIVE_MAX) and self._indexing is None:
+            self._indexing = asyncio.create_task(self._index(), name="search-index")
+
+    async def _index(self) -> None:
+        # A rebuild closes a generation that it replaced only once nobody uses it.
+        try:
+            with self._serving.in_use():
+                await self._serving.search.maintain(PENDING_LIVE_MAX, logged=True)
+        finally:
+            self._indexing = None
 
     def folding_paused(self) -> AbstractAsyncContextManager[None]:
         """While held, ``follow`` waits."""
@@ -136,8 +149,18 @@ class RocksViews:
         """
         await self._waiters[place].wait(offset, timeout_s)
 
+    async def index(self, pending_max: int) -> None:
+        """Bring the search index up to date after records were staged in bulk."""
+        await self._serving.search.maintain(pending_max, logged=False)
+
+    async def stop(self) -> None:
+        """Finish work in the background, flush and close. Nothing may be read afterwards."""
+        if self._indexing is not None:
+            await asyncio.gather(self._indexing, return_exceptions=True)
+        self.close()
+
     def close(self) -> None:
-        """Flush and close. Nothing may be read afterwards."""
+        """Flush and close, where nothing was left running. Nothing may be read afterwards."""
         self._serving.close()
 
     # --- upkeep ----------------------------------------------------------------------------------------------
@@ -301,6 +324,12 @@ class RocksViews:
     def list_trash(self, space_id: str | None, after: str, limit: int) -> list[Entity]:
         """Roots of trash, by entity id."""
         return namespace.list_trash(self._serving, space_id, after, limit)
+
+    def search(self, query: SearchQuery) -> SearchPage:
+        """Files by indexed properties. For a thread: it may take tens of milliseconds."""
+        generation = self._serving
+        with generation.in_use():
+            return search(generation, query)
 
     # --- contents --------------------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ class Writer:
     """Writes events through the streams of a node and waits for their outcomes."""
 
     streams: Streams
-    space_id: SpaceId = SpaceId("")
+    space_id: SpaceId
     partition: int = 1
 
     @classmethod
