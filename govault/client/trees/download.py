@@ -14,8 +14,8 @@ from govault.client.trees.exclude import Exclusions
 from govault.client.trees.fetch import BLOCK_BYTES, fetch
 from govault.client.trees.pool import work_off
 from govault.client.trees.report import TransferReport
-from govault.client.trees.target import LocalTarget, Wanted
-from govault.errors import DigestMismatch, GoVaultError, InvalidRequest, PreconditionFailed, StorageFull
+from govault.client.trees.target import LocalTarget, UnsafePath, Wanted
+from govault.errors import DigestMismatch, GoVaultError, PreconditionFailed, StorageFull
 from schemas.rest.namespace import FileDocument, FolderDocument, VersionDocument
 
 WORKERS = 12
@@ -96,7 +96,7 @@ class Download:
                 await self._bring(entity, relative)
             elif not self._options.dry_run and await asyncio.to_thread(self._target.make_folder, relative):
                 self._report.folders += 1
-        except InvalidRequest as error:
+        except UnsafePath as error:
             self._report.skipped.add(relative, str(error))
         except StorageFull:
             raise

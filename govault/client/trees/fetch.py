@@ -17,6 +17,7 @@ WHOLE_BYTES_MAX = 512 * 1024
 BLOCK_BYTES = 1024 * 1024
 STREAM_ATTEMPTS_MAX = 6
 LINK_BYTES_MAX = 4096
+RETRY_FIRST_S = 0.4
 
 
 async def fetch(files: Files, what: Reference, wanted: Wanted, target: LocalTarget, report: TransferReport) -> None:
@@ -39,7 +40,11 @@ async def fetch(files: Files, what: Reference, wanted: Wanted, target: LocalTarg
     except DigestMismatch:
         # The part may have been somebody else's, or half of another content: once more from the first byte.
         target.drop_part(wanted)
-        await _fetch_in_blocks(files, what, wanted, target, report)
+        try:
+            await _fetch_in_blocks(files, what, wanted, target, report)
+        except DigestMismatch:
+            target.drop_part(wanted)
+            raise
 
 
 async def _fetch_in_blocks(
@@ -59,12 +64,8 @@ async def _fetch_in_blocks(
                 failures = 1 if have > before else failures + 1
                 if failures == STREAM_ATTEMPTS_MAX:
                     raise
-                await asyncio.sleep(0.2 * 2**failures)
-        try:
-            _check(wanted, have, digest.hexdigest())
-        except DigestMismatch:
-            target.drop_part(wanted)
-            raise
+                await asyncio.sleep(RETRY_FIRST_S * 2 ** (failures - 1))
+        _check(wanted, have, digest.hexdigest())
         await asyncio.to_thread(target.finish_part, wanted, descriptor)
     finally:
         os.close(descriptor)

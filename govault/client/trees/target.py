@@ -17,6 +17,12 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NAME_BYTES_MAX = 255
 
 
+class UnsafePath(InvalidRequest):
+    """The vault names a path that cannot be written here, or must not."""
+
+    code = "invalid-request.local-path"
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """A file as it shall be on disk.
@@ -195,13 +201,13 @@ def safe_segments(relative: str) -> list[str]:
     """The names of a path that comes from outside.
 
     Raises:
-        InvalidRequest: One of them could lead out of the target or is no name here.
+        UnsafePath: One of them could lead out of the target or is no name here.
     """
     segments = relative.split("/")
     for segment in segments:
         too_long = len(segment.encode("utf-8", "surrogatepass")) > NAME_BYTES_MAX
         if segment in ("", ".", "..") or "\0" in segment or too_long:
-            raise InvalidRequest(f"the vault names a path that cannot be written here: {relative!r}", rule="local-path")
+            raise UnsafePath(f"the vault names a path that cannot be written here: {relative!r}", rule="local-path")
     return segments
 
 
