@@ -63,7 +63,9 @@ def event_id_for_key(actor: str, idempotency_key: str, step: str = "") -> EventI
         idempotency_key: The header's value.
         step: Which event of a request that makes several.
     """
-    material = b"\0".join(part.encode() for part in (actor, idempotency_key, step))
+    parts = [part.encode() for part in (actor, idempotency_key, step)]
+    # Lengths in front, so that no other three words run together to the same bytes.
+    material = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     return EventId("e_" + crockford(blake2b(material, digest_size=16, person=b"govault-idem").digest()))
 
 
