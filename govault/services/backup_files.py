@@ -150,8 +150,10 @@ def copy_file(source: Path, size_bytes: int | None, folder: Path, name: str) -> 
 
 
 def link_file(source: Path, size_bytes: int, folder: Path, name: str) -> BackedUpFile | None:
-    """Link a file that never changes any more into a backup; None where the file systems differ. Blocks."""
+    """Link a file that never changes any more into a backup; None where it must be copied. Blocks."""
     target = folder / name
+    if source.stat().st_size != size_bytes:
+        return None
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
         os.link(source, target)
