@@ -47,8 +47,8 @@ async def files_query(
     ] = "",
     since: Annotated[datetime | None, Query(description="Modified at or after.")] = None,
     until: Annotated[datetime | None, Query(description="Modified before.")] = None,
-    larger: Annotated[int | None, Query(ge=0, le=2**53, description="At least this many bytes.")] = None,
-    smaller: Annotated[int | None, Query(ge=0, le=2**53, description="At most this many bytes.")] = None,
+    larger: Annotated[int | None, Query(ge=0, le=2**53, description="Of more bytes than this.")] = None,
+    smaller: Annotated[int | None, Query(ge=0, le=2**53, description="Of fewer bytes than this.")] = None,
     owner: Annotated[str, Query(max_length=255, description="Who committed the current version.")] = "",
     sort: Annotated[Sort, Query(description="`-` in front reverses; absent: the cheapest order.")] = "",
 ) -> FilesQuery:

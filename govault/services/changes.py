@@ -50,4 +50,6 @@ class Changes:
         moved = await self.moves.move(actor, target, move, first)
         # A file moved to another space begins its revisions anew there.
         revision = seen[0] if seen and move.space is None else None
-        return await self.metadata.change(actor, ByRef(moved.entity.entity_id), metadata, lambda _: revision)
+        return await self.metadata.change(
+            actor, ByRef(moved.entity.entity_id), metadata, lambda _: revision, step="metadata"
+        )

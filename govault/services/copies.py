@@ -11,6 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from govault.domain.actor import Actor
+from govault.domain.position import Verdict
 from govault.domain.reasons import Reason
 from govault.domain.rows import DirectoryRow, FileRow, FolderRow, VersionContent
 from govault.errors import Conflict, NotFound, PreconditionFailed, TooLarge
@@ -36,6 +37,7 @@ class CopyWish(NamedTuple):
         replace: A file that stands there gets a next version; folders are merged.
         cursor: Of a folder: where an earlier call stopped.
         step: Tells apart several copies of one request.
+        resumed: The request was asked before: what stands at the path is its own work.
     """
 
     path: str
@@ -43,7 +45,8 @@ class CopyWish(NamedTuple):
     version: int | None = None
     replace: bool = False
     cursor: str = ""
-    step: str = "copy"
+    step: str = ""
+    resumed: bool = False
 
 
 @dataclass(slots=True)
@@ -80,10 +83,11 @@ class Copies:
             NotFound: The source does not live, or the other space does not.
             Conflict: Something stands at the path, or a folder would be copied into itself.
         """
-        repeat = self.submitter.find_repeat(actor, f"{wish.step}:0", Topic.FILES, None)
+        repeat = self.submitter.find_repeat(actor, wish.step, Topic.FILES, None)
         if repeat is not None and (file_id := repeat.fact("file_id")) is not None:
             return self._copied_before(str(file_id))
-        return await self.copy_located(actor, self.targets.find(actor, target), wish)
+        resumed = repeat is not None and repeat.verdict is not Verdict.REFUSED
+        return await self.copy_located(actor, self.targets.find(actor, target), wish._replace(resumed=resumed))
 
     async def copy_located(self, actor: Actor, source: Located, wish: CopyWish) -> Copied:
         """The same for a source already found."""
@@ -127,7 +131,7 @@ class Copies:
         bound = ("copy", folder.entity_id, space.space_id, wish.path)
         after = cursors.place(bound, wish.cursor)
         self._refuse_folder_copy(source, space, wish)
-        await self._make(actor, space, wish.path, f"{wish.step}:top:{after}")
+        await self._make(actor, space, wish.path, f"{wish.step}:top:{after}" if after else wish.step)
         top = self.views.resolve(space.space_id, wish.path)
         if top is None:
             raise NotFound(f"the folder {wish.path!r} was removed while it was copied to")
@@ -151,7 +155,7 @@ class Copies:
         if space.space_id == source.space.space_id and f"{wish.path}/".startswith(f"{source.path}/"):
             raise Conflict("a folder cannot be copied into itself", code="conflict.into-itself")
         there = self.views.resolve(space.space_id, wish.path)
-        if isinstance(there, FileRow) or (there is not None and not wish.replace and not wish.cursor):
+        if isinstance(there, FileRow) or (there is not None and not (wish.replace or wish.cursor or wish.resumed)):
             raise Conflict(
                 f"something else is at {wish.path!r}; move it away, or ask to replace it", code="conflict.occupied"
             )
@@ -205,7 +209,11 @@ class Copies:
                 if source.space_id != space.space_id:
                     await self._add_parts(actor, source, content, space, epoch, f"{wish.step}:parts{attempt}")
                 outcome = await self.submitter.submit(
-                    actor, committed, space.partition, subject=space.space_id, step=f"{wish.step}:{attempt}"
+                    actor,
+                    committed,
+                    space.partition,
+                    subject=space.space_id,
+                    step=f"{wish.step}:{attempt}" if attempt else wish.step,
                 )
                 return str(outcome.fact("file_id"))
             except PreconditionFailed as error:

@@ -7,7 +7,6 @@ from govault.errors import InvalidRequest
 from govault.services.submit import Submitter
 from govault.services.targets import Guard, Located, Target, Targets
 from schemas.events.files import MetadataChanged
-from schemas.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,9 @@ class Metadata:
     targets: Targets
     submitter: Submitter
 
-    async def change(self, actor: Actor, target: Target, wish: MetadataWish, guard: Guard | None = None) -> Located:
+    async def change(
+        self, actor: Actor, target: Target, wish: MetadataWish, guard: Guard | None = None, *, step: str = ""
+    ) -> Located:
         """Change a file's metadata.
 
         Raises:
@@ -57,7 +58,7 @@ class Metadata:
             InvalidRequest: The tags contradict each other, or become too many.
         """
         wish.check()
-        repeat = self.submitter.find_repeat(actor, "metadata", Topic.FILES, None)
+        repeat = self.submitter.repeated(actor, step)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
             return self.targets.located(str(entity_id))
         located, file = self.targets.file(actor, target)
@@ -71,5 +72,5 @@ class Metadata:
             description=wish.description,
             media_type=wish.media_type,
         )
-        await self.submitter.submit(actor, changed, located.space.partition, subject=file.space_id, step="metadata")
+        await self.submitter.submit(actor, changed, located.space.partition, subject=file.space_id, step=step)
         return self.targets.located(file.entity_id)

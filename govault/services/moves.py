@@ -11,7 +11,6 @@ from govault.services.submit import Submitter
 from govault.services.targets import Guard, Located, Target, Targets
 from govault.services.trash import Trash
 from schemas.events.files import EntryMoved
-from schemas.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +46,15 @@ class Moves:
             Conflict: The path is taken and ``replace`` was not asked; or a folder would move into itself.
             PreconditionFailed: The file's content is none of ``match``, or the guard's condition does not hold.
         """
-        repeat = self.submitter.find_repeat(actor, "move", Topic.FILES, None)
-        if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
-            return self.targets.located(str(entity_id))
-        located = self.targets.find(actor, target)
+        repeat = self.submitter.repeated(actor)
+        try:
+            located = self.targets.find(actor, target)
+        except NotFound:
+            if repeat is None:
+                raise
+            return self.targets.located(str(repeat.fact("entity_id") or repeat.fact("file_id")))
+        if repeat is not None and wish.space in (None, located.space.name):
+            return located
         if guard is not None:
             guard(located)
         if wish.space is not None and wish.space != located.space.name:
@@ -62,7 +66,7 @@ class Moves:
             replace=wish.replace,
             match_sha256=wish.match,
         )
-        await self.submitter.submit(actor, moved, located.space.partition, subject=located.space.space_id, step="move")
+        await self.submitter.submit(actor, moved, located.space.partition, subject=located.space.space_id)
         return self.targets.located(located.entity.entity_id)
 
     async def _move_across(self, actor: Actor, located: Located, wish: MoveWish) -> Located:
@@ -75,7 +79,12 @@ class Moves:
             copied = await self.copies.copy_all(
                 actor,
                 located,
-                CopyWish(wish.path, wish.space, replace=wish.replace or attempt > 0, step=f"across{attempt}"),
+                CopyWish(
+                    wish.path,
+                    wish.space,
+                    replace=wish.replace or attempt > 0,
+                    step=f"across{attempt}" if attempt else "",
+                ),
             )
             if await self._trash_if_same(actor, located, copied):
                 return self.targets.located(copied.located.entity.entity_id)

@@ -17,7 +17,6 @@ from govault.ports import Views
 from govault.services.submit import Submitter
 from govault.services.walk import postorder
 from schemas.events.files import EntityTrashed, TrashPurged, VersionsPruned
-from schemas.topics import Topic
 
 _PAGE = 200
 
@@ -100,8 +99,18 @@ class Purges:
                 if budget.exhausted:
                     return
 
-    async def prune(self, actor: Actor, file: FileRow, versions: Sequence[int], reason: PruneReason = "asked") -> None:
+    async def prune(
+        self,
+        actor: Actor,
+        file: FileRow,
+        versions: Sequence[int],
+        reason: PruneReason = "asked",
+        step: str | None = None,
+    ) -> None:
         """End old versions of a file, live or trash.
+
+        Args:
+            step: Of the first event, where this is all that a request asks for.
 
         Raises:
             Conflict: The current one is among them.
@@ -114,12 +123,12 @@ class Purges:
             some = tuple(versions[start : start + VERSIONS_PER_PURGE_MAX])
             pruned = VersionsPruned(space_id=file.space_id, file_id=file.entity_id, versions=some, reason=reason)
             await self.submitter.submit(
-                actor, pruned, space.partition, subject=space.space_id, step=_prune_step(file, some[0])
+                actor,
+                pruned,
+                space.partition,
+                subject=space.space_id,
+                step=step if start == 0 and step is not None else f"prune:{file.entity_id}:{some[0]}",
             )
-
-    def pruned_before(self, actor: Actor, file: FileRow, number: int) -> bool:
-        """Whether this very request has ended the version already."""
-        return self.submitter.find_repeat(actor, _prune_step(file, number), Topic.FILES, None) is not None
 
     async def _make_trash(self, actor: Actor, space: DirectoryRow, entity_id: str) -> None:
         trashed = EntityTrashed(space_id=space.space_id, entity_id=entity_id)
@@ -170,10 +179,6 @@ class Purges:
             )
         except (NotFound, Conflict) as error:
             _pass_if_gone(error)
-
-
-def _prune_step(file: FileRow, first: int) -> str:
-    return f"prune:{file.entity_id}:{first}"
 
 
 def _pass_if_gone(error: GoVaultError) -> None:

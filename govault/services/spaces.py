@@ -66,7 +66,7 @@ class Spaces:
         """
         space_id = new_space_id(self.clock.time_ms(), self.randomness.token(10))
         reserved = SpaceCreated(space_id=space_id, name=name, partition=self._partition_for(space_id))
-        await self.submitter.submit(actor, reserved, _DIRECTORY_PARTITION, subject=name, step="reserve")
+        await self.submitter.submit(actor, reserved, _DIRECTORY_PARTITION, subject=name)
         row = self.get(name).row
         await self._open(actor, row, description, retention)
         return self._state(row)
@@ -97,13 +97,13 @@ class Spaces:
         Raises:
             Conflict: It is not empty, and ``force`` was not asked.
         """
-        if self.submitter.find_repeat(actor, "close", SpaceClosed.TOPIC, None) and self.views.space_named(name) is None:
+        if self.submitter.repeated(actor) is not None and self.views.space_named(name) is None:
             return True
         state = self.get(name)
         if state.settings is None or not state.settings.closed:
             closed = SpaceClosed(space_id=state.row.space_id, force=force)
             await self._open(actor, state.row, "", Retention())
-            await self.submitter.submit(actor, closed, state.row.partition, subject=state.row.space_id, step="close")
+            await self.submitter.submit(actor, closed, state.row.partition, subject=state.row.space_id)
         return await self._finish_closing(actor, state.row, budget)
 
     async def ensure_default_space(self) -> None:

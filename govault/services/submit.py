@@ -17,6 +17,9 @@ from schemas.ids import EventId, event_id_for_key, new_event_id
 from schemas.topics import Topic
 
 
+_FRESH = "fresh:"
+
+
 @dataclass(frozen=True, slots=True)
 class Submitter:
     """Writes events for the services and tells them the outcome.
@@ -49,7 +52,9 @@ class Submitter:
             OutcomePending: Not known in time; ``event_id`` in details.
             EventLog: Certainly not written.
         """
-        known = self.find_repeat(actor, step, data.TOPIC, partition)
+        # A client may have used its key for a request elsewhere; our own keys and further steps stay where they are.
+        anywhere = not step and not (actor.idempotency_key or "").startswith(_FRESH)
+        known = self.find_repeat(actor, step, data.TOPIC, None if anywhere else partition)
         if known is not None:
             return accepted(known, self.event_id(actor, step))
         event = self._event(actor, data, subject, step)
@@ -86,11 +91,23 @@ class Submitter:
             )
         return outcome_of(row, topic, -1 if partition is None else partition)
 
+    def repeated(self, actor: Actor, step: str = "") -> Outcome | None:
+        """The outcome that this very request had before, wherever; None where it is new or carries no key.
+
+        The first event of every request has the empty step, so a key that another request used is noticed here.
+
+        Raises:
+            GoVaultError: It was refused.
+            IdempotencyMismatch: The key was used for another request before.
+        """
+        known = self.find_repeat(actor, step, Topic.FILES, None)
+        return None if known is None else accepted(known, self.event_id(actor, step))
+
     def keyed(self, actor: Actor) -> Actor:
         """The actor with a key for this request, so that several calls of one use case name the same events."""
         if actor.idempotency_key is not None:
             return actor
-        return replace(actor, idempotency_key="fresh:" + self.randomness.token(16).hex())
+        return replace(actor, idempotency_key=_FRESH + self.randomness.token(16).hex())
 
     def event_id(self, actor: Actor, step: str) -> EventId:
         """The id of the request's event: by its key, or a fresh one."""

@@ -12,7 +12,6 @@ from govault.services.purges import PurgeBudget, Purges
 from govault.services.submit import Submitter
 from govault.services.targets import Guard, Located, Target, Targets
 from schemas.events.files import EntityRestored, EntityTrashed
-from schemas.topics import Topic
 
 _PAGE = 200
 
@@ -54,7 +53,7 @@ class Trash:
             NotFound: It does not live.
             PreconditionFailed: Its content is none of ``match``, or the guard's condition does not hold.
         """
-        repeat = self.submitter.find_repeat(actor, "trash", Topic.FILES, None)
+        repeat = self.submitter.repeated(actor)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
             return Trashed(*self._retained(str(entity_id)), str(repeat.fact("path")))
         located = self.targets.find(actor, target)
@@ -62,9 +61,9 @@ class Trash:
             guard(located)
         if dry_run:
             return Trashed(located.space, located.entity, located.path)
-        return await self.trash_located(actor, located, match, step="trash")
+        return await self.trash_located(actor, located, match)
 
-    async def trash_located(self, actor: Actor, located: Located, match: tuple[str, ...], *, step: str) -> Trashed:
+    async def trash_located(self, actor: Actor, located: Located, match: tuple[str, ...], *, step: str = "") -> Trashed:
         """The same for something already found."""
         trashed = EntityTrashed(space_id=located.space.space_id, entity_id=located.entity.entity_id, match_sha256=match)
         await self.submitter.submit(actor, trashed, located.space.partition, subject=located.space.space_id, step=step)
@@ -88,6 +87,7 @@ class Trash:
         Raises:
             NotFound: It is not trash.
         """
+        self.submitter.repeated(actor)
         _, entity = self._retained(entity_id)
         if entity.trashed_ms is None:
             raise NotFound(f"{entity_id} is not in the trash", code="not-found.not-trash")
@@ -99,6 +99,7 @@ class Trash:
         Raises:
             NotFound: There is no such space.
         """
+        self.submitter.repeated(actor)
         space_id = None if space is None else self.targets.space(space).space_id
         until_ms = None if older_than_s is None else self.clock.time_ms() - older_than_s * 1000
         for entity in self.listed(space_id, ""):

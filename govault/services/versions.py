@@ -60,7 +60,7 @@ class Versions:
             Conflict: It is the current one.
         """
         _, file = self.targets.file(actor, target)
-        if self.purges.pruned_before(actor, file, number):
+        if self.submitter.repeated(actor) is not None:
             return file
         self.get(file, number)
         if number == file.current.number:
@@ -68,7 +68,7 @@ class Versions:
                 "the current version cannot be removed; commit another one first", code="conflict.version-current"
             )
         if not dry_run:
-            await self.purges.prune(actor, file, (number,))
+            await self.purges.prune(actor, file, (number,), step="")
         return file
 
     async def restore(self, actor: Actor, target: Target, number: int, match: tuple[str, ...] = ()) -> Located:
@@ -100,7 +100,11 @@ class Versions:
             )
             try:
                 await self.submitter.submit(
-                    actor, committed, located.space.partition, subject=file.space_id, step=f"restore:{attempt}"
+                    actor,
+                    committed,
+                    located.space.partition,
+                    subject=file.space_id,
+                    step=f"restore:{attempt}" if attempt else "",
                 )
                 return self.targets.located(file.entity_id)
             except Conflict as error:
