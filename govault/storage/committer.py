@@ -147,8 +147,8 @@ class Committer:
             file.sync()
         if unsynced.folder_changed:
             self._disk.sync_dir(PACKS_FOLDER)
-        for file in unsynced.files.values():
-            self._writer.retire(file)
+        for number, file in unsynced.files.items():
+            self._writer.retire(number, file)
 
     def _stop_store(self, message: str, cause: Exception) -> Storage:
         failure = Storage(message, code="storage.stopped")

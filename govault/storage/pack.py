@@ -156,6 +156,7 @@ class PackWriter:
         self._end = 0
         self._roots_written: set[int] = set()
         self._unsynced = Unsynced([], {}, {}, {}, False)
+        self._syncing: set[int] = set()
         self._folder_changed = False
 
     @property
@@ -201,8 +202,7 @@ class PackWriter:
     def roll(self) -> None:
         """Let the next append begin a new pack."""
         with self._lock:
-            if self._file is not None and self._number not in self._unsynced.files:
-                self._file.close()
+            self._close_if_synced()
             self._file, self._number, self._end = None, 0, 0
 
     def take_unsynced(self) -> Unsynced:
@@ -210,11 +210,13 @@ class PackWriter:
         with self._lock:
             taken = self._unsynced._replace(folder_changed=self._folder_changed)
             self._unsynced, self._folder_changed = Unsynced([], {}, {}, {}, False), False
+            self._syncing |= taken.files.keys()
             return taken
 
-    def retire(self, file: File) -> None:
+    def retire(self, number: int, file: File) -> None:
         """A synced file: close it unless it is the one that grows."""
         with self._lock:
+            self._syncing.discard(number)
             if file is not self._file and file not in self._unsynced.files.values():
                 file.close()
 
@@ -225,6 +227,11 @@ class PackWriter:
                 if file is not None:
                     file.close()
             self._file = None
+
+    def _close_if_synced(self) -> None:
+        """Leave the growing pack. While its bytes are not synced, or are just being, ``retire`` closes it later."""
+        if self._file is not None and self._number not in self._unsynced.files and self._number not in self._syncing:
+            self._file.close()
 
     def _roots_for(self, records: Sequence[NewRecord]) -> dict[int, bytes]:
         """Root records that this pack needs and has not got."""
@@ -258,8 +265,7 @@ class PackWriter:
             file.close()
             self._disk.unlink(pack_path(number))
             raise
-        if self._file is not None and self._number not in self._unsynced.files:
-            self._file.close()
+        self._close_if_synced()
         self._number, self._file, self._end = number, file, PACK_HEADER_BYTES
         self._next_number = number + 1
         self._roots_written = set()
