@@ -9,6 +9,7 @@ from fastapi import APIRouter
 import api.routes
 from api.dispatch import Dispatcher, RawRoute, ensure_raw_path
 from api.framework import Rest, install_problems
+from api.middleware.audit import Audited
 from api.middleware.edge import Edge
 from api.middleware.gate import Gate
 from api.middleware.headers import ResponseHeaders
@@ -41,7 +42,8 @@ def create_app(services: Services, settings: ApiSettings, authenticator: Authent
     install_problems(rest, routers, dispatcher.methods_at)
     install_openapi(rest)
     gate = Gate(dispatcher, authenticator, lambda: services.views, settings.metrics_public)
-    edge = Edge(gate, HttpMetrics(settings.registry), lambda: token_hex(8))
+    audited = Audited(gate, lambda: services.upkeep.audit if services.upkeep is not None else None)
+    edge = Edge(audited, HttpMetrics(settings.registry), lambda: token_hex(8))
     dressed = ResponseHeaders(edge, settings.cors_origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -109,14 +109,22 @@ class Backup:
             keys,
         )
 
+    def check_path(self, path: str) -> None:
+        """Whether a backup may go there, as far as the name tells.
+
+        Raises:
+            InvalidRequest: It may not.
+        """
+        if not Path(path).is_absolute() or not path.isprintable():
+            raise InvalidRequest(f"{path!r} is not an absolute path", rule="backup-path")
+
     def _prepare(self, folder: Path) -> None:
-        if not folder.is_absolute():
-            raise InvalidRequest(f"{str(folder)!r} is not an absolute path", rule="backup-path")
-        resolved, root = folder.resolve(), self._sources.root.resolve()
-        if resolved == root or root in resolved.parents:
-            message = f"{folder} is inside the data folder: whoever loses that would lose the backup with it"
-            raise InvalidRequest(message, rule="backup-path")
+        self.check_path(str(folder))
         try:
+            resolved, root = folder.resolve(), self._sources.root.resolve()
+            if resolved == root or root in resolved.parents or resolved in root.parents:
+                message = f"{folder} and the data folder contain each other: who loses one would lose both"
+                raise InvalidRequest(message, rule="backup-path")
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if any(folder.iterdir()):
                 raise InvalidRequest(f"{folder} is not empty: a backup needs a folder of its own", rule="backup-path")

@@ -81,9 +81,9 @@ class LogBrowser:
             EventLog: The log cannot be reached.
         """
         applied = {(row.topic, row.partition): row.applied for row in self._views.status()}
+        all_bounds = await asyncio.gather(*(self._reader.bounds(topic) for topic in Topic))
         found: list[LogPartition] = []
-        for topic in Topic:
-            bounds = await self._reader.bounds(topic)
+        for topic, bounds in zip(Topic, all_bounds, strict=True):
             sizes = await self._reader.sizes_bytes(topic)
             for partition, (begin, end) in sorted(bounds.items()):
                 at = applied.get((topic, partition))

@@ -55,6 +55,14 @@ class UpkeepSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """What was folded again: every partition from its first record on."""
+
+    partitions: int
+    records: int
+
+
+@dataclass(frozen=True, slots=True)
 class UpkeepPorts:
     """What upkeep stands on."""
 
@@ -146,12 +154,18 @@ class Upkeep:
                 job.advance(done, total, "records", "folding the log again")
 
             await self.ports.view_upkeep.rebuild(progress)
-            return self.ports.view_upkeep.status()
+            rows = self.ports.view_upkeep.status()
+            return RebuildReport(len(rows), sum(row.applied + 1 for row in rows))
 
         return self.jobs.start("rebuild", actor, work)
 
     def start_backup(self, actor: Actor, *, path: str, keys: bool) -> Job:
-        """Begin ``backup`` as a job."""
+        """Begin ``backup`` as a job.
+
+        Raises:
+            InvalidRequest: The path is not absolute, or inside the data folder.
+        """
+        self.backup.check_path(path)
 
         async def work(job: Job) -> BackupReport:
             def said(done: int, total: int, unit: str, text: str) -> None:
