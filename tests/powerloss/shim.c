@@ -40,6 +40,7 @@ REAL(ssize_t, write, int, const void *, size_t);
 REAL(ssize_t, pwrite, int, const void *, size_t, off_t);
 REAL(ssize_t, writev, int, const struct iovec *, int);
 REAL(ssize_t, pwritev, int, const struct iovec *, int, off_t);
+REAL(ssize_t, pwritev2, int, const struct iovec *, int, off_t, int);
 REAL(int, ftruncate, int, off_t);
 REAL(int, fsync, int);
 REAL(int, fdatasync, int);
@@ -55,7 +56,7 @@ REAL(int, dup, int);
 
 __attribute__((constructor)) static void begin(void) {
 #define LOAD(name) real_##name = dlsym(RTLD_NEXT, #name)
-  LOAD(open); LOAD(openat); LOAD(close); LOAD(write); LOAD(pwrite); LOAD(writev); LOAD(pwritev); LOAD(ftruncate);
+  LOAD(open); LOAD(openat); LOAD(close); LOAD(write); LOAD(pwrite); LOAD(writev); LOAD(pwritev); LOAD(pwritev2); LOAD(ftruncate);
   LOAD(fsync); LOAD(fdatasync); LOAD(rename); LOAD(renameat); LOAD(unlink); LOAD(unlinkat); LOAD(link); LOAD(linkat);
   LOAD(mkdir); LOAD(rmdir); LOAD(dup);
   const char *where = getenv("GV_TRACE"), *below = getenv("GV_TRACE_ROOT");
@@ -69,11 +70,11 @@ __attribute__((constructor)) static void begin(void) {
 
 /* The absolute path if it lies below the root; NULL otherwise. */
 static char *below_root(int dir, const char *path, char *out) {
-  if (trace < 0) return NULL;
+  if (trace < 0 || strlen(path) >= PATH_MAX / 2) return NULL;
   if (path[0] == '/') snprintf(out, PATH_MAX, "%s", path);
   else if (dir >= 0 && dir < FDS && paths[dir]) snprintf(out, PATH_MAX, "%s/%s", paths[dir], path);
   else {
-    char base[PATH_MAX];
+    char base[PATH_MAX / 2];
     if (dir == AT_FDCWD) { if (!getcwd(base, sizeof base)) return NULL; }
     else {
       char link_name[64];
@@ -176,6 +177,13 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t offset) {
   return real_pwritev(fd, parts, count, offset);
 }
 ssize_t pwritev64(int fd, const struct iovec *parts, int count, off_t offset) { return pwritev(fd, parts, count, offset); }
+ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t offset, int flags) {
+  if (traced(fd)) about_to_write(fd, parts, count, offset);
+  return real_pwritev2(fd, parts, count, offset, flags);
+}
+ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off_t offset, int flags) {
+  return pwritev2(fd, parts, count, offset, flags);
+}
 int ftruncate(int fd, off_t size) {
   if (traced(fd)) record(OP_TRUNCATE, traced(fd), NULL, (uint64_t)size, NULL, 0);
   return real_ftruncate(fd, size);
