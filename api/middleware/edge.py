@@ -1,5 +1,6 @@
 """The outermost layer: request ids, the access log, metrics, and the last word on every error."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -57,6 +58,14 @@ class Edge:
             if status >= 500:
                 _log.warning("http.failed", request_id=exchange.request_id, code=error.specific_code, error=str(error))
             await respond(exchange.send, status, headers, body if scope["method"] != "HEAD" else b"")
+        except asyncio.CancelledError:
+            # The node is going down and waits no longer. What the request asked for may or may not have happened.
+            if not exchange.started:
+                detail = "the node is stopping; repeat the request, with the same Idempotency-Key where it changes things"
+                body = document(503, "stopping", detail, exchange.request_id, {"retryable": True})
+                headers = [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"retry-after", b"5")]
+                await respond(exchange.send, 503, headers, body)
+            raise
         except Exception:
             _log.exception("http.crashed", request_id=exchange.request_id)
             if exchange.started:
