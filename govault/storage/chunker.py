@@ -37,9 +37,12 @@ class ContentChunker:
 
     def __init__(self, mean_bytes: int, seed: int) -> None:
         self.chunk_bytes_max = mean_bytes * 4
-        self._fastcdc = FastCDC(mean_bytes, min_size=mean_bytes // 4, max_size=self.chunk_bytes_max, seed=seed)
+        self._chunk_bytes_min = mean_bytes // 4
+        self._fastcdc = FastCDC(mean_bytes, min_size=self._chunk_bytes_min, max_size=self.chunk_bytes_max, seed=seed)
 
     def cut(self, buffer: Buffer, *, last: bool) -> list[int]:
+        if len(buffer) <= self._chunk_bytes_min:
+            return [len(buffer)] if last and buffer else []
         lengths: list[int] = [chunk.length for chunk in self._fastcdc.cut_buf(buffer)]
         if not last and lengths and lengths[-1] < self.chunk_bytes_max:
             # The end of the buffer, not the content, may have made this cut.

@@ -11,7 +11,7 @@ from govault.storage.index import Damage, Entry, Index, IndexBatch, PackRow, cha
 from govault.storage.ledger import EPOCH_FACT, FLOOR_FACT
 from govault.storage.pack import pack_path
 from govault.storage.record import PACK_HEADER_BYTES
-from govault.storage.recovery import authenticated, holds_pack_header, pack_numbers
+from govault.storage.recovery import authenticated, check_keys, pack_numbers
 from govault.storage.sealing import Sealer
 from schemas.ids import ChunkId
 
@@ -97,7 +97,7 @@ class _Rebuild:
         file = self._disk.open(pack_path(number))
         try:
             row = PackRow()
-            if holds_pack_header(file, self._sealer, number):
+            if check_keys(file, self._sealer, number):
                 row = row._replace(durable_bytes=PACK_HEADER_BYTES, frame_bytes=PACK_HEADER_BYTES)
             self._rows[number] = row
             for found, authentic in authenticated(file, self._sealer, PACK_HEADER_BYTES, size):

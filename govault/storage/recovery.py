@@ -57,6 +57,8 @@ def recover(disk: Disk, ledger: Ledger, sealer: Sealer, pack_bytes_max: int) -> 
             size = file.size()
             known = ledger.rows[number].durable_bytes if number in ledger.rows else 0
             newest_end = known
+            if size > known or number == numbers[-1]:
+                check_keys(file, sealer, number)
             if size < known:
                 short[number] = size
             elif size > known:
@@ -78,8 +80,8 @@ def pack_numbers(disk: Disk) -> list[int]:
     return [number for name in disk.list_dir(PACKS_FOLDER) if (number := pack_number(name)) is not None]
 
 
-def holds_pack_header(file: File, sealer: Sealer, number: int) -> bool:
-    """Whether the file begins as that pack does.
+def check_keys(file: File, sealer: Sealer, number: int) -> bool:
+    """Whether the file begins as that pack does; False where its header is damaged.
 
     Raises:
         Config: It was sealed with the keys of another vault. Nothing may be judged damaged then.
@@ -95,7 +97,7 @@ def read_tail(file: File, sealer: Sealer, number: int, start: int, size: int) ->
     end = start
     frame_bytes = 0
     if start == 0:
-        if holds_pack_header(file, sealer, number):
+        if check_keys(file, sealer, number):
             end = frame_bytes = PACK_HEADER_BYTES
         start = PACK_HEADER_BYTES
     records: list[Found] = []
