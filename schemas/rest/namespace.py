@@ -1,9 +1,9 @@
 """What the namespace's routes take and answer. Answers only grow; requests refuse what they do not know."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.ids import ENTITY_ID_PATTERN, EVENT_ID_PATTERN, SHA256_PATTERN, SPACE_ID_PATTERN, SPACE_NAME_PATTERN
 from schemas.rest.common import RequestModel, ResponseModel
@@ -151,8 +151,20 @@ class FilePatch(RequestModel):
     description: Description | None = None
     media_type: MediaType | None = Field(default=None, description="Empty: the current version's own again.")
 
+    @model_validator(mode="after")
+    def _tags_one_way(self) -> Self:
+        if self.tags is not None and self.model_fields_set & {"add_tags", "remove_tags"}:
+            raise ValueError("either set all tags, or add and remove some")
+        return self
+
     model_config = ConfigDict(
-        json_schema_extra={"examples": [{"path": "archive/summary.pdf"}, {"add_tags": ["invoice"]}]}
+        json_schema_extra={
+            "examples": [{"path": "archive/summary.pdf"}, {"add_tags": ["invoice"]}],
+            "not": {
+                "properties": {"tags": {"type": "array"}},
+                "anyOf": [{"required": ["tags", "add_tags"]}, {"required": ["tags", "remove_tags"]}],
+            },
+        }
     )
 
 
