@@ -124,6 +124,14 @@ def test_a_commit_by_path_after_a_move_makes_a_new_file_there_and_leaves_the_mov
     assert writer.file("old").current.base_version is None
 
 
+def test_a_base_that_is_a_version_of_another_file_is_not_recorded() -> None:
+    writer = Writer()
+    writer.put("f", b"f")
+    writer.put("g", b"g")
+    writer.put("g", b"h", base=Base(file_id=writer.id_at("f"), version=1))
+    assert writer.file("g").current.base_version is None
+
+
 def test_a_commit_by_path_goes_onto_whatever_was_moved_there() -> None:
     writer = Writer()
     writer.put("a", b"a")

@@ -98,6 +98,15 @@ def test_a_touch_begins_the_grace_anew() -> None:
     assert release(writer, id_of(part)) == 1
 
 
+def test_a_part_that_a_version_lists_needs_no_touch() -> None:
+    writer = Writer()
+    part = packed(b"a")
+    add(writer, part)
+    writer.put("f", content=listing(part, size_bytes=1))
+    open_epoch(writer)
+    assert add(writer, part) == ("", 0, 0)
+
+
 def test_a_part_that_lost_its_last_version_stays_for_two_epochs() -> None:
     writer = Writer()
     part = packed(b"a")
