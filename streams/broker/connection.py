@@ -122,8 +122,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def _reject(self, why: str) -> None:
-        peer = self._transport.get_extra_info("peername")
-        self._broker.journal.warning("connection closed", reason=why, peer=str(peer))
+        self._server.note_rejected(why)
         self._transport.abort()
 
     # Requests --------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ FRAME_SIZE_BYTES_MAX: Final = 64 * MIB
 CONTROL_FRAME_SIZE_BYTES_MAX: Final = 1 * MIB
 """Every other request: decoding one costs memory many times its size."""
 UNAUTHENTICATED_FRAME_SIZE_BYTES_MAX: Final = 16 * KIB
+ARRAY_ITEMS_MAX: Final = 16_384
+"""Of any list in a request; each costs memory and an answer."""
 REQUESTS_IN_FLIGHT_MAX: Final = 64
 """Requests of one connection that wait for their turn or their answer."""
 AUTHENTICATION_TIMEOUT_S: Final = 10.0

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from kio.index import load_request_schema, load_response_schema
 from kio.serial import entity_reader
-from kio.serial.errors import SerialError
 
 from streams.broker.auth import Principal
+from streams.broker.skim import Skim, skimmer, skip_tags
 from streams.broker.wire import Tree, encode
 
 PRODUCE: Final = 0
@@ -141,46 +141,24 @@ def decode_body(head: Head, frame: bytes) -> Any:
     if head.api_key == PRODUCE and version < _PRODUCE_DECODED_MIN:
         # Versions 0 to 2 are version 3 without the transactional id, which kio does not know.
         frame, at, version = _NULL_TRANSACTIONAL_ID + frame[at:], 0, _PRODUCE_DECODED_MIN
-    read, flexible_header = _reader(head.api_key, version)
+    read, skim, flexible_header = _reader(head.api_key, version)
     try:
         if flexible_header:
-            at = _skip_tags(frame, at)
-        entity, size = read(frame, at)
-    except (SerialError, ValueError, OverflowError, IndexError, MemoryError, error) as problem:
+            at = skip_tags(frame, at)
+        if skim(frame, at) != len(frame):
+            raise ValueError("bytes behind the request")
+    except (ValueError, IndexError) as problem:
         raise Malformed(f"API {head.api_key} version {head.version}: {problem}") from problem
-    if at + size > len(frame):
-        raise Malformed("a request longer than its frame")
-    return entity
+    try:
+        return read(frame, at)[0]
+    except Exception as problem:
+        raise Malformed(f"API {head.api_key} version {head.version}: {problem!r}") from problem
 
 
 @cache
-def _reader(api_key: int, version: int) -> tuple[Callable[[bytes, int], tuple[Any, int]], bool]:
+def _reader(api_key: int, version: int) -> tuple[Callable[[bytes, int], tuple[Any, int]], Skim, bool]:
     schema: Any = load_request_schema(api_key, version)
-    return entity_reader(schema), int(schema.__header_schema__.__version__) >= 2
-
-
-def _skip_tags(frame: bytes, at: int) -> int:
-    count, at = _uvarint(frame, at)
-    for _ in range(count):
-        _, at = _uvarint(frame, at)
-        size, at = _uvarint(frame, at)
-        at += size
-        if at > len(frame):
-            raise ValueError("tagged fields longer than the frame")
-    return at
-
-
-def _uvarint(frame: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = frame[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-        if shift > 28:
-            raise ValueError("a varint of more than five bytes")
+    return entity_reader(schema), skimmer(schema), int(schema.__header_schema__.__version__) >= 2
 
 
 @cache

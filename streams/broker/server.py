@@ -21,6 +21,8 @@ class Server:
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._rejected = 0
+        self._rejected_why = ""
 
     async def start(self, listener: socket.socket) -> None:
         """Accept on a socket that is bound already."""
@@ -42,10 +44,21 @@ class Server:
     def forget(self, connection: Connection) -> None:
         self._connections.discard(connection)
 
+    def note_rejected(self, why: str) -> None:
+        """Count a connection that was ended for what it sent; told once a sweep, not once each."""
+        self._rejected += 1
+        self._rejected_why = why
+
+    def _tell_rejected(self) -> None:
+        if self._rejected:
+            self._broker.journal.warning("connections refused", count=self._rejected, last=self._rejected_why)
+            self._rejected = 0
+
     async def _sweep(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_S)
+            self._tell_rejected()
             now = loop.time()
             for connection in tuple(self._connections):
                 connection.check_patience(now)
