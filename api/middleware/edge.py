@@ -61,7 +61,7 @@ class Edge:
         except asyncio.CancelledError:
             # The node is going down and waits no longer. What the request asked for may or may not have happened.
             if not exchange.started:
-                detail = "the node is stopping; repeat the request, with the same Idempotency-Key where it changes things"
+                detail = "the node is stopping; repeat the request, with the same Idempotency-Key if it had one"
                 body = document(503, "stopping", detail, exchange.request_id, {"retryable": True})
                 headers = [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"retry-after", b"5")]
                 await respond(exchange.send, 503, headers, body)
