@@ -104,6 +104,7 @@ IfMatch = Annotated[
         alias="If-Match",
         max_length=4096,
         description="Only if one of these ETags is current (or `*`: if it exists); else 412.",
+        json_schema_extra={"pattern": r'^(\*|(W/)?"[!#-~]*"(, ?(W/)?"[!#-~]*")*)$'},
     ),
 ]
 IdempotencyKey = Annotated[

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
+from pydantic import JsonValue
 from starlette.responses import Response
 
 from api.answers import (
@@ -33,6 +34,10 @@ router = APIRouter(tags=["files"], dependencies=[KNOWN_QUERY])
 Sort = Literal["", "path", "name", "size", "modified", "created", "-path", "-name", "-size", "-modified", "-created"]
 
 
+Instant = Annotated[str | None, Query(max_length=40)]
+_DATE_TIME: dict[str, JsonValue] = {"format": "date-time"}
+
+
 async def files_query(
     space: Annotated[SpaceName | None, Query(description="Only in this space.")] = None,
     prefix: Annotated[str, Query(max_length=1024, description="Only paths that begin so.")] = "",
@@ -45,8 +50,8 @@ async def files_query(
     media_type: Annotated[
         str, Query(alias="type", max_length=255, description="A media type (`image/png`) or its front (`image/`).")
     ] = "",
-    since: Annotated[datetime | None, Query(description="Modified at or after.")] = None,
-    until: Annotated[datetime | None, Query(description="Modified before.")] = None,
+    since: Annotated[Instant, Query(description="Modified at or after.", json_schema_extra=_DATE_TIME)] = None,
+    until: Annotated[Instant, Query(description="Modified before.", json_schema_extra=_DATE_TIME)] = None,
     larger: Annotated[int | None, Query(ge=0, le=2**53, description="Of more bytes than this.")] = None,
     smaller: Annotated[int | None, Query(ge=0, le=2**53, description="Of fewer bytes than this.")] = None,
     owner: Annotated[str, Query(max_length=255, description="Who committed the current version.")] = "",
@@ -125,12 +130,14 @@ async def trash_file(
     return answer(trashed_answer(trashed, dry_run))
 
 
-def _instant_ms(instant: datetime | None, name: str) -> int | None:
-    if instant is None:
+def _instant_ms(text: str | None, name: str) -> int | None:
+    """Milliseconds of an RFC 3339 date-time."""
+    if text is None:
         return None
-    if instant.tzinfo is None:
-        raise InvalidRequest(f"{name} needs a zone: write 2026-11-01T00:00:00Z", rule="instant")
     try:
-        return round(instant.timestamp() * 1000)
-    except (OverflowError, ValueError) as error:
-        raise InvalidRequest(f"{name} is out of bounds", rule="instant") from error
+        instant = datetime.fromisoformat(text.upper()) if "T" in text.upper() else None
+        if instant is not None and instant.tzinfo is not None:
+            return round(instant.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidRequest(f"{name} is a date and time with a zone, such as 2026-11-01T00:00:00Z", rule="instant")
