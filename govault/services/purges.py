@@ -57,6 +57,12 @@ class PurgeBudget:
         self.purged = Purged()
         self.exhausted = False
 
+    def spend(self, count: int) -> bool:
+        """Use some of it up for work that ends nothing by itself; whether there is any left."""
+        self._left -= count
+        self.exhausted = self.exhausted or self._left <= 0
+        return not self.exhausted
+
     def take(self, entity: Entity) -> bool:
         """Whether this entity may still go."""
         if self._left <= 0:
@@ -91,6 +97,8 @@ class Purges:
             async with asyncio.TaskGroup() as group:
                 for entry, _ in entries:
                     group.create_task(self._make_trash(actor, space, entry.entity_id))
+            if not budget.spend(len(entries)):
+                return
         after = ""
         while trash := self.views.list_trash(space.space_id, after, _PAGE):
             for root in trash:

@@ -138,6 +138,10 @@ class Spaces:
             await self.submitter.submit(actor, opened, row.partition, subject=row.space_id, step="open")
         except Conflict as error:
             _pass(error, Reason.SPACE_EXISTS)
+            # Whoever finishes openings came first and knew nothing of the settings.
+            if opened != SpaceOpened(space_id=row.space_id, name=row.name):
+                changed = SpaceChanged(space_id=row.space_id, retention=retention, description=description)
+                await self.submitter.submit(actor, changed, row.partition, subject=row.space_id, step="settings")
 
     async def _finish_closing(self, actor: Actor, row: DirectoryRow, budget: PurgeBudget) -> bool:
         await self.purges.purge_closed_space(actor, row, budget)

@@ -35,6 +35,8 @@ from govault.services.members import Members, ThisNode
 from govault.services.metrics import UpkeepCounters, UpkeepMetrics
 from govault.services.purges import Purges
 from govault.services.retention import RetentionWorker
+from govault.services.space_worker import SpacesWorker
+from govault.services.spaces import Spaces
 from govault.services.stats import Stats
 from govault.services.submit import Submitter
 from govault.services.workers import Worker, Workers
@@ -217,6 +219,7 @@ def assemble_upkeep(
     background: list[Worker] = [
         CollectionWorker(collector, settings.collection_period_s),
         RetentionWorker(ports.views, ports.view_upkeep, purges, settings.retention_period_s),
+        SpacesWorker(Spaces(ports.views, submitter, purges, ports.clock, ports.randomness)),
         audit,
         checkpoints,
     ]

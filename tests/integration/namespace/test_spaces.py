@@ -1,13 +1,15 @@
 """Spaces over HTTP, and how their acts are finished after a crash between two topics."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from govault.domain.actor import system
 from govault.services.purges import PurgeBudget
+from govault.services.space_worker import SpacesWorker
 from schemas.events.directory import SpaceCreated, SpaceRemoved
-from schemas.events.files import SpaceClosed
+from schemas.events.files import Retention, SpaceClosed, SpaceOpened
 from schemas.ids import new_space_id
 from tests.fakes.vault import Vault
 
@@ -99,7 +101,10 @@ async def test_a_removal_beyond_its_budget_says_so_and_goes_on(vault: Vault) -> 
     actor = system("test")
     assert not await spaces.remove(actor, "full", True, PurgeBudget(2))
     assert vault.views.space_named("full") is not None
-    assert await spaces.remove(actor, "full", True, PurgeBudget(100))
+    worker = SpacesWorker(spaces)
+    while await worker.work():
+        pass
+    assert vault.views.space_named("full") is None
 
 
 async def test_an_opening_that_a_crash_has_cut_is_finished(vault: Vault) -> None:
@@ -133,3 +138,23 @@ async def test_a_removed_default_space_stays_removed_while_there_are_others(vaul
     assert (await vault.client.delete("/spaces/main")).status_code == 204
     await vault.services.namespace.spaces.ensure_default_space()
     assert [row.name for row in vault.views.spaces()] == ["other"]
+
+
+async def test_settings_survive_when_another_node_opens_the_space_first(vault: Vault) -> None:
+    spaces = vault.services.namespace.spaces
+
+    class Racing:
+        """Opens the space as another node's start would, just before its maker does."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(vault.services.submitter, name)
+
+        async def submit(self, actor, data, partition, *, subject, step=""):
+            if isinstance(data, SpaceOpened):
+                await spaces.finish_openings()
+            return await vault.services.submitter.submit(actor, data, partition, subject=subject, step=step)
+
+    racing = replace(spaces, submitter=Racing())  # type: ignore[arg-type]
+    state = await racing.create(system("test"), "raced", "Kept", Retention(keep_last=2))
+    assert state.settings is not None
+    assert (state.settings.description, state.settings.keep_last) == ("Kept", 2)
