@@ -109,6 +109,7 @@ class Jobs:
         job = Job("j_" + ulid(now_ms, self._randomness.token(10)), kind, actor.name, now_ms)
         self._jobs[job.id] = job
         job.task = self._group.create_task(self._carry_out(job, work), name=f"job {kind} {job.id}")
+        job.task.add_done_callback(lambda _: self._end(job))
         self._forget_oldest()
         return job
 
@@ -154,11 +155,6 @@ class Jobs:
         try:
             job.result = await work(job)
             job.state = JobState.SUCCEEDED
-        except asyncio.CancelledError:
-            job.state = JobState.CANCELLED
-            job.error = "it was cancelled"
-            if self._group is None:
-                raise
         except GoVaultError as error:
             self._fail(job, error.specific_code, str(error))
         except Exception as error:  # noqa: BLE001 - an edge: a job that breaks must not take the node along
@@ -166,7 +162,13 @@ class Jobs:
             self._fail(job, "internal", f"{type(error).__name__}: {error}")
         finally:
             job.finished_ms = self._clock.time_ms()
-            job.task = None
+
+    def _end(self, job: Job) -> None:
+        """The task has ended, perhaps by a cancellation before its first step."""
+        if job.state is JobState.RUNNING:
+            job.state, job.error = JobState.CANCELLED, "it was cancelled"
+        job.finished_ms = self._clock.time_ms()
+        job.task = None
 
     def _fail(self, job: Job, code: str, message: str) -> None:
         job.state, job.error_code, job.error = JobState.FAILED, code, message

@@ -138,9 +138,7 @@ async def forget(life: Life, rng: random.Random) -> None:
         data = VersionsPruned(space_id=file.space_id, file_id=file.entity_id, versions=file.older)
         await submit(ADMIN, data, number, subject=file.space_id)
         return
-    await submit(
-        ADMIN, EntityTrashed(space_id=file.space_id, entity_id=file.entity_id), number, subject=file.space_id
-    )
+    await submit(ADMIN, EntityTrashed(space_id=file.space_id, entity_id=file.entity_id), number, subject=file.space_id)
     await submit(
         ADMIN, TrashPurged(space_id=file.space_id, entity_ids=(file.entity_id,)), number, subject=file.space_id
     )

@@ -7,7 +7,7 @@ The database loses a suffix of the batches since its last sync, never a part of 
 
 import errno
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from threading import RLock
 from typing import NamedTuple
@@ -93,6 +93,7 @@ class RecordingFile:
 
     def pwrite(self, buffers: Sequence[Buffer], position: int) -> None:
         data = b"".join(buffers)
+        self._disk.before_write(self._inode, data)
         with self._disk.journal.lock:
             allowed = self._disk.take_space(self._inode, position, len(data))
             written = data[:allowed]
@@ -102,6 +103,7 @@ class RecordingFile:
             raise OSError(errno.ENOSPC, "no space left")
 
     def sync(self) -> None:
+        self._disk.before_sync()
         if self._disk.syncs_fail:
             raise OSError(errno.EIO, "the disk did not take it")
         self._disk.syncs += 1
@@ -120,7 +122,7 @@ class RecordingFile:
 
 
 class RecordingDisk:
-    """A folder tree in memory. ``capacity_bytes``, ``syncs_fail`` and ``unreadable`` make it misbehave."""
+    """A folder tree in memory. Its attributes make it misbehave."""
 
     def __init__(self, files: dict[str, bytes] | None = None, journal: Journal | None = None) -> None:
         self.journal = journal or Journal()
@@ -130,6 +132,8 @@ class RecordingDisk:
         self.syncs_fail = False
         self.unreadable = False
         self.syncs = 0
+        self.before_write: Callable[[int, bytes], None] = lambda inode, data: None
+        self.before_sync: Callable[[], None] = lambda: None
         for path, content in (files or {}).items():
             inode = self._new_inode(content)
             self.names[path] = inode

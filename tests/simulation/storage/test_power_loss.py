@@ -50,7 +50,7 @@ class Expectation:
                 self.acknowledged.pop(chunk_id, None)
 
 
-async def _busy_store(seed: int, keyring: Keyring) -> Journal:
+async def busy_store(seed: int, keyring: Keyring) -> Journal:
     """Uploads side by side, removals, compactions, a new sealing epoch: all recorded."""
     rng = random.Random(seed)
     journal = Journal()
@@ -125,7 +125,7 @@ class Survivor:
 
 async def _run(seed: int, states_per_operation: int) -> int:
     keyring = Keyring(bytes(32))
-    journal = await _busy_store(seed, keyring)
+    journal = await busy_store(seed, keyring)
     power, expectation = PowerLoss(), Expectation()
     states = 0
     for number, operation in enumerate(journal.operations):
