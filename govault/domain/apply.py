@@ -51,7 +51,7 @@ def apply_files(reader: FilesReader, event: Event, at: Position, vault_time_ms: 
         vault_time_ms: The partition's vault time there: its append time, clamped monotone.
     """
     partition = reader.partition()
-    if (early := _repeat(reader, event, at)) is not None:
+    if (early := _repeat(reader, event, at, vault_time_ms)) is not None:
         return early
     draft = Draft(reader, at, vault_time_ms, partition, getattr(event.data, "space_id", ""))
     try:
@@ -65,7 +65,7 @@ def apply_files(reader: FilesReader, event: Event, at: Position, vault_time_ms: 
 
 def apply_directory(reader: DirectoryReader, event: Event, at: Position, vault_time_ms: int) -> Applied:
     """Fold one event of ``.directory``; arguments as ``apply_files``."""
-    if (early := _repeat(reader, event, at)) is not None:
+    if (early := _repeat(reader, event, at, vault_time_ms)) is not None:
         return early
     changes: list[Change] = []
     try:
@@ -84,7 +84,7 @@ def apply_directory(reader: DirectoryReader, event: Event, at: Position, vault_t
 
 def apply_peers(reader: PeersReader, event: Event, at: Position, vault_time_ms: int) -> Applied:
     """Fold one event of ``.peers``; arguments as ``apply_files``."""
-    if (early := _repeat(reader, event, at)) is not None:
+    if (early := _repeat(reader, event, at, vault_time_ms)) is not None:
         return early
     changes: list[Change] = []
     try:
@@ -195,17 +195,27 @@ def _open_space_of(draft: Draft) -> SpaceRow:
 
 
 def _check_time(event: Event, vault_time_ms: int) -> None:
-    if event.not_after_ms is not None and vault_time_ms > event.not_after_ms:
+    if _is_late(event, vault_time_ms):
         raise Refusal(Reason.EXPIRED)
 
 
-def _repeat(reader: OutcomesReader, event: Event, at: Position) -> Applied | None:
-    """The answer to an event id that has an outcome already: the same again, or that it was another request."""
+def _is_late(event: Event, vault_time_ms: int) -> bool:
+    return event.not_after_ms is not None and vault_time_ms > event.not_after_ms
+
+
+def _repeat(reader: OutcomesReader, event: Event, at: Position, vault_time_ms: int) -> Applied | None:
+    """The answer to an event id that has an outcome already: the same again, or that it was another request.
+
+    An event that came too late is no answer to a request made again in time: that one is decided afresh. The late
+    record itself, however often it is delivered, stays too late.
+    """
     row = reader.outcome(event.id)
     if row is None:
         return None
     if row.request_hash != event.request_hash:
         return Applied((), Outcome(Verdict.REFUSED, at, Reason.IDEMPOTENCY_MISMATCH.value))
+    if row.reason == Reason.EXPIRED and not _is_late(event, vault_time_ms):
+        return None
     return Applied((), kept(row, at))
 
 

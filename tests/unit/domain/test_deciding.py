@@ -62,6 +62,17 @@ def test_an_event_that_lands_after_its_time_is_refused() -> None:
     assert writer.append(in_time).verdict is Verdict.ACCEPTED
 
 
+def test_a_request_made_again_in_time_is_decided_afresh_and_the_late_record_stays_late() -> None:
+    writer = Writer()
+    late = event_of(FolderMade(space_id=SPACE, path="d"), 100, not_after_ms=writer.now_ms, request_hash="r")
+    first = writer.append(late)
+    assert writer.append(late) == first
+    again = writer.append(replace(late, not_after_ms=writer.now_ms + 60_000))
+    assert again.verdict is Verdict.ACCEPTED
+    assert writer.append(late) == again
+    assert writer.append(replace(late, not_after_ms=writer.now_ms + 60_000)) == again
+
+
 def test_vault_time_never_runs_backwards() -> None:
     state = MemoryPartition()
     state.apply(event_of(EpochOpened(epoch=1), 1), 0, 5000)
