@@ -64,7 +64,7 @@ def folded_one_by_one(path: Path, records: list[Record]) -> tuple[int, bytes, by
         the_fold(generation).fold(record)
         the_fold(generation).write(logged=True)
     found = digests(generation)
-    generation.database.close()
+    generation.close()
     return found
 
 
@@ -78,7 +78,7 @@ def folded_hectically(path: Path, records: list[Record], rng: Random) -> Generat
         if rng.randrange(4):
             the_fold(generation).write(logged=True)
         else:
-            generation.database.close()
+            generation.close()
             generation = Generation(path, IDENTITY)
     return generation
 
@@ -92,7 +92,7 @@ def test_views_hold_what_memory_holds_whatever_the_batches_and_crashes(seed: int
         assert digests(generation) == straight
         compare(generation.files[PARTITION], state)
     finally:
-        generation.database.close()
+        generation.close()
 
 
 def compare(reader: Any, state: MemoryPartition) -> None:
