@@ -7,7 +7,7 @@ index points to it, synced, and only then the old pack is unlinked.
 from collections.abc import Sequence
 from threading import Event
 
-from govault.errors import GoVaultError, Storage
+from govault.errors import GoVaultError, Storage, StorageFull
 from govault.limits import MIB
 from govault.storage.committer import Committer
 from govault.storage.compression import Codec
@@ -24,6 +24,8 @@ from schemas.ids import ChunkId
 _REMOVED_PER_LOCK = 256
 _COPIED_BYTES_PER_COMMIT = 8 * MIB
 _COMMIT_WAIT_S_MAX = 120.0
+_SLACK_BYTES = 1 * MIB
+"""For the index, beside what is copied."""
 
 
 class Collection:
@@ -84,11 +86,20 @@ class Collection:
             return None
 
     def _worst(self, dead_share_min: float) -> int:
-        """The pack with the most dead bytes among those with at least that share of them; 0 where there is none."""
+        """The pack with the most dead bytes among those with at least that share of them; 0 where there is none.
+
+        Raises:
+            StorageFull: There are some, but the disk has no room for what is live in any of them.
+        """
         with self._ledger.lock:
             rows = list(self._ledger.rows.items())
-        due = [(row.dead_bytes, number) for number, row in rows if _dead_share(row) >= dead_share_min]
-        return max(due)[1] if due else 0
+        due = [(row.dead_bytes, number, row.live_bytes) for number, row in rows if _dead_share(row) >= dead_share_min]
+        free_bytes = self._disk.free_bytes()
+        fitting = [(dead, number) for dead, number, live in due if not live or live + _SLACK_BYTES <= free_bytes]
+        if due and not fitting:
+            needed = min(live for _, _, live in due) + _SLACK_BYTES
+            raise StorageFull(f"compaction needs {needed} bytes of free space, there are {free_bytes}: free some")
+        return max(fitting)[1] if fitting else 0
 
     def _copy_live(self, number: int, file: File) -> int:
         """Append what is live in a pack to the growing one, a few megabytes a commit. Returns the bytes copied."""
@@ -156,4 +167,4 @@ class Collection:
 
 
 def _dead_share(row: PackRow) -> float:
-    return row.dead_bytes / row.durable_bytes if row.durable_bytes else 0.0
+    return row.dead_bytes / row.durable_bytes if row.dead_bytes else -1.0

@@ -131,6 +131,11 @@ class Ledger:
             self.index.write(stamps)
         return unknown
 
+    def waiting(self) -> int:
+        """How often a segment waits for a chunk of another."""
+        with self.lock:
+            return sum(len(claim.waiters) for claim in self._claims.values())
+
     def give_up(self, cuts: Iterable[Cut]) -> list[Waiter]:
         """The owner of these chunks failed: those who waited must store them themselves."""
         with self.lock:

@@ -9,7 +9,8 @@ from govault.limits import CHUNK_MEAN_BYTES, MIB, PACK_BYTES_MAX
 Chunking = Literal["content", "fixed"]
 Compression = Literal["auto", "zstd", "lz4", "gzip", "none"]
 
-RESERVE_BYTES_DEFAULT = 64 * MIB
+RESERVE_BYTES_DEFAULT = PACK_BYTES_MAX + 64 * MIB
+"""So much that on a full disk one pack can still be written anew, or deleting files would never free anything."""
 
 
 def _workers_default() -> int:

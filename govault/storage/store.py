@@ -148,6 +148,10 @@ class PackChunkStore:
         """Have a function called, on any thread, with each chunk that gets quarantined and why."""
         self._quarantine.hook = hook
 
+    def claims_waiting(self) -> int:
+        """How many segments wait for chunks that another upload has in flight."""
+        return self._ledger.waiting()
+
     # --- ChunkStore ------------------------------------------------------------------------------------------
 
     def begin(self) -> PackIngest:
