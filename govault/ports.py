@@ -83,9 +83,6 @@ class LogReader(Protocol):
     async def bounds(self, topic: Topic) -> dict[int, tuple[int, int]]:
         """(first kept offset, next offset) of each partition; the next offset counts durable records only."""
 
-    async def sizes_bytes(self, topic: Topic) -> dict[int, int]:
-        """Bytes each partition takes on disk; empty where the log cannot say."""
-
     async def offset_at(self, topic: Topic, partition: int, time_ms: int) -> int | None:
         """The first offset appended at that time or later; None where there is none yet."""
 

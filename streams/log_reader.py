@@ -33,10 +33,6 @@ class KafkaLogReader:
             end = await _answer(consumer.end_offsets(names))
         return {name.partition: (first[name], end[name]) for name in names}
 
-    async def sizes_bytes(self, topic: Topic) -> dict[int, int]:
-        """Empty: the client has no request for it."""
-        return {}
-
     async def offset_at(self, topic: Topic, partition: int, time_ms: int) -> int | None:
         name = self._named(topic, partition)
         async with _Consumer(self._connection) as consumer:

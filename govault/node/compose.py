@@ -38,8 +38,11 @@ from govault.services.upkeep import NodeSources, UpkeepPorts, assemble_upkeep
 from govault.storage.keyring import Keyring
 from govault.storage.store import PackChunkStore
 from schemas.events.peers import NodeAdmitted, NodeStarted
+from schemas.topics import Topic
 from streams.app import STOP_TIMEOUT_S
+from streams.broker.sizes import partition_sizes
 from streams.broker.supervisor import EmbeddedBroker
+from streams.connection import Connection
 from streams.log_reader import KafkaLogReader
 from streams.streams import Streams, StreamsSettings
 from streams.views.fold import FoldKeys
@@ -201,6 +204,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             files=BackupSources(folder.root, vault.vault_id, made_by=f"GoVault {VERSION}"),
             config=lambda: shown(configuration),
             log_process=lambda: ("running" if broker.pid else "stopped") if broker else "",
+            log_sizes=lambda: _log_sizes(folder, connection) if broker else {},
             stopping=lambda: ending.began,
             insecure=lambda: open_doors_to_know_of(configuration),
         )
@@ -229,6 +233,11 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             first_start=first_start,
             ending=ending,
         )
+
+
+def _log_sizes(folder: DataFolder, connection: Connection) -> dict[tuple[Topic, int], int]:
+    sizes = partition_sizes(folder.log).items()
+    return {(topic, number): size for (name, number), size in sizes if (topic := connection.topic_of(name))}
 
 
 async def _introduce(services: Services, node: ThisNode) -> None:

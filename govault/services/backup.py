@@ -132,7 +132,8 @@ class Backup:
             raise InvalidRequest(f"{folder} cannot be used for a backup: {error}", rule="backup-path") from error
 
     async def _write(self, folder: Path, keys: bool, said: Said) -> tuple[BackupManifest, int]:
-        cut = {topic: await self._reader.bounds(topic) for topic in Topic}
+        bounds = await asyncio.gather(*(self._reader.bounds(topic) for topic in Topic))
+        cut = dict(zip(Topic, bounds, strict=True))
         files: list[BackedUpFile] = []
         partitions: list[BackedUpPartition] = []
         total = sum(end - begin for spans in cut.values() for begin, end in spans.values())

@@ -94,6 +94,8 @@ class Collector:
         self._in_flight = in_flight
         self._turn = asyncio.Lock()
         self._floor: int | None = None
+        self._clean_at: object = None
+        """How log and store stood when nothing was left to collect: until one of them moves on, nothing is."""
 
     @property
     def running(self) -> bool:
@@ -143,11 +145,17 @@ class Collector:
         """
         async with self._turn:
             await self._set_floor()
+            stats = await self._barriers.store.stats()
+            seen = (dict(self._views.applied()), stats.chunks, stats.stored_bytes, stats.dead_bytes)
+            if seen == self._clean_at:
+                return CollectionReport()
             report, parts_wait = await self._release_parts(CollectionReport())
             report = await self._remove_unreferenced(report)
             if parts_wait or report.waiting_chunks:
                 await self._barriers.open_next()
                 report = replace(report, epochs_opened=1)
+            elif self._in_flight.oldest_epoch() is None and not report.removed_chunks:
+                self._clean_at = seen
             return await self._compact(report, lambda text, report: None, dead_share_min)
 
     async def estimate(self, said: Said = lambda text, report: None) -> CollectionReport:

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -66,10 +66,18 @@ class LogSlice:
 class LogBrowser:
     """Reads the log record by record, beside the views."""
 
-    def __init__(self, reader: LogReader, views: ViewsMaintenance, mac_key: bytes) -> None:
+    def __init__(
+        self,
+        reader: LogReader,
+        views: ViewsMaintenance,
+        mac_key: bytes,
+        sizes: Callable[[], Mapping[tuple[Topic, int], int]] = dict,
+    ) -> None:
         """Args:
         mac_key: The vault's event key, to tell authentic records.
+        sizes: Bytes each partition takes, where the log can say; blocks.
         """
+        self._sizes = sizes
         self._reader = reader
         self._views = views
         self._mac_key = mac_key
@@ -82,13 +90,13 @@ class LogBrowser:
         """
         applied = {(row.topic, row.partition): row.applied for row in self._views.status()}
         all_bounds = await asyncio.gather(*(self._reader.bounds(topic) for topic in Topic))
+        sizes = await asyncio.to_thread(self._sizes)
         found: list[LogPartition] = []
         for topic, bounds in zip(Topic, all_bounds, strict=True):
-            sizes = await self._reader.sizes_bytes(topic)
             for partition, (begin, end) in sorted(bounds.items()):
                 at = applied.get((topic, partition))
                 lag = None if at is None else max(0, end - 1 - at)
-                found.append(LogPartition(topic.value, partition, begin, end, at, lag, sizes.get(partition)))
+                found.append(LogPartition(topic.value, partition, begin, end, at, lag, sizes.get((topic, partition))))
         return found
 
     async def records(self, asked: LogSlice) -> AsyncGenerator[bytes]:
@@ -134,8 +142,9 @@ class LogBrowser:
 
     async def _spans(self, asked: LogSlice) -> list[tuple[Topic, int, int, int | None]]:
         spans: list[tuple[Topic, int, int, int | None]] = []
-        for topic in Topic if asked.topic is None else (asked.topic,):
-            bounds = await self._reader.bounds(topic)
+        topics = tuple(Topic) if asked.topic is None else (asked.topic,)
+        all_bounds = await asyncio.gather(*(self._reader.bounds(topic) for topic in topics))
+        for topic, bounds in zip(topics, all_bounds, strict=True):
             if asked.partition is not None and asked.topic is not None and asked.partition not in bounds:
                 message = f"topic {topic.value} has {len(bounds)} partitions; there is no partition {asked.partition}"
                 raise InvalidRequest(message, rule="log-partition")

@@ -40,6 +40,7 @@ from govault.services.spaces import Spaces
 from govault.services.stats import Stats
 from govault.services.submit import Submitter
 from govault.services.workers import Worker, Workers
+from schemas.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class NodeSources:
         files: The files of the data folder that a backup takes along.
         config: The effective configuration, secrets masked, JSON-able.
         log_process: ``running``, ``stopped``; empty where the log is external.
+        log_sizes: Bytes each partition of an embedded log takes; blocks.
         stopping: Whether the node is shutting down.
         insecure: Sentences on what the configuration leaves open.
     """
@@ -96,6 +98,7 @@ class NodeSources:
     files: BackupSources
     config: Callable[[], Mapping[str, object]] = dict
     log_process: Callable[[], str] = lambda: ""
+    log_sizes: Callable[[], Mapping[tuple[Topic, int], int]] = dict
     stopping: Callable[[], bool] = lambda: False
     insecure: Callable[[], tuple[str, ...]] = tuple
 
@@ -251,7 +254,7 @@ def assemble_upkeep(
         health=health,
         stats=stats,
         members=Members(ports.views, node),
-        logs=LogBrowser(ports.reader, ports.view_upkeep, ports.mac_key),
+        logs=LogBrowser(ports.reader, ports.view_upkeep, ports.mac_key, sources.log_sizes),
         checkpoints=checkpoints,
         audit=audit,
         metrics=UpkeepMetrics(registry, health, stats),

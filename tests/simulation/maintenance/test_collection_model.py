@@ -34,7 +34,7 @@ UNIVERSE = [ChunkId(hashlib.blake2b(bytes([n]), digest_size=32).digest()) for n 
 LIVES = 4
 LIFE_S = 120.0
 ADMIN = Actor("admin")
-SEEDS = int(os.environ.get("GOVAULT_SIM_N", "30"))
+SEEDS = int(os.environ.get("GOVAULT_SIM_N", "12"))
 FIRST_SEED = int(os.environ.get("GOVAULT_SIM_SEED", "0"))
 
 

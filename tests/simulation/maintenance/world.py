@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from govault.domain.memory_state import MemoryPartition
 from govault.domain.position import Outcome, Position
 from govault.domain.rows import ChunkRow, DirectoryRow, FileRow, OutcomeRow, PartitionRow, PartRow, Put
-from govault.errors import Storage
-from govault.ports import StampedChunk
+from govault.ports import StampedChunk, StoreStats
 from govault.services.submit import outcome_of
 from schemas.envelope import Event
 from schemas.ids import ChunkId, new_space_id
@@ -221,8 +220,10 @@ class Node:
         await self.pause()
         return 0
 
-    async def stats(self) -> None:
-        raise Storage("not in this model")
+    async def stats(self) -> StoreStats:
+        await self.pause()
+        chunks = len(self.disk.chunks)
+        return StoreStats(chunks, chunks * CHUNK_BYTES, chunks * CHUNK_BYTES, 0, 1, 0, 0, 1 << 40)
 
     # --- Clock and Randomness --------------------------------------------------------------------------------
 

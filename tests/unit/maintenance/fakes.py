@@ -93,9 +93,6 @@ class FakeReader:
                 found[partition] = (begin, records[-1].position.offset + 1 if records else 0)
         return found
 
-    async def sizes_bytes(self, topic: Topic) -> dict[int, int]:
-        return {}
-
     async def offset_at(self, topic: Topic, partition: int, time_ms: int) -> int | None:
         rows: Sequence[LogRecord] = self.records[topic, partition]
         return next((row.position.offset for row in rows if row.time_ms >= time_ms), None)
