@@ -68,7 +68,7 @@ async def list_folder(
     ] = None,
 ) -> Response:
     """List a folder: its entries in byte order of their names, a folder's as `name/`."""
-    page = services.namespace.listing.folder(space, path, cursor, limit, recursive)
+    page = await services.namespace.listing.folder(space, path, cursor, limit, recursive)
     folder = top_document(page.space) if page.folder is None else folder_document(page.folder, space, path)
     items = [entity_document(found.row, space, found.path) for found in page.items]
     return page_answer(request, page_document(items, page.next_cursor, folder=folder))

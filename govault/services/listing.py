@@ -1,19 +1,21 @@
 """Lists of what lives in a vault: one folder, a whole tree, and files found by what is known of them."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from govault.domain.rows import DirectoryRow, FileRow, FolderRow
 from govault.errors import Conflict, InvalidRequest, NotFound
+from govault.limits import PAGE_DEFAULT
 from govault.ports import SearchQuery, Views
 from govault.services import cursors
 from govault.services.targets import Targets
 from govault.services.walk import Found, folder_below, walk
 
 DELIMITER = "/"
+T = TypeVar("T")
 
 
 class FolderPage(NamedTuple):
@@ -71,7 +73,7 @@ class Listing:
     views: Views
     targets: Targets
 
-    def folder(self, space_name: str, path: str, cursor: str, limit: int, recursive: bool) -> FolderPage:
+    async def folder(self, space_name: str, path: str, cursor: str, limit: int, recursive: bool) -> FolderPage:
         """A folder's entries, or with ``recursive`` everything below it, in byte order of paths.
 
         Raises:
@@ -85,9 +87,10 @@ class Listing:
         bound = ("folder", folder_id, recursive)
         after = cursors.place(bound, cursor)
         if recursive:
-            items, last = _taken(walk(self.views, space.space_id, folder_id, after), limit)
+            found = walk(self.views, space.space_id, folder_id, after, page=limit + 1)
         else:
-            items, last = _taken(self._entries(space.space_id, folder_id, after, limit + 1), limit)
+            found = self._entries(space.space_id, folder_id, after, limit + 1)
+        items, last = await _off_the_loop(limit, lambda: _taken(found, limit))
         base = f"{path}/" if path else ""
         placed = [Found(base + found.path, found.row) for found in items] if base else items
         return FolderPage(space, folder, placed, cursors.make(bound, last) if last else "")
@@ -102,9 +105,9 @@ class Listing:
         after = cursors.place(query.bound(), cursor)
         space = None if query.space is None else self.targets.space(query.space)
         if query.delimiter:
-            return self._rolled_up(query, space, after, limit)
+            return await _off_the_loop(limit, lambda: self._rolled_up(query, space, after, limit))
         if space is not None and query.is_plain:
-            return self._plain(query, space, after, limit)
+            return await _off_the_loop(limit, lambda: self._plain(query, space, after, limit))
         search = SearchQuery(
             space_id=None if space is None else space.space_id,
             prefix=query.prefix,
@@ -125,7 +128,7 @@ class Listing:
         return FilesPage(page.files, [], cursors.make(query.bound(), page.next_cursor) if page.next_cursor else "")
 
     def _plain(self, query: FilesQuery, space: DirectoryRow, after: str, limit: int) -> FilesPage:
-        found = walk(self.views, space.space_id, space.space_id, after, query.prefix)
+        found = walk(self.views, space.space_id, space.space_id, after, query.prefix, page=limit + 1)
         files = ((item.row, item.path) for item in found if isinstance(item.row, FileRow))
         items = list(islice(files, limit + 1))
         more = len(items) > limit
@@ -178,6 +181,11 @@ class Listing:
         if not isinstance(entity, FolderRow):
             raise Conflict(f"{path!r} is a file, not a folder", code="conflict.not-a-folder", id=entity.entity_id)
         return entity
+
+
+async def _off_the_loop(limit: int, read: Callable[[], T]) -> T:
+    """Read a page; one that takes long in a thread, so that other requests are answered meanwhile."""
+    return read() if limit <= PAGE_DEFAULT else await asyncio.to_thread(read)
 
 
 def _taken(found: Iterator[Found], limit: int) -> tuple[list[Found], str]:

@@ -16,13 +16,16 @@ class Found(NamedTuple):
     row: FileRow | FolderRow
 
 
-def walk(views: Views, space_id: str, folder_id: str, after: str = "", prefix: str = "") -> Iterator[Found]:
+def walk(
+    views: Views, space_id: str, folder_id: str, after: str = "", prefix: str = "", page: int = PAGE
+) -> Iterator[Found]:
     """Everything below a folder, depth first, in byte order of paths (a folder's own is ``path/``).
 
     Args:
         folder_id: A folder's id, or the space's for its top. May be trash: below it names stay as they were.
         after: Begin behind this path; a folder's with a trailing ``/`` begins inside it.
         prefix: Only paths that begin with this text (not only whole names).
+        page: How many entries are read at once.
     """
     *names, start = prefix.split("/")
     base = "".join(f"{name}/" for name in names)
@@ -33,7 +36,7 @@ def walk(views: Views, space_id: str, folder_id: str, after: str = "", prefix: s
         if after.encode() > base.encode():
             return
         after = ""
-    stack = _seek(views, _Level(views, space_id, below, base, start), after.removeprefix(base))
+    stack = _seek(views, _Level(views, space_id, below, base, start, page), after.removeprefix(base))
     while stack:
         found = stack[-1].take()
         if found is None:
@@ -41,7 +44,7 @@ def walk(views: Views, space_id: str, folder_id: str, after: str = "", prefix: s
             continue
         yield found
         if isinstance(found.row, FolderRow):
-            stack.append(_Level(views, space_id, found.row.entity_id, f"{found.path}/"))
+            stack.append(_Level(views, space_id, found.row.entity_id, f"{found.path}/", page=page))
 
 
 def folder_below(views: Views, space_id: str, folder_id: str, names: Iterable[str]) -> str | None:
@@ -78,9 +81,12 @@ def key_of(entry: EntryRow) -> str:
 class _Level:
     """One folder of a walk: where it stands in it. A stack of them walks a tree of any depth."""
 
-    def __init__(self, views: Views, space_id: str, folder_id: str, base: str, start: str = "") -> None:
+    def __init__(
+        self, views: Views, space_id: str, folder_id: str, base: str, start: str = "", page: int = PAGE
+    ) -> None:
         self.views, self.space_id, self.folder_id = views, space_id, folder_id
         self.base, self.start, self.key = base, start, ""
+        self.page_size = page
         self._page: list[tuple[EntryRow, FileRow | FolderRow]] = []
         self._next = 0
         self._loaded = self._exhausted = False
@@ -111,8 +117,8 @@ class _Level:
                 self._page.append((exact, row))
             self.key = self.start
         self._loaded = True
-        page = self.views.list_folder(self.space_id, self.folder_id, self.key, PAGE)
-        self._exhausted = len(page) < PAGE
+        page = self.views.list_folder(self.space_id, self.folder_id, self.key, self.page_size)
+        self._exhausted = len(page) < self.page_size
         self._page += page
 
 
@@ -127,6 +133,6 @@ def _seek(views: Views, top: _Level, after: str) -> list[_Level]:
         entry = views.entry(level.space_id, level.folder_id, name)
         if entry is None or not entry.is_folder:
             break
-        level = _Level(views, level.space_id, entry.entity_id, f"{level.base}{name}/")
+        level = _Level(views, level.space_id, entry.entity_id, f"{level.base}{name}/", page=top.page_size)
         stack.append(level)
     return stack
