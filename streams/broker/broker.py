@@ -83,7 +83,10 @@ class Broker:
         await self.server.stop()
         for group in self.groups.values():
             group.close()
-        await self.committer.close()
+        try:
+            await self.committer.close()
+        except BrokerFailure:
+            pass  # It was reported; the next start recovers.
         self.store.close()
         self._lock.release()
 

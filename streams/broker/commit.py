@@ -51,8 +51,8 @@ class SegmentSyncer:
 class Committer:
     """Runs commit cycles, checkpoints and other disk work off the loop.
 
-    A failure of the disk is reported once to `failed`; from then on nothing is committed and no
-    future is resolved: the process is expected to end.
+    A failure of the disk is reported once to `failed`; from then on nothing is committed, and who
+    waits gets the failure: the process is expected to end.
     """
 
     def __init__(self, store: LogStore, syncer: SegmentSyncer, failed: Failed) -> None:
@@ -71,8 +71,9 @@ class Committer:
         self._checkpoint_ran = False
         self._checkpoint_task: asyncio.Task[None] | None = None
         self._wanted: asyncio.Future[None] | None = None
+        self._checkpoint_wanted: asyncio.Future[None] | None = None
         self._scheduled = False
-        self._broken = False
+        self._failure: BrokerFailure | None = None
         self._thread.start()
 
     # Requests --------------------------------------------------------------------------------
@@ -105,12 +106,18 @@ class Committer:
             raise failure from error
 
     async def checkpoint(self) -> None:
-        """Make a checkpoint that holds all that is durable when it begins."""
+        """Make a checkpoint that holds all that is durable when it begins.
+
+        Raises:
+            BrokerFailure: it was reported before.
+        """
+        if self._failure is not None:
+            raise self._failure
         if self._wanted is None:
             self._wanted = self._loop.create_future()
         wanted = self._wanted
         self._soon()
-        await wanted
+        await asyncio.shield(wanted)
 
     async def quiet(self) -> None:
         """Wait until everything queued before this call is committed."""
@@ -118,28 +125,39 @@ class Committer:
             await asyncio.shield(last)
 
     async def close(self) -> None:
-        """Commit what is pending, write a last checkpoint, end the threads."""
-        if not self._broken:
-            await self.quiet()
-            await self.checkpoint()
-        self._queue.put(None)
-        await self._loop.run_in_executor(None, self._thread.join)
-        self._housekeeper.shutdown()
-        self._sync_all.close()
+        """Commit what is pending, write a last checkpoint, end the threads.
+
+        Raises:
+            BrokerFailure: it was reported before; the threads have ended.
+        """
+        try:
+            if self._failure is None:
+                await self.quiet()
+                await self.checkpoint()
+        finally:
+            self._queue.put(None)
+            await self._loop.run_in_executor(None, self._thread.join)
+            self._housekeeper.shutdown()
+            self._sync_all.close()
 
     # Cycles ----------------------------------------------------------------------------------
 
     def _soon(self) -> None:
-        if not self._scheduled and self._committing is None and not self._broken:
+        if not self._scheduled and self._committing is None and self._failure is None:
             self._scheduled = True
             # Requests that the loop has read in the same round join the cycle.
             self._loop.call_soon(self._begin)
 
     def _begin(self) -> None:
-        """Between two cycles: finish and begin checkpoints, then begin the next cycle."""
         self._scheduled = False
-        if self._committing is not None or self._broken:
-            return
+        if self._committing is None and self._failure is None:
+            try:
+                self._begin_between_cycles()
+            except Exception as error:  # noqa: BLE001 - a bug here must stop the log, not leave it waiting
+                self._fail(failure_of(error, "beginning a commit"))
+
+    def _begin_between_cycles(self) -> None:
+        """Finish and begin checkpoints, then begin the next cycle."""
         store = self._store
         if self._checkpoint_ran:
             self._checkpoint_ran = self._checkpointing = False
@@ -173,9 +191,16 @@ class Committer:
             pass  # The loop was closed under us: nobody is left to tell.
 
     def _finish(self, cycle: Cycle) -> None:
-        done, self._committing = self._committing, None
-        self._store.finish_cycle(cycle)
+        if self._failure is not None:
+            return  # Housekeeping failed meanwhile: nobody is told anything any more.
+        done = self._committing
+        try:
+            self._store.finish_cycle(cycle)
+        except Exception as error:  # noqa: BLE001 - as in `_begin`
+            self._fail(failure_of(error, "finishing a commit"))
+            return
         assert done is not None
+        self._committing = None
         done.set_result(None)
         self._begin()
 
@@ -184,23 +209,29 @@ class Committer:
     def _begin_checkpoint(self) -> None:
         """Plan on the loop and between cycles; run beside them."""
         self._checkpointing = True
-        wanted, self._wanted = self._wanted, None
+        self._checkpoint_wanted, self._wanted = self._wanted, None
         plan = self._store.plan_checkpoint()
         # Handed over at once: what removes files later in this thread must come after it.
         running = self._loop.run_in_executor(self._housekeeper, run_checkpoint, self._store.disk, plan, self._sync_all)
-        self._checkpoint_task = self._loop.create_task(self._end_checkpoint(running, wanted))
+        self._checkpoint_task = self._loop.create_task(self._end_checkpoint(running))
 
-    async def _end_checkpoint(self, running: asyncio.Future[None], wanted: asyncio.Future[None] | None) -> None:
+    async def _end_checkpoint(self, running: asyncio.Future[None]) -> None:
         try:
             await self._reporting(running)
         except BrokerFailure:
             return  # It was reported.
         self._checkpoint_ran = True
         self._begin()
-        if wanted is not None:
+        wanted, self._checkpoint_wanted = self._checkpoint_wanted, None
+        if wanted is not None and not wanted.done():
             wanted.set_result(None)
 
     def _fail(self, failure: BrokerFailure) -> None:
-        if not self._broken:
-            self._broken = True
-            self._failed(failure)
+        if self._failure is not None:
+            return
+        self._failure = failure
+        self._failed(failure)
+        for waiting in (self._gathering, self._taken_done, self._committing, self._wanted, self._checkpoint_wanted):
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(failure)
+                waiting.exception()  # Retrieved here: often nobody waits.

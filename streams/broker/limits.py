@@ -47,7 +47,7 @@ WAL_FILE_BYTES: Final = 16 * MIB
 WAL_CYCLE_BYTES_MAX: Final = 512 * KIB
 """A cycle above this size is synced in the segment files themselves: copying it twice costs more."""
 DIRECT_BYTES_BETWEEN_CHECKPOINTS: Final = 64 * MIB
-PENDING_BYTES_MAX: Final = 128 * MIB
+PENDING_BYTES_MAX: Final = 32 * MIB
 """Bytes appended and not yet synced; beyond it requests wait before they are read."""
 SYNC_THREADS: Final = 4
 

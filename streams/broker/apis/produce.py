@@ -97,8 +97,9 @@ def _append(broker: Broker, topic: str, index: int, records: bytes | None) -> Re
 def _after(done: asyncio.Future[None], request: Request, results: Results) -> asyncio.Future[bytes]:
     out: asyncio.Future[bytes] = done.get_loop().create_future()
 
-    def resolve(_: asyncio.Future[None]) -> None:
-        if not out.done():
+    def resolve(done: asyncio.Future[None]) -> None:
+        # After a failure nobody is answered: what was sent may be lost.
+        if not out.done() and done.exception() is None:
             out.set_result(answer(request, results))
 
     done.add_done_callback(resolve)
