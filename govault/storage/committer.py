@@ -5,16 +5,19 @@ all. The order of writes is the store's promise: pack bytes and folder fsynced, 
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 from govault.errors import GoVaultError, Storage, StorageFull
+from govault.limits import PACK_BYTES_MAX
 from govault.storage.disk import Disk
 from govault.storage.ledger import Ledger
 from govault.storage.pack import PACKS_FOLDER, PackWriter, Unsynced
 from govault.storage.segment import SmallContent
 
 _SMALL_PER_COMMIT_MAX = 256
+_TAIL_BYTES_MAX = PACK_BYTES_MAX
 
 StoreSmall = Callable[[Sequence[SmallContent]], None]
 Done = Callable[[GoVaultError | None], None]
@@ -34,6 +37,7 @@ class Committer:
         self._store_small: StoreSmall | None = None
         self._queue: SimpleQueue[SmallContent | Done | _Stop | None] = SimpleQueue()
         self._ended = False
+        self._unsynced_index_bytes = 0
         self._ends: dict[int, int] = {}
         self._frames: dict[int, int] = {}
         """Of commits that the index had no space for; the next one covers them."""
@@ -74,22 +78,25 @@ class Committer:
     def _run(self) -> None:
         stopping = False
         while not stopping:
-            small: list[SmallContent] = []
-            waiting: list[Done] = []
-            for item in self._take():
-                if isinstance(item, SmallContent):
-                    small.append(item)
-                elif isinstance(item, _Stop):
-                    stopping = True
-                elif item is not None:
-                    waiting.append(item)
-            if small and self._store_small is not None:
-                self._store_small(small)
-            failure = self._commit()
-            for done in waiting:
-                done(failure)
+            items = self._take()
+            stopping = any(isinstance(item, _Stop) for item in items)
+            try:
+                failure = self._work([item for item in items if isinstance(item, SmallContent)])
+            except Exception as error:  # noqa: BLE001 (the worker loop: nobody may wait for ever)
+                failure = self._stop_store(f"the committer failed ({error!r}): restart", error)
+                for item in items:
+                    if isinstance(item, SmallContent):
+                        item.segment.finish(failure)
+            for item in items:
+                if item is not None and not isinstance(item, SmallContent | _Stop):
+                    item(failure)
         self._ended = True
         self._refuse_rest()
+
+    def _work(self, small: list[SmallContent]) -> GoVaultError | None:
+        if small and self._store_small is not None:
+            self._store_small(small)
+        return self._commit()
 
     def _refuse_rest(self) -> None:
         failure = Storage("the chunk store is closed", code="storage.closed")
@@ -140,7 +147,16 @@ class Committer:
         self._ends, self._frames = {}, {}
         for segment in finished:
             segment.finish()
+        self._bound_tail(sum(record.entry.record_bytes for record in unsynced.records))
         return None
+
+    def _bound_tail(self, committed_bytes: int) -> None:
+        """Sync the index now and then: what it loses at a power loss, the next start must read from the packs."""
+        self._unsynced_index_bytes += committed_bytes
+        if self._unsynced_index_bytes >= _TAIL_BYTES_MAX:
+            with suppress(StorageFull):
+                self._ledger.index.sync()
+                self._unsynced_index_bytes = 0
 
     def _sync(self, unsynced: Unsynced) -> None:
         for file in unsynced.files.values():

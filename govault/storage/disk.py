@@ -118,8 +118,12 @@ class RealDisk:
     """A folder of the local file system; files are created with mode 0600, folders with 0700."""
 
     def __init__(self, root: Path) -> None:
+        """A disk in a folder, which is made, durably, with the folders above it."""
         self._root = str(root)
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = [folder for folder in (root, *root.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(str(folder.parent))
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
@@ -144,15 +148,19 @@ class RealDisk:
         Path(self._at(path)).unlink()
 
     def sync_dir(self, path: str) -> None:
-        fd = os.open(self._at(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _sync_folder(self._at(path))
 
     def free_bytes(self) -> int:
         figures = os.statvfs(self._root)
         return figures.f_bavail * figures.f_frsize
+
+
+def _sync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def replace_file(disk: Disk, path: str, content: bytes) -> None:

@@ -68,6 +68,8 @@ class IngestContext:
         self.threads = threads
         self.mailbox = mailbox
         self.budget = Budget(SEGMENT_BYTES_IN_WORK_MAX)
+        self.closed = False
+        """Set when the store closes: the threads take no more work."""
 
 
 class PackIngest:
@@ -132,10 +134,15 @@ class PackIngest:
         self._failure = self._failure or Storage("the upload was given up", code="storage.aborted")
 
     def _check(self) -> None:
-        if self._failure is not None:
-            raise self._failure
+        self._check_alive()
         if self._ended:
             raise Storage("this upload has ended", code="storage.ended")
+
+    def _check_alive(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+        if self._context.closed:
+            raise Storage("the chunk store is closed", code="storage.closed")
 
     def _gather(self, piece: memoryview) -> None:
         self._pieces.append(piece)
@@ -155,9 +162,11 @@ class PackIngest:
         if self._cutting is not None:
             await asyncio.shield(self._cutting)
         await self._context.budget.take(self._gathered_bytes)
-        if self._failure is not None:
+        try:
+            self._check_alive()
+        except GoVaultError:
             self._context.budget.give(self._gathered_bytes)
-            raise self._failure
+            raise
         segment = self._make_segment(last=last, charged=True)
         work = partial(self._context.pipeline.cut_then_store, self._content, segment)
         self._cutting = asyncio.get_running_loop().run_in_executor(self._context.threads, work)

@@ -58,6 +58,7 @@ class PackChunkStore:
         chunker = make_chunker(options.chunking, options.chunk_bytes_mean, keyring.cutting_seed)
         sealer = Sealer(keyring, Compressor(options.compression, options.compression_level))
         ledger = open_ledger(folder, disk, sealer, _time_ms(), open_database)
+        disk.sync_dir("")
         self._folder = folder
         self._open_database = open_database
         self._disk = disk
@@ -131,7 +132,7 @@ class PackChunkStore:
         """Commit what there is and close. May be called twice."""
         if self._closed:
             return
-        self._closed = True
+        self._closed = self._ingest.closed = True
         async with self._collecting:
             await _to_the_end(None, self._close_now)
 

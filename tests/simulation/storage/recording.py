@@ -258,10 +258,13 @@ class PowerLoss:
                 for change in self._pending[inode]:
                     _change(self._durable[inode], change)
                 self._pending[inode] = []
-            case SyncDir():
-                for name in self._pending_names:
-                    _rename(self._names, name)
-                self._pending_names = []
+            case SyncDir(folder):
+                pending, self._pending_names = self._pending_names, []
+                for name in pending:
+                    if _folder(name) == folder:
+                        _rename(self._names, name)
+                    else:
+                        self._pending_names.append(name)
             case Batch():
                 self._pending_batches.append(operation)
             case SyncDatabase():
@@ -313,6 +316,11 @@ def _change(content: bytearray, change: Write | Truncate) -> None:
         _truncate(content, change.size)
     else:
         _overwrite(content, change.position, change.data)
+
+
+def _folder(change: Create | Unlink | Rename) -> str:
+    path = change.new if isinstance(change, Rename) else change.path
+    return path.rpartition("/")[0]
 
 
 def _rename(names: dict[str, int], change: Create | Unlink | Rename) -> None:
