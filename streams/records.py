@@ -36,7 +36,7 @@ def record_of(
         time_ms,
         key or b"",
         value or b"",
-        tuple((name, content or b"") for name, content in headers or ()),
+        tuple([(name, content or b"") for name, content in headers or ()]),
     )
 
 
@@ -48,7 +48,11 @@ def event_of(record: Record, mac_key: bytes) -> Event:
         UnknownEventType: It is authentic and newer than this program.
     """
     topic, partition, _ = record.position
-    given = next((content for name, content in record.headers if name == MAC_HEADER), None)
+    given = None
+    for name, content in record.headers:
+        if name == MAC_HEADER:
+            given = content
+            break
     verify_mac(mac_key, topic, partition, record.key, record.value, given)
     event = decode(record.value)
     if topic is not event.data.TOPIC:

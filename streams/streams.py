@@ -12,6 +12,7 @@ from streams.log import KafkaEventLog
 from streams.topics import ensure_topics
 from streams.views.bulk import BulkReader, Progress
 from streams.views.catching_up import LAG_FOR_BULK_MIN, catch_up
+from streams.views.filling import fill_generation
 from streams.views.generation import VaultIdentity
 from streams.views.generations import GenerationsFolder
 from streams.views.opening import check_log, open_serving
@@ -75,7 +76,7 @@ class Streams:
             EventLog: The log cannot be reached, or is not the one that the views were folded from.
         """
         folder = GenerationsFolder(settings.views_root)
-        generation = open_serving(folder, settings.vault)
+        generation = await open_serving(folder, settings.vault, lambda path: _fill(path, settings, progress))
         views = RocksViews(generation, settings.vault)
         log = KafkaEventLog(settings.connection, settings.vault.fold_keys.mac_key, settings.vault.files_partitions)
         try:
@@ -119,3 +120,9 @@ class Streams:
         await self._app.stop(grace_s)
         await self.log.stop(grace_s)
         await self.views.stop()
+
+
+async def _fill(path: Path, settings: StreamsSettings, progress: Progress) -> bool:
+    """Fill fresh views; the topics may not be there yet."""
+    await ensure_topics(settings.connection, settings.vault.files_partitions, {})
+    return await fill_generation(path, settings.vault, settings.connection, progress)

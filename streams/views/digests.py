@@ -6,6 +6,8 @@ time and does not depend on order (Clarke et al., "Incremental Multiset Hash Fun
 needs the key to be secret).
 """
 
+import struct
+
 from blake3 import blake3
 
 from schemas.topics import Topic
@@ -20,12 +22,13 @@ def history_start(key: bytes, topic: Topic, partition: int) -> bytes:
 
 
 def record_hash(key: bytes, record: Record) -> bytes:
-    """What stands for one record in the chain. Every field is preceded by its length."""
-    pieces = [record.position.offset.to_bytes(8, "big"), record.time_ms.to_bytes(8, "big", signed=True)]
-    for field in (record.key, *(piece for name, content in record.headers for piece in (name.encode(), content))):
-        pieces += (len(field).to_bytes(4, "big"), field)
-    pieces += (b"\xff\xff\xff\xff", record.value)
-    return blake3(b"".join(pieces), key=key).digest()
+    """What stands for one record in the chain: offset, time, then every field behind all their lengths."""
+    fields = [record.key]
+    for name, content in record.headers:
+        fields += (name.encode(), content)
+    lengths = struct.pack(f">QqI{len(fields)}I", record.position[2], record.time_ms, len(fields), *map(len, fields))
+    fields.append(record.value)
+    return blake3(lengths + b"".join(fields), key=key).digest()
 
 
 def history_next(history: bytes, hashed: bytes) -> bytes:

@@ -22,6 +22,7 @@ from streams.records import Record, event_of
 from streams.views import keys
 from streams.views.database import Database
 from streams.views.digests import MODULUS_MASK, history_next, history_start, record_hash
+from streams.views.key_filter import KeyFilter
 from streams.views.reader import DirectoryRows, FilesRows, PartitionRows, PeersRows
 from streams.views.staging import StagedRows
 from streams.views.sweep import OutcomeSweep
@@ -67,14 +68,16 @@ class PartitionFold:
         stopped: Why it folds no more, for good; empty while it does.
     """
 
-    def __init__(self, database: Database, topic: Topic, partition: int, fold_keys: FoldKeys) -> None:
+    def __init__(
+        self, database: Database, topic: Topic, partition: int, fold_keys: FoldKeys, key_filter: KeyFilter | None = None
+    ) -> None:
         self.topic = topic
         self.partition = partition
         self.prefix = keys.partition_prefix(topic, partition)
         self._database = database
         self._keys = fold_keys
         self._apply = _APPLY.get(topic)
-        self.rows = StagedRows(database, self.prefix, fold_keys.digest_key, ROWS_KEPT_MAX)
+        self.rows = StagedRows(database, self.prefix, fold_keys.digest_key, ROWS_KEPT_MAX, key_filter)
         self.reader: Any = _READERS.get(topic, PartitionRows)(self.rows)
         self._sweep = OutcomeSweep(database, self.prefix)
         self.applied = self._written = -1

@@ -17,10 +17,8 @@ _ENTITIES_AT_ONCE = 256
 def entity(generation: Generation, entity_id: str) -> Entity | None:
     """A file or folder of any partition, live or not."""
     key = keys.ENTITY + entity_id.encode()
-    for value in generation.database.get_many([prefix + key for prefix in generation.prefixes]):
-        if value is not None:
-            return cast(Entity, decode_row(key, value))
-    return None
+    value = next(generation.find(key), None)
+    return None if value is None else cast(Entity, decode_row(key, value))
 
 
 def entry(generation: Generation, space_id: str, parent_id: str, name: str) -> EntryRow | None:
@@ -82,15 +80,15 @@ def list_folder(
     partition = generation.partition_of(space_id)
     if partition is None or limit <= 0:
         return []
-    prefix = generation.prefixes[partition]
+    database, prefix = generation.database(partition), generation.prefixes[partition]
     folder = prefix + keys.entries_prefix(parent_id)
     start = folder + after.encode() + b"\0" if after else folder
     listed: list[tuple[EntryRow, FileRow | FolderRow]] = []
-    found = generation.database.items(start, keys.prefix_end(folder))
+    found = database.items(start, keys.prefix_end(folder))
     while entries := list(islice(found, min(_ENTITIES_AT_ONCE, limit - len(listed)))):
         rows = [cast(EntryRow, decode_row(keys.ENTRY, value)) for _, value in entries]
         ids = [keys.ENTITY + row.entity_id.encode() for row in rows]
-        values = generation.database.get_many([prefix + key for key in ids])
+        values = database.get_many([prefix + key for key in ids])
         listed.extend(
             (row, cast(Entity, decode_row(keys.ENTITY, value)))
             for row, value in zip(rows, values, strict=True)
@@ -115,7 +113,7 @@ def _trash_of(generation: Generation, space_id: str, after: str) -> Iterator[tup
         return
     full = generation.prefixes[partition] + keys.trash_key(space_id, "")
     first = full + after.encode() + b"\0" if after else full
-    for key in generation.database.keys(first, keys.prefix_end(full)):
+    for key in generation.database(partition).keys(first, keys.prefix_end(full)):
         yield key[len(full) :].decode(), partition
 
 
@@ -126,7 +124,7 @@ def files_with_hash(generation: Generation, sha256: str, limit: int) -> list[tup
     found: dict[str, tuple[FileRow, int]] = {}
     for partition, prefix in enumerate(generation.prefixes):
         full = prefix + start
-        for key in generation.database.keys(full, keys.prefix_end(full)):
+        for key in generation.database(partition).keys(full, keys.prefix_end(full)):
             file_id, number = key[len(full) : -8].decode(), int.from_bytes(key[-8:], "big")
             row = generation.files[partition].entity(file_id)
             if isinstance(row, FileRow) and paths.of(row) is not None:

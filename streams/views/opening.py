@@ -5,6 +5,8 @@ at a wrong or shortened log is refused, because folding on would hide it.
 """
 
 import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 from govault.errors import EventLog
 from streams.views.bulk import BulkReader
@@ -16,11 +18,18 @@ from streams.views.generations import GenerationsFolder
 _log = logging.getLogger(__name__)
 
 
-def open_serving(folder: GenerationsFolder, vault: VaultIdentity) -> Generation:
+Fill = Callable[[Path], Awaitable[bool]]
+
+
+async def open_serving(folder: GenerationsFolder, vault: VaultIdentity, fill: Fill) -> Generation:
     """The generation that serves, a new one where there is none that can.
+
+    Args:
+        fill: Folds the log into a generation that does not exist yet, or leaves that to whoever follows the log.
 
     Raises:
         Config: The views are another vault's, or in use.
+        EventLog: The log cannot be read.
     """
     path = folder.serving()
     if path is not None:
@@ -31,7 +40,12 @@ def open_serving(folder: GenerationsFolder, vault: VaultIdentity) -> Generation:
         except DamagedViews as reason:
             _log.warning("the views are damaged and are folded again from the log: %s", reason)
     fresh = folder.fresh()
-    generation = Generation(fresh, vault)
+    try:
+        await fill(fresh)
+        generation = Generation(fresh, vault)
+    except BaseException:
+        folder.remove(fresh)
+        raise
     folder.choose(fresh)
     if path is not None:
         folder.remove(path)

@@ -9,6 +9,7 @@ from streams.connection import Connection
 from streams.records import Record
 from streams.views.bulk import BulkReader, Place, Progress
 from streams.views.catching_up import catch_up, fold_to
+from streams.views.filling import fill_generation
 from streams.views.generation import Generation
 from streams.views.generations import GenerationsFolder
 from streams.views.views import RocksViews
@@ -31,11 +32,12 @@ class _Unserved:
 
     def write(self, place: Place, logged: bool) -> None:
         fold = self.generation.folds[place]
-        self.generation.written(place, fold.write(logged))
+        self.generation.shard(place).written(place, fold.write(logged))
         fold.rows.take_dereferenced()
 
     async def index(self, pending_max: int) -> None:
-        await self.generation.search.maintain(pending_max, logged=False)
+        for shard in self.generation.shards:
+            await shard.search.maintain(pending_max, logged=False)
 
     def applied(self) -> Mapping[Place, int]:
         return {place: fold.written for place, fold in self.generation.folds.items()}
@@ -60,12 +62,16 @@ class Rebuilder:
         if self._running:
             raise Conflict("the views are being rebuilt already; wait for that to finish", code="conflict.rebuilding")
         self._running = True
-        path = self._folder.fresh()
-        fresh = _Unserved(Generation(path, self._views.serving.vault))
+        path, vault = self._folder.fresh(), self._views.serving.vault
         try:
-            before = await self._fold_and_swap(fresh, progress)
+            await fill_generation(path, vault, self._connection, progress)
+            fresh = _Unserved(Generation(path, vault))
+            try:
+                before = await self._fold_and_swap(fresh, progress)
+            except BaseException:
+                fresh.generation.close()
+                raise
         except BaseException:
-            fresh.generation.close()
             self._folder.remove(path)
             raise
         finally:
@@ -81,7 +87,7 @@ class Rebuilder:
                 starts = {place: offset + 1 for place, offset in fresh.applied().items()}
                 ends = {place: max(starts[place], at + 1) for place, at in self._views.applied().items()}
                 await fold_to(reader, fresh, starts, ends, lambda *_: None)
-                fresh.generation.database.flush()
+                fresh.generation.flush()
                 self._folder.choose(fresh.generation.path)
                 before = self._views.swap(fresh.generation)
         _log.info("the views were rebuilt into %s", fresh.generation.path.name)

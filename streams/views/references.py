@@ -10,16 +10,15 @@ from streams.views.generation import Generation
 
 def chunk_referenced(generation: Generation, chunk_id: bytes) -> bool:
     """Whether any partition's state holds the chunk."""
-    key = keys.CHUNK + chunk_id
-    return any(
-        value is not None for value in generation.database.get_many([prefix + key for prefix in generation.prefixes])
-    )
+    return next(generation.find(keys.CHUNK + chunk_id), None) is not None
 
 
 def referenced_chunks(generation: Generation, after: bytes, limit: int) -> list[bytes]:
     """Chunk ids with references, ascending and each once."""
     ids: list[bytes] = []
-    for chunk_id in heapq.merge(*(_chunk_ids(generation, prefix, after) for prefix in generation.prefixes)):
+    for chunk_id in heapq.merge(
+        *(_chunk_ids(generation, partition, after) for partition in range(len(generation.files)))
+    ):
         if not ids or ids[-1] != chunk_id:
             if len(ids) == limit:
                 break
@@ -27,10 +26,10 @@ def referenced_chunks(generation: Generation, after: bytes, limit: int) -> list[
     return ids
 
 
-def _chunk_ids(generation: Generation, prefix: bytes, after: bytes) -> Iterator[bytes]:
-    family = prefix + keys.CHUNK
+def _chunk_ids(generation: Generation, partition: int, after: bytes) -> Iterator[bytes]:
+    family = generation.prefixes[partition] + keys.CHUNK
     start = family + after + b"\0" if after else family
-    return (key[len(family) :] for key in generation.database.keys(start, keys.prefix_end(family)))
+    return (key[len(family) :] for key in generation.database(partition).keys(start, keys.prefix_end(family)))
 
 
 def idle_parts(generation: Generation, partition: int, epoch_max: int, limit: int) -> list[tuple[str, str]]:
@@ -38,7 +37,7 @@ def idle_parts(generation: Generation, partition: int, epoch_max: int, limit: in
     if epoch_max < 0:
         return []
     family = generation.prefixes[partition] + keys.IDLE_INDEX
-    found = generation.database.keys(family, family + (epoch_max + 1).to_bytes(8, "big"))
+    found = generation.database(partition).keys(family, family + (epoch_max + 1).to_bytes(8, "big"))
     parts: list[tuple[str, str]] = []
     for key in islice(found, limit):
         space_id, _, part_id = key[len(family) + 8 :].decode().partition("\0")

@@ -12,6 +12,7 @@ from streams.views import keys
 from streams.views.database import Database
 from streams.views.derived import DerivedKeys
 from streams.views.digests import MODULUS_MASK, row_digest
+from streams.views.key_filter import KeyFilter
 from streams.views.rows_codec import decode_row, encode_row, since_of
 
 _OUTCOME_BYTE = keys.OUTCOME[0]
@@ -38,8 +39,16 @@ class StagedRows:
         outcomes_sum: The same of all outcomes ever recorded: they leave by age, which no digest should see.
     """
 
-    def __init__(self, database: Database, prefix: bytes, digest_key: bytes, rows_kept_max: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        prefix: bytes,
+        digest_key: bytes,
+        rows_kept_max: int,
+        key_filter: KeyFilter | None = None,
+    ) -> None:
         self._database = database
+        self._filter = key_filter
         self._prefix = prefix
         self._digest_key = digest_key
         self._rows_kept_max = rows_kept_max
@@ -77,7 +86,8 @@ class StagedRows:
         yield from fresh
 
     def _load(self, key: bytes) -> _Cell:
-        stored = self._database.get(self._prefix + key)
+        full = self._prefix + key
+        stored = None if self._filter is not None and not self._filter.may_have(full) else self._database.get(full)
         cell = _Cell(None, -1, None) if stored is None else _Cell(decode_row(key, stored), since_of(stored), stored)
         self._cells[key] = cell
         return cell
@@ -141,6 +151,8 @@ class StagedRows:
                 continue
             value = encode_row(cell.row, cell.since)
             put(full, value)
+            if self._filter is not None and cell.stored is None:
+                self._filter.add(full)
             if is_outcome:
                 self.outcomes_sum += row_digest(digest_key, full, value)
             else:

@@ -29,7 +29,7 @@ from streams.records import Record
 from streams.views import manifests, namespace, references, tokens
 from streams.views.fold import PartitionFold
 from streams.views.generation import Generation, VaultIdentity
-from streams.views.search.index import PENDING_LIVE_MAX
+from streams.views.search.index import PENDING_LIVE_MAX, SearchIndex
 from streams.views.search.query import search
 from streams.views.waiting import PartitionWaiters
 
@@ -74,14 +74,15 @@ class RocksViews:
         """``fold``, once it is not paused."""
         async with self._folding:
             self.fold(record)
-        if self._serving.search.is_due(PENDING_LIVE_MAX) and self._indexing is None:
-            self._indexing = asyncio.create_task(self._index(), name="search-index")
+        shard = self._serving.shard((record.position.topic, record.position.partition))
+        if self._indexing is None and shard.search.is_due(PENDING_LIVE_MAX):
+            self._indexing = asyncio.create_task(self._index(shard.search), name="search-index")
 
-    async def _index(self) -> None:
+    async def _index(self, search: SearchIndex) -> None:
         # A rebuild closes a generation that it replaced only once nobody uses it.
         try:
             with self._serving.in_use():
-                await self._serving.search.maintain(PENDING_LIVE_MAX, logged=True)
+                await search.maintain(PENDING_LIVE_MAX, logged=True)
         finally:
             self._indexing = None
 
@@ -109,13 +110,13 @@ class RocksViews:
             logged: See ``Database.write``; after writes without, ``flush`` before writes with.
         """
         fold = self._serving.folds[place]
-        self._serving.written(place, fold.write(logged))
+        self._serving.shard(place).written(place, fold.write(logged))
         self._tell(place, fold)
         self._waiters[place].advance(fold.written)
 
     def flush(self) -> None:
         """Everything written is in files when this returns."""
-        self._serving.database.flush()
+        self._serving.flush()
 
     def swap(self, generation: Generation) -> Generation:
         """Serve another generation, which has folded at least as far; the one before is returned, still open."""
@@ -151,7 +152,8 @@ class RocksViews:
 
     async def index(self, pending_max: int) -> None:
         """Bring the search index up to date after records were staged in bulk."""
-        await self._serving.search.maintain(pending_max, logged=False)
+        for shard in self._serving.shards:
+            await shard.search.maintain(pending_max, logged=False)
 
     async def stop(self) -> None:
         """Finish work in the background, flush and close. Nothing may be read afterwards."""

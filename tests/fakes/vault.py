@@ -97,7 +97,7 @@ async def open_vault(
             yield vault
     finally:
         await store.close()
-        generation.database.close()
+        generation.close()
 
 
 def impatient(services: Services, outcome_wait_s: float) -> Services:

@@ -1,4 +1,4 @@
-"""The search index of one generation: documents not yet in a segment, and the segments.
+"""The search index of one shard: documents not yet in a segment, and the segments.
 
 Each batch of the fold leaves, beside its rows, the ids of the files whose searchable fields it changed. They are kept
 as documents in memory until there are enough for a segment; then the segment is written, and only when it is durable
@@ -9,7 +9,7 @@ drops what is stale. The whole index can be thrown away and made again from the 
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from streams.views.search.segment_writer import DOCUMENTS_MAX, write_segment
 
 _log = logging.getLogger(__name__)
 
-PENDING_LIVE_MAX = 4_096
+PENDING_LIVE_MAX = 2_048
 PENDING_BULK_MAX = 32_768
 SMALL_SEGMENTS_MAX = 8
 STALE_SHARE_MAX = 0.5
@@ -39,11 +39,11 @@ FilesNow = Callable[[], int]
 class SearchIndex:
     """Used by the one task that folds; ``segments`` and ``pending`` may be read from any thread."""
 
-    def __init__(self, folder: Path, database: Database, prefixes: Sequence[bytes], files_now: FilesNow) -> None:
+    def __init__(self, folder: Path, database: Database, prefixes: Mapping[int, bytes], files_now: FilesNow) -> None:
         """Open; where a segment is damaged, everything is indexed again from the rows.
 
         Args:
-            prefixes: The key prefix of each ``.files`` partition.
+            prefixes: The key prefix of each ``.files`` partition of the shard, by number.
             files_now: How many files there are, trash included.
         """
         self._folder = folder
@@ -184,7 +184,7 @@ class SearchIndex:
     def _unindexed_ends(self) -> list[tuple[bytes, bytes]]:
         """[first, stop) of the keys that list what is pending now."""
         ranges: list[tuple[bytes, bytes]] = []
-        for prefix in self._prefixes:
+        for prefix in self._prefixes.values():
             family = prefix + keys.UNINDEXED
             last = max(self._database.keys(family, keys.prefix_end(family)), default=None)
             if last is not None:
@@ -216,7 +216,7 @@ class SearchIndex:
         self._register(fresh, (), (), logged=True)
 
     def _load_pending(self) -> None:
-        for partition, prefix in enumerate(self._prefixes):
+        for partition, prefix in self._prefixes.items():
             family = prefix + keys.UNINDEXED
             for _, value in self._database.items(family, keys.prefix_end(family)):
                 self.note(partition, self._rows(partition, value.decode().split("\0")))
@@ -232,7 +232,7 @@ class SearchIndex:
 
     def _file_ids(self) -> Iterator[tuple[int, list[str]]]:
         """(partition, ids) of all files, as many at a time as a segment holds."""
-        for partition, prefix in enumerate(self._prefixes):
+        for partition, prefix in self._prefixes.items():
             family = prefix + keys.ENTITY
             stored = self._database.items(family, keys.prefix_end(family))
             ids = (key[len(family) :].decode() for key, value in stored if value[8:9] == b"f")

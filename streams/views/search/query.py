@@ -28,7 +28,7 @@ def search(generation: Generation, query: SearchQuery) -> SearchPage:
     wanted, order = Wanted(query), Order.of(query.sort)
     after = order.after(query.cursor)
     limit = max(1, min(query.limit, PAGE_MAX))
-    segments = generation.search.segments
+    segments = generation.segments()
     try:
         if order.by == "path" or query.prefix:
             matches = _few(generation, wanted)
@@ -63,9 +63,11 @@ def _page(generation: Generation, wanted: Wanted, order: Order, after: Place | N
 
 
 def _merged(generation: Generation, wanted: Wanted, order: Order, after: Place | None) -> Iterator[Candidate]:
-    fresh = (Candidate(order.place(one), one.entity_id) for one in generation.search.pending() if wanted.matches(one))
+    fresh = (
+        Candidate(order.place(one), one.entity_id) for one in generation.pending_documents() if wanted.matches(one)
+    )
     behind = sorted(one for one in fresh if after is None or one.place > after)
-    return heapq.merge(behind, *(candidates(segment, wanted, order, after) for segment in generation.search.segments))
+    return heapq.merge(behind, *(candidates(segment, wanted, order, after) for segment in generation.segments()))
 
 
 class _Judge:
@@ -92,8 +94,8 @@ class _Judge:
 
 def _few(generation: Generation, wanted: Wanted) -> list[Match] | None:
     """All matches, where few files come into question; None where they are many."""
-    total = sum(1 for one in generation.search.pending() if wanted.matches(one))
-    for segment in generation.search.segments:
+    total = sum(1 for one in generation.pending_documents() if wanted.matches(one))
+    for segment in generation.segments():
         if total > FEW:
             break
         total += count_candidates(segment, wanted)

@@ -142,7 +142,7 @@ async def test_damaged_views_are_folded_again(broker: EmbeddedBroker, tmp_path: 
     await writer.write(writer.commit("a"))
     before = digests(streams)
     await streams.stop()
-    (settings.views_root / "g00000001" / "rows" / "CURRENT").write_text("nonsense")
+    (settings.views_root / "g00000001" / "shard-1" / "rows" / "CURRENT").write_text("nonsense")
 
     streams = await Streams.start(settings)
     try:

@@ -1,0 +1,142 @@
+"""The process that fills one fresh shard: ``python -m streams.views.shard_process``.
+
+Its order comes as one line of JSON on standard input, so that no secret stands in a command line; it says how far it
+is, a line of JSON at a time, on standard output. When standard input closes, whoever ordered it is gone, and it ends.
+"""
+
+import gc
+import os
+import sys
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import orjson
+import uvloop
+
+from govault.errors import GoVaultError
+from schemas.topics import Topic
+from streams.connection import Connection
+from streams.records import Record
+from streams.views.bulk import BulkReader, Place
+from streams.views.catching_up import fold_to
+from streams.views.fold import FoldKeys
+from streams.views.key_filter import KeyFilter
+from streams.views.search.index import PENDING_LIVE_MAX
+from streams.views.shard import Shard, VaultIdentity
+
+_PROGRESS_RECORDS = 5_000
+_COLLECT_AFTER = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to fold into which shard.
+
+    Attributes:
+        ends: The next offset behind the last record to fold, of each of the shard's partitions.
+    """
+
+    path: Path
+    number: int
+    vault: VaultIdentity
+    connection: Connection
+    ends: dict[Place, int]
+
+    def to_json(self) -> bytes:
+        """One line."""
+        connection = {name: getattr(self.connection, name) for name in _CONNECTION_FIELDS}
+        keys = {name: value.hex() for name, value in asdict(self.vault.fold_keys).items()}
+        ends = [(topic.value, partition, end) for (topic, partition), end in self.ends.items()]
+        vault = (self.vault.vault_id, self.vault.files_partitions)
+        return orjson.dumps((str(self.path), self.number, vault, keys, connection, ends)) + b"\n"
+
+    @classmethod
+    def from_json(cls, line: bytes) -> "Order":
+        """The order in a line."""
+        path, number, vault, keys, connection, ends = orjson.loads(line)
+        fold_keys = FoldKeys(**{name: bytes.fromhex(value) for name, value in keys.items()})
+        identity = VaultIdentity(vault[0], vault[1], fold_keys)
+        wanted = {(Topic(topic), partition): end for topic, partition, end in ends}
+        return cls(Path(path), number, identity, Connection(**connection), wanted)
+
+
+_CONNECTION_FIELDS = ("bootstrap", "prefix", "username", "password", "mechanism", "replicated")
+
+
+class _Filling:
+    """``FoldsInBulk`` of one shard."""
+
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+
+    def stage(self, place: Place, records: Iterable[Record]) -> None:
+        fold = self._shard.folds[place].fold
+        for record in records:
+            fold(record)
+
+    def write(self, place: Place, logged: bool) -> None:
+        fold = self._shard.folds[place]
+        self._shard.written(place, fold.write(logged))
+        fold.rows.take_dereferenced()
+
+    async def index(self, pending_max: int) -> None:
+        await self._shard.search.maintain(pending_max, logged=False)
+
+
+async def fill(order: Order) -> None:
+    """Fold the shard's partitions up to their ends, and close it.
+
+    Raises:
+        GoVaultError: The log cannot be read, or lacks records.
+    """
+    shard = Shard(order.path, order.number, order.vault, KeyFilter())
+    told = 0
+
+    def tell(folded: int, _: int) -> None:
+        nonlocal told
+        if folded - told >= _PROGRESS_RECORDS:
+            _say({"folded": folded})
+            told = folded
+
+    try:
+        async with BulkReader(order.connection) as reader:
+            filling = _Filling(shard)
+            folded = await fold_to(reader, filling, dict.fromkeys(order.ends, 0), order.ends, tell)
+            await filling.index(PENDING_LIVE_MAX)
+    finally:
+        shard.close()
+    _say({"folded": folded})
+
+
+def main() -> int:
+    """Read the order, fill the shard; the exit code."""
+    with open(0, "rb", buffering=0, closefd=False) as orders:
+        order = Order.from_json(orders.readline())
+    threading.Thread(target=_end_when_orphaned, daemon=True).start()
+    # Rows and records make no cycles, and looking for some would take a tenth of the time.
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 100)
+    try:
+        uvloop.run(fill(order))
+    except GoVaultError as error:
+        _say({"error": str(error)})
+        return 1
+    return 0
+
+
+def _say(line: dict[str, object]) -> None:
+    sys.stdout.buffer.write(orjson.dumps(line) + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _end_when_orphaned() -> None:
+    # Not through sys.stdin: a thread that holds its buffer's lock keeps the interpreter from ending in order.
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
