@@ -1,0 +1,75 @@
+"""The check finds what is wrong, and names the files."""
+
+import random
+from pathlib import Path
+
+from govault.storage.options import StoreOptions
+from tests.fakes.vault import Vault, open_vault
+from tests.integration.maintenance.upkeep import upkeep_of
+
+
+def noise(seed: int, size_bytes: int) -> bytes:
+    return random.Random(seed).randbytes(size_bytes)
+
+
+def damage_packs(vault: Vault, content: bytes) -> None:
+    """Flip a bit in the middle of every record of the packs, behind the header."""
+    for pack in (vault.root / "store" / "packs").iterdir():
+        raw = bytearray(pack.read_bytes())
+        for at in range(2000, len(raw), 100_000):
+            raw[at] ^= 1
+        pack.write_bytes(raw)
+
+
+async def test_a_clean_vault_has_no_findings_and_everything_was_looked_at(tmp_path: Path) -> None:
+    async with open_vault(tmp_path) as vault:
+        await vault.put("a/b", noise(1, 400_000))
+        await vault.put("a/b", noise(2, 400_000))
+        await vault.put("empty")
+        await vault.put("trashed/inside", noise(3, 400_000))
+        assert (await vault.client.delete("/spaces/main/folders/trashed")).status_code == 200
+        report = await upkeep_of(vault).checker.check(read_data=True, read_files=True)
+        assert report.ok
+        assert report.findings == ()
+        assert (report.files, report.versions) == (3, 4)
+        assert report.chunks_read == report.chunks_referenced > 0
+
+
+async def test_a_damaged_chunk_is_found_by_reading_and_its_file_is_named_and_heals_by_upload(tmp_path: Path) -> None:
+    async with open_vault(tmp_path) as vault:
+        content = noise(4, 150_000)
+        await vault.put("precious/file", content)
+        checker = upkeep_of(vault).checker
+        damage_packs(vault, content)
+        assert (await checker.check()).ok
+        report = await checker.check(read_data=True)
+        assert not report.ok
+        codes = {finding.code for finding in report.findings}
+        assert "file.damaged" in codes
+        assert "store.quarantine" in codes
+        assert any("main:/precious/file@1" in finding.what for finding in report.findings)
+        assert all(finding.means and finding.todo for finding in report.findings)
+        await vault.put("another/path", content)
+        healed = await checker.check(read_data=True, read_files=True)
+        assert healed.ok, healed.findings
+
+
+async def test_a_missing_chunk_is_found_without_reading_and_its_file_is_named(tmp_path: Path) -> None:
+    async with open_vault(tmp_path, store_options=StoreOptions(workers=1, readers=1, reserve_bytes=0)) as vault:
+        await vault.put("precious", noise(5, 100_000))
+        chunks = [chunk.chunk_id for chunk in vault.store.stamped(b"", 100)]  # type: ignore[attr-defined]
+        await vault.store.remove(chunks, 10**9)  # type: ignore[attr-defined]
+        report = await upkeep_of(vault).checker.check()
+        assert {finding.code for finding in report.findings} == {"store.missing", "file.damaged"}
+        assert any("main:/precious@1" in finding.what for finding in report.findings)
+
+
+async def test_a_list_of_findings_is_bounded_and_says_how_many_more_there_are(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("govault.services.checking.CHECK_FINDINGS_MAX", 3)
+    async with open_vault(tmp_path) as vault:
+        for number in range(5):
+            await vault.put(f"f{number}", noise(number, 1000))
+        chunks = [chunk.chunk_id for chunk in vault.store.stamped(b"", 100)]  # type: ignore[attr-defined]
+        await vault.store.remove(chunks, 10**9)  # type: ignore[attr-defined]
+        report = await upkeep_of(vault).checker.check()
+        assert (len(report.findings), report.more_findings, report.ok) == (3, 7, False)
