@@ -195,6 +195,18 @@ def fact_document(fact: Fact) -> Document:
     }
 
 
+def emptied_document(totals: TotalsRow) -> Document:
+    """What the removal of a space would remove."""
+    return {
+        "dry_run": True,
+        "files": totals.files,
+        "folders": totals.folders,
+        "versions": totals.versions,
+        "size_bytes": totals.logical_bytes,
+        "more": False,
+    }
+
+
 def removal_document(budget: PurgeBudget) -> Document:
     """What a purge removed, or would."""
     return {"dry_run": budget.dry_run, **budget.purged._asdict(), "more": budget.exhausted}

@@ -10,6 +10,7 @@ from api.answers import (
     KNOWN_QUERY,
     LIMIT_DEFAULT,
     Cursor,
+    DryRun,
     IdempotencyKey,
     IfMatch,
     Limit,
@@ -19,14 +20,14 @@ from api.answers import (
     problems,
 )
 from api.deps import ActorDep, ServicesDep, SpaceParam
-from api.documents import Document, space_document
+from api.documents import Document, emptied_document, space_document
 from api.etags import base_revision
 from govault.limits import PURGE_ENTITIES_PER_REQUEST_MAX
 from govault.services import cursors
 from govault.services.purges import PurgeBudget
 from govault.services.spaces import SpaceState
 from schemas.events.files import Retention
-from schemas.rest.namespace import RetentionDocument, SpaceAsk, SpaceDocument, SpacePatch, SpacesPage
+from schemas.rest.namespace import RemovalDocument, RetentionDocument, SpaceAsk, SpaceDocument, SpacePatch, SpacesPage
 
 router = APIRouter(tags=["spaces"], dependencies=[KNOWN_QUERY])
 _BOUND = ("spaces",)
@@ -84,19 +85,25 @@ async def change_space(
     operation_id="remove_space",
     status_code=204,
     response_class=Response,
-    responses=problems(404, writes=True),
+    responses={
+        200: {"model": RemovalDocument, "description": "With `dry_run`: what would be removed."},
+        **problems(404, writes=True),
+    },
 )
 async def remove_space(
     space: SpaceParam,
     actor: ActorDep,
     services: ServicesDep,
     force: Annotated[bool, Query(description="Also where it is not empty: all that is in it ends for ever.")] = False,
+    dry_run: DryRun = False,
     _key: IdempotencyKey = None,
 ) -> Response:
     """Remove a space: an empty one, or with `force` all that is in it too.
 
     202: it takes no more requests, and what was in it is still being purged.
     """
+    if dry_run:
+        return answer(emptied_document(services.namespace.spaces.removable(space, force)))
     budget = PurgeBudget(PURGE_ENTITIES_PER_REQUEST_MAX)
     if await services.namespace.spaces.remove(actor, space, force, budget):
         return Response(status_code=204)

@@ -106,6 +106,22 @@ class Spaces:
             await self.submitter.submit(actor, closed, state.row.partition, subject=state.row.space_id)
         return await self._finish_closing(actor, state.row, budget)
 
+    def removable(self, name: str, force: bool) -> TotalsRow:
+        """What a removal would end.
+
+        Raises:
+            Conflict: It is not empty, and ``force`` was not asked.
+        """
+        state = self.get(name)
+        totals = state.totals
+        if not force and (totals.files or totals.folders):
+            raise Conflict(
+                "the space is not empty; empty it (its trash too), or ask with force",
+                code="conflict.space-not-empty",
+                reason=Reason.SPACE_NOT_EMPTY.value,
+            )
+        return totals
+
     async def ensure_default_space(self) -> None:
         """Make the default space where the vault has no space at all, and finish what a crash has cut."""
         await self.finish_openings()

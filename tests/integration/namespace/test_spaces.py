@@ -63,6 +63,9 @@ async def test_a_space_that_is_not_empty_goes_only_by_force_and_with_all_that_is
     refused = await vault.client.delete("/spaces/full")
     assert refused.status_code == 409
     assert refused.json()["reason"] == "space-not-empty"
+    assert (await vault.client.delete("/spaces/full?dry_run=true")).status_code == 409
+    told = (await vault.client.delete("/spaces/full?dry_run=true&force=true")).json()
+    assert (told["dry_run"], told["files"], told["folders"], told["versions"]) == (True, 3, 2, 3)
     row = vault.views.space_named("full")
     assert row is not None
     assert (await vault.client.delete("/spaces/full?force=true")).status_code == 204
