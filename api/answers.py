@@ -17,7 +17,7 @@ from govault.services.cursors import CURSOR_BYTES_MAX
 from schemas.rest.common import Problem
 
 _ALWAYS = (401, 422, 503)
-_WRITES = (202, 409, 412)
+_WRITES = (202, 400, 409, 412)
 
 Responses = dict[int | str, dict[str, Any]]
 
