@@ -1,0 +1,89 @@
+"""The chunk store: contents in, chunks out, stamps."""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from govault.domain.manifest import ChunkRef
+from schemas.ids import ChunkId
+
+
+class Ingested(NamedTuple):
+    """What an ingest session took in.
+
+    Attributes:
+        packed: The manifest's chunks that no part was cut for yet, packed.
+        new_bytes: Plain bytes of chunks that were not known before.
+        stored_bytes: What those take in packs.
+    """
+
+    sha256: str
+    size_bytes: int
+    chunks: int
+    packed: bytes
+    new_bytes: int
+    stored_bytes: int
+    head: bytes
+    """The first bytes (at most 4 KiB), for sniffing the media type."""
+
+
+class Ingest(Protocol):
+    """One content on its way into the store. Not shared between tasks; ends with ``finish`` or ``abort``."""
+
+    async def write(self, data: bytes | memoryview) -> None:
+        """Take the next bytes. Returns once there is room (backpressure); errors of earlier bytes surface here.
+
+        Raises:
+            StorageFull: No space; the session is dead.
+        """
+
+    def take_parts(self) -> list[bytes]:
+        """Packed manifest parts completed since the last call. Their chunks are durable: a part may be logged."""
+
+    async def finish(self) -> Ingested:
+        """End of content: every chunk is durable when this returns, and stamped with at least the store's epoch."""
+
+    async def abort(self) -> None:
+        """Give up. What was stored stays unreferenced and is collected."""
+
+
+class ChunkStore(Protocol):
+    """Sealed chunks in packs on this node. Every read verifies."""
+
+    def begin(self) -> Ingest:
+        """Start taking in a content."""
+
+    async def read(self, chunk: ChunkRef) -> bytes:
+        """The plaintext, verified against its id.
+
+        Raises:
+            ChunkMissing: Not in the store.
+            ChunkDamaged: It fails its check; it is quarantined before this raises.
+        """
+
+    def read_run(self, chunks: Iterator[ChunkRef]) -> AsyncIterator[bytes]:
+        """The plaintexts in order, read ahead by a bounded number of chunks."""
+
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+        """Stamp known chunks with at least ``epoch``, durably; those that the store lacks are returned."""
+
+    async def dereferenced(self, chunks: Sequence[ChunkId], epoch: int) -> None:
+        """Chunks lost their last reference in a partition at this epoch: stamp them."""
+
+    def note_epoch(self, epoch: int) -> None:
+        """The highest epoch this node has seen: later stamps are at least it."""
+
+    async def stats(self) -> "StoreStats":
+        """Figures of the store."""
+
+
+class StoreStats(NamedTuple):
+    """Sizes in bytes; counts of things."""
+
+    chunks: int
+    plain_bytes: int
+    stored_bytes: int
+    dead_bytes: int
+    packs: int
+    pack_file_bytes: int
+    quarantined: int
+    free_disk_bytes: int

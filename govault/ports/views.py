@@ -1,0 +1,142 @@
+"""The views: what this node has folded, for reading."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from govault.domain.folding import FilesReader
+from govault.domain.manifest import ChunkRef
+from govault.domain.position import Outcome, Position
+from govault.domain.rows import (
+    DirectoryRow,
+    Entity,
+    EntryRow,
+    FileRow,
+    FolderRow,
+    NodeRow,
+    OutcomeRow,
+    PartitionRow,
+    SpaceRow,
+    TotalsRow,
+    VersionContent,
+)
+from govault.ports.search import SearchPage, SearchQuery
+from schemas.ids import ChunkId
+from schemas.topics import Topic
+
+
+class PartSpan(NamedTuple):
+    """Where a part lies in a content, bytes."""
+
+    part_id: str
+    start: int
+    size_bytes: int
+
+
+class Views(Protocol):
+    """The read side: this node's folded state. Point reads take microseconds and do not block."""
+
+    def files(self, partition: int) -> FilesReader:
+        """State of one ``.files`` partition, as of now (each call of the reader sees the newest state)."""
+
+    def partitions(self) -> Sequence[int]:
+        """The ``.files`` partitions."""
+
+    def applied(self) -> dict[tuple[Topic, int], int]:
+        """The last applied offset of every folded partition (-1: none)."""
+
+    def position_token(self) -> str:
+        """The applied positions as an opaque header value (``GoVault-Position``)."""
+
+    async def wait_for_token(self, token: str, timeout_s: float) -> None:
+        """Return when every position of the token is applied.
+
+        Raises:
+            InvalidRequest: It is not a token of this vault.
+            ViewsLagging: Not in time.
+        """
+
+    async def wait_outcome(self, position: Position, event_id: str, timeout_s: float) -> Outcome:
+        """The outcome of the event at a position, once applied.
+
+        Raises:
+            OutcomePending: Not in time.
+        """
+
+    def find_outcome(self, event_id: str) -> OutcomeRow | None:
+        """A kept outcome, whatever its partition."""
+
+    def space_named(self, name: str) -> DirectoryRow | None:
+        """The directory's row of a space name."""
+
+    def space(self, space_id: str) -> DirectoryRow | None:
+        """The directory's row of a space id."""
+
+    def spaces(self) -> Iterator[DirectoryRow]:
+        """All spaces, by name."""
+
+    def space_settings(self, space_id: str) -> SpaceRow | None:
+        """A space's settings, from its partition."""
+
+    def totals(self, space_id: str) -> TotalsRow:
+        """A space's running totals."""
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """A file or folder of any partition, live or not."""
+
+    def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
+        """The live entry of a name."""
+
+    def resolve(self, space_id: str, path: str) -> Entity | None:
+        """The live entity at a normalised path."""
+
+    def path_of(self, entity: Entity) -> str | None:
+        """The live path of an entity; None where it is trash or inside trash."""
+
+    def version(self, file: FileRow, number: int) -> VersionContent | None:
+        """A retained version, the current one included."""
+
+    def manifest(self, space_id: str, content: VersionContent) -> Iterator[ChunkRef]:
+        """The chunks of a content, in order, read part by part.
+
+        Raises:
+            Storage: A part is missing from the views.
+        """
+
+    def part_spans(self, space_id: str, content: VersionContent) -> Sequence[PartSpan]:
+        """For each part: where it begins in the content; so that a range reads only its parts."""
+
+    def manifest_from(self, space_id: str, content: VersionContent, start: int) -> Iterator[tuple[int, ChunkRef]]:
+        """(begin offset, chunk) from the chunk that holds byte ``start`` on."""
+
+    def files_with_hash(self, sha256: str, limit: int) -> list[tuple[FileRow, int]]:
+        """Live files (not inside trash) that retain a version of this content, with that version's number."""
+
+    def list_folder(
+        self, space_id: str, parent_id: str, after: str, limit: int
+    ) -> list[tuple[EntryRow, FileRow | FolderRow]]:
+        """Entries of a folder in key order (names compare as UTF-8 bytes, a folder's as ``name/``).
+
+        Args:
+            after: The key to start behind: a name, a folder's with a trailing ``/``; empty for the first page.
+        """
+
+    def list_trash(self, space_id: str | None, after: str, limit: int) -> list[Entity]:
+        """Trash roots, by entity id."""
+
+    def search(self, query: SearchQuery) -> SearchPage:
+        """Files by indexed properties; one page. May take tens of milliseconds: call it off the loop."""
+
+    def chunk_referenced(self, chunk_id: ChunkId) -> bool:
+        """Whether any partition's state holds the chunk."""
+
+    def referenced_chunks(self, after: bytes, limit: int) -> list[bytes]:
+        """Chunk ids with references in any partition, ascending."""
+
+    def idle_parts(self, partition: int, epoch_max: int, limit: int) -> list[tuple[str, str]]:
+        """(space id, part id) of parts without references, idle since ``epoch_max`` or before."""
+
+    def partition_row(self, partition: int) -> PartitionRow:
+        """Epoch, rules and counters of a ``.files`` partition."""
+
+    def nodes(self) -> list[NodeRow]:
+        """Admitted nodes."""
