@@ -220,7 +220,7 @@ def keys_rotate() -> None:
 
 
 def recovery_export(
-    to: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A new file, mode 0600; else stdout.")] = None,
+    to: Annotated[Path | None, typer.Argument(metavar="FILE", help="A new file, mode 0600; else stdout.")] = None,
 ) -> None:
     """Export the recovery key. With a backup it brings the vault back; whoever has both can read everything."""
     import os

@@ -28,7 +28,7 @@ def register(app: App) -> None:
 
 
 def init(
-    path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where to; - is stdout.")] = None,
+    path: Annotated[Path | None, typer.Argument(metavar="FILE", help="Where to; - is stdout.")] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write the default configuration, every key explained."""
@@ -78,7 +78,7 @@ def show(
 
 
 def validate(
-    path: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="The file; else the one in effect.")] = None,
+    path: Annotated[Path | None, typer.Argument(metavar="FILE", help="The file; else the one in effect.")] = None,
     sets: Set = None,
 ) -> None:
     """Say whether the configuration is valid; where not, which key is wrong and where it was set."""

@@ -36,7 +36,7 @@ def register(app: App) -> None:
 
 
 def ls(
-    ref: Annotated[str | None, typer.Argument(metavar="[REF]", help="A folder; without one, the spaces.")] = None,
+    ref: Annotated[str | None, typer.Argument(metavar="REF", help="A folder; without one, the spaces.")] = None,
     long: Annotated[bool, typer.Option("--long", "-l", help="Size, time, version and id too.")] = False,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", "-R", help="Everything below it.")] = False,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
@@ -65,7 +65,7 @@ def ls(
 
 
 def find(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[WORD]...", help="Words; all must occur.")] = None,
+    words: Annotated[list[str] | None, typer.Argument(metavar="WORD", help="Words; all must occur.")] = None,
     name: Annotated[str, typer.Option("--name", help="A glob on the name: *.pdf.")] = "",
     space: Annotated[str | None, typer.Option("--space", help="Only in this space.")] = None,
     prefix: Annotated[str, typer.Option("--prefix", help="Only paths that begin so.")] = "",
@@ -137,7 +137,7 @@ def info(ref: Ref) -> None:
     connect(act)
 
 
-def mkdir(refs: Annotated[list[str], typer.Argument(metavar="REF...", help="SPACE:/path")]) -> None:
+def mkdir(refs: Annotated[list[str], typer.Argument(metavar="REF", help="SPACE:/path")]) -> None:
     """Make folders, and those on the way. One that exists is fine."""
 
     async def act(vault: "Client") -> None:
@@ -180,7 +180,7 @@ def cp(
 
 
 def rm(
-    refs: Annotated[list[str], typer.Argument(metavar="REF...", help="SPACE:/path or a file id.")],
+    refs: Annotated[list[str], typer.Argument(metavar="REF", help="SPACE:/path or a file id.")],
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Folders too, with all in them.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only say what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
@@ -227,7 +227,7 @@ def tag(
 
 def describe(
     ref: Ref,
-    text: Annotated[str | None, typer.Argument(metavar="[TEXT]", help="The description; '' removes it.")] = None,
+    text: Annotated[str | None, typer.Argument(metavar="TEXT", help="The description; '' removes it.")] = None,
     media_type: Annotated[
         str | None, typer.Option("--media-type", help="Set the media type; '' goes back to the sniffed one.")
     ] = None,

@@ -36,7 +36,7 @@ def register(app: App) -> None:
 
 
 def upload(
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE... [TO]", help="Local files and folders, or -.")],
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE", help="Local files and folders, or -; last, TO.")],
     exclude: Exclude = None,
     checksum: Checksum = False,
     verify: Verify = False,
@@ -75,7 +75,7 @@ def upload(
 
 def download(
     ref: Annotated[str, typer.Argument(metavar="REF", help="SPACE:/path, a file id or a SHA-256; REF@N a version.")],
-    to: Annotated[str, typer.Argument(metavar="[TO]", help="Local folder or file; - is stdout.")] = ".",
+    to: Annotated[str, typer.Argument(metavar="TO", help="Local folder or file; - is stdout.")] = ".",
     version: Annotated[int | None, typer.Option("--version", min=1, help="Which version of a file.")] = None,
     archive: Annotated[bool, typer.Option("--archive", help="A folder as one ZIP archive.")] = False,
     exclude: Exclude = None,

@@ -53,7 +53,7 @@ def restore(
 
 def empty(
     ref: Annotated[
-        str | None, typer.Argument(metavar="[REF]", help="Only this piece: its id, or SPACE:/path where it was.")
+        str | None, typer.Argument(metavar="REF", help="Only this piece: its id, or SPACE:/path where it was.")
     ] = None,
     space: Space = None,
     older_than: Annotated[str | None, typer.Option("--older-than", help="Only what is trash for so long: 30d.")] = None,

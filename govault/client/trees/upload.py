@@ -27,6 +27,7 @@ WHOLE_BYTES_MAX = 256 * 1024
 BLOCK_BYTES = 1024 * 1024
 SCAN_BATCH = 256
 CHANGED_ATTEMPTS_MAX = 3
+CHANGED_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Upload:
             except Vanished:
                 if attempt == CHANGED_ATTEMPTS_MAX:
                     raise
-                await asyncio.sleep(0.2 * attempt)
+                await asyncio.sleep(CHANGED_PAUSE_S * attempt)
             else:
                 break
         if self._options.verify:
