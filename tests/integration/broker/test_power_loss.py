@@ -12,7 +12,7 @@ from streams.broker.batches import parse_header
 from streams.broker.partition import Partition
 from streams.broker.recovery import open_store
 from streams.broker.store import LogStore
-from tests.integration.broker.log_driver import WAL_FILE_BYTES, Acknowledged, LogDriver, syncer
+from tests.unit.broker.log_driver import WAL_FILE_BYTES, Acknowledged, LogDriver, syncer
 from tests.unit.broker.made import split
 from tests.unit.broker.memory_disk import MemoryDisk
 
