@@ -16,7 +16,8 @@ from govault.storage.ledger import Ledger
 from govault.storage.pack import PACKS_FOLDER, PackWriter, Unsynced
 from govault.storage.segment import SmallContent
 
-_SMALL_PER_COMMIT_MAX = 256
+_SMALL_PER_ROUND_MAX = 128
+_ROUNDS_PER_COMMIT_MAX = 4
 _TAIL_BYTES_MAX = PACK_BYTES_MAX
 
 StoreSmall = Callable[[Sequence[SmallContent]], None]
@@ -27,6 +28,9 @@ class _Stop:
     """Asks the thread to end after a last commit."""
 
 
+_Item = SmallContent | Done | _Stop | None
+
+
 class Committer:
     """The thread. Requests come from any thread; the queue is bounded by the uploads that wait for an answer."""
 
@@ -35,7 +39,7 @@ class Committer:
         self._writer = writer
         self._ledger = ledger
         self._store_small: StoreSmall | None = None
-        self._queue: SimpleQueue[SmallContent | Done | _Stop | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Item] = SimpleQueue()
         self._ended = False
         self._unsynced_index_bytes = 0
         self._ends: dict[int, int] = {}
@@ -78,25 +82,37 @@ class Committer:
     def _run(self) -> None:
         stopping = False
         while not stopping:
-            items = self._take()
-            stopping = any(isinstance(item, _Stop) for item in items)
+            items: list[_Item] = []
             try:
-                failure = self._work([item for item in items if isinstance(item, SmallContent)])
+                self._gather(items)
+                failure = self._commit()
             except Exception as error:  # noqa: BLE001 (the worker loop: nobody may wait for ever)
                 failure = self._stop_store(f"the committer failed ({error!r}): restart", error)
                 for item in items:
                     if isinstance(item, SmallContent):
                         item.segment.finish(failure)
             for item in items:
+                stopping = stopping or isinstance(item, _Stop)
                 if item is not None and not isinstance(item, SmallContent | _Stop):
                     item(failure)
         self._ended = True
         self._refuse_rest()
 
-    def _work(self, small: list[SmallContent]) -> GoVaultError | None:
-        if small and self._store_small is not None:
+    def _gather(self, items: list[_Item]) -> None:
+        """Take what waits, and store the small contents; what came meanwhile joins the same commit, a few times."""
+        items.append(self._queue.get())
+        begin = 0
+        for _ in range(_ROUNDS_PER_COMMIT_MAX):
+            with suppress(Empty):
+                while len(items) - begin < _SMALL_PER_ROUND_MAX:
+                    items.append(self._queue.get_nowait())
+            if begin == len(items):
+                return
+            small = [item for item in items[begin:] if isinstance(item, SmallContent)]
+            begin = len(items)
+            if not small or self._store_small is None:
+                return
             self._store_small(small)
-        return self._commit()
 
     def _refuse_rest(self) -> None:
         failure = Storage("the chunk store is closed", code="storage.closed")
@@ -109,15 +125,6 @@ class Committer:
                     item(failure)
         except Empty:
             pass
-
-    def _take(self) -> list[SmallContent | Done | _Stop | None]:
-        items = [self._queue.get()]
-        try:
-            while len(items) < _SMALL_PER_COMMIT_MAX:
-                items.append(self._queue.get_nowait())
-        except Empty:
-            pass
-        return items
 
     def _commit(self) -> GoVaultError | None:
         unsynced = self._writer.take_unsynced()
