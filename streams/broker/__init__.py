@@ -8,9 +8,11 @@ What is where, from the outside in
     supervisor, child       the node's side · the process: inherited socket, life pipe, exit codes
     server, connection      the port and its bounds · one client: requests in, answers in order
     frames, login, auth     cutting the stream · SASL/PLAIN · the two principals
-    protocol, wire, codes   what is served, decoding by kio · encoding · error codes
+    protocol, skim          what is served, decoding by kio · checking lengths before that
+    wire, codes             encoding · error codes
     apis/                   a module for each family of requests
-    broker                  puts it together; groups: the state machine of one consumer group
+    broker                  puts it together
+    groups, members         the state machine of one consumer group · what it tells its members
     commit, cycle           group commit: threads, and what one cycle writes
     store, partition        the state on the event loop · offsets, places and producers of a partition
     segment, index, batches files of batches · sparse indexes · the batch format

@@ -11,87 +11,10 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import Enum
 
 from streams.broker.codes import Code
 from streams.broker.limits import GROUP_MEMBERS_MAX
-
-
-class State(Enum):
-    """Kafka's names, as DescribeGroups prints them."""
-
-    EMPTY = "Empty"
-    PREPARING = "PreparingRebalance"
-    COMPLETING = "CompletingRebalance"
-    STABLE = "Stable"
-
-
-Protocols = tuple[tuple[str, bytes], ...]
-
-
-@dataclass(slots=True, frozen=True)
-class Joining:
-    """What a member asks for with JoinGroup."""
-
-    member_id: str
-    instance_id: str | None
-    client_id: str
-    client_host: str
-    session_s: float
-    rebalance_s: float
-    protocol_type: str
-    protocols: Protocols
-    needs_member_id_first: bool
-    """Whether this version first learns its id and joins with a second request (KIP-394)."""
-    may_skip_assignment: bool
-
-
-@dataclass(slots=True, frozen=True)
-class Joined:
-    """The answer to JoinGroup."""
-
-    error: Code
-    member_id: str
-    generation: int = -1
-    protocol_type: str | None = None
-    protocol: str | None = None
-    leader: str = ""
-    skip_assignment: bool = False
-    members: tuple[tuple[str, str | None, bytes], ...] = ()
-
-
-@dataclass(slots=True, frozen=True)
-class Synced:
-    """The answer to SyncGroup."""
-
-    error: Code
-    assignment: bytes = b""
-    protocol_type: str | None = None
-    protocol: str | None = None
-
-
-@dataclass(slots=True)
-class Member:
-    """Somebody in the group."""
-
-    id: str
-    request: Joining
-    assignment: bytes = b""
-    joining: asyncio.Future[Joined] | None = None
-    syncing: asyncio.Future[Synced] | None = None
-    timer: asyncio.TimerHandle | None = None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether it has a request open, which is as good as a heartbeat."""
-        return _is_open(self.joining) or _is_open(self.syncing)
-
-    def metadata_of(self, protocol: str | None) -> bytes:
-        return next((data for name, data in self.request.protocols if name == protocol), b"")
-
-
-def _is_open(future: asyncio.Future[Joined] | asyncio.Future[Synced] | None) -> bool:
-    return future is not None and not future.done()
+from streams.broker.members import Joined, Joining, Member, State, Synced, is_open
 
 
 @dataclass(slots=True)
@@ -240,14 +163,14 @@ class Group:
         self.rebalance_timer = loop.call_later(longest, self._complete_rebalance)
 
     def _complete_if_all_joined(self) -> None:
-        if self.state is State.PREPARING and all(_is_open(m.joining) for m in self.members.values()):
+        if self.state is State.PREPARING and all(is_open(m.joining) for m in self.members.values()):
             self._complete_rebalance()
 
     def _complete_rebalance(self) -> None:
         if self.rebalance_timer is not None:
             self.rebalance_timer.cancel()
             self.rebalance_timer = None
-        late = [m for m in self.members.values() if not _is_open(m.joining)]
+        late = [m for m in self.members.values() if not is_open(m.joining)]
         for member in late:
             if member.request.instance_id is None:
                 self._drop(member)
@@ -256,8 +179,8 @@ class Group:
             self._became_empty()
             return
         self.state = State.COMPLETING
-        if self.leader not in self.members or not _is_open(self.members[self.leader].joining):
-            joined = [m.id for m in self.members.values() if _is_open(m.joining)]
+        if self.leader not in self.members or not is_open(self.members[self.leader].joining):
+            joined = [m.id for m in self.members.values() if is_open(m.joining)]
             self.leader = joined[0] if joined else next(iter(self.members))
         self.protocol = self._elected_protocol()
         for member in self.members.values():

@@ -6,8 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from streams.broker.codes import Code
-from streams.broker.groups import Joined, Joining, Synced
 from streams.broker.limits import GROUPS_MAX, SESSION_TIMEOUT_MS_MAX, SESSION_TIMEOUT_MS_MIN
+from streams.broker.members import Joined, Joining, Synced
 from streams.broker.offsets import gone_change
 from streams.broker.protocol import Request
 from streams.broker.wire import Tree

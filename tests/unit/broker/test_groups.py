@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from streams.broker.codes import Code
-from streams.broker.groups import Group, Joined, Joining, State, Synced
+from streams.broker.groups import Group
+from streams.broker.members import Joined, Joining, State, Synced
 
 PROTOCOLS = (("range", b"meta"), ("roundrobin", b"meta"))
 ASK = Joining("", None, "client", "/h", 30.0, 30.0, "consumer", PROTOCOLS, False, True)
