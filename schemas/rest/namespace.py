@@ -18,7 +18,8 @@ Tags = Annotated[list[Tag], Field(max_length=64)]
 Description = Annotated[str, Field(max_length=4096)]
 MediaType = Annotated[str, Field(max_length=255, pattern=rf"^$|{MEDIA_TYPE_PATTERN}", examples=["image/png"])]
 Sha256Text = Annotated[str, Field(pattern=SHA256_PATTERN)]
-VersionNumber = Annotated[int, Field(ge=1, le=2**53)]
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
+Flag = Annotated[bool, Field(strict=True)]
 
 
 # --- files and folders ---------------------------------------------------------------------------------------
@@ -144,7 +145,7 @@ class FilePatch(RequestModel):
 
     path: PathText | None = Field(default=None, description="Its new path.")
     space: SpaceName | None = Field(default=None, description="The space to move it to; absent: the one it is in.")
-    replace: bool = Field(default=False, description="What stands at the new path becomes trash; else that is a 409.")
+    replace: Flag = Field(default=False, description="What stands at the new path becomes trash; else that is a 409.")
     tags: Tags | None = Field(default=None, description="Sets all tags.")
     add_tags: Tags = Field(default_factory=list)
     remove_tags: Tags = Field(default_factory=list)
@@ -173,7 +174,7 @@ class FolderPatch(RequestModel):
 
     path: PathText = Field(description="Its new path.")
     space: SpaceName | None = Field(default=None, description="The space to move it to; absent: the one it is in.")
-    replace: bool = Field(default=False, description="What stands at the new path becomes trash; else that is a 409.")
+    replace: Flag = Field(default=False, description="What stands at the new path becomes trash; else that is a 409.")
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"path": "archive/2026"}]})
 
@@ -184,7 +185,7 @@ class CopyAsk(RequestModel):
     path: PathText = Field(description="The path of the copy.")
     space: SpaceName | None = Field(default=None, description="The space of the copy; absent: the one it is in.")
     version: VersionNumber | None = Field(default=None, description="Of a file; absent: the current one.")
-    replace: bool = Field(
+    replace: Flag = Field(
         default=False, description="A file there gets this content as its next version; else that is a 409."
     )
     cursor: str | None = Field(
@@ -261,7 +262,7 @@ class RestoreAsk(RequestModel):
     """Bring trash back."""
 
     path: PathText | None = Field(default=None, description="Where to; absent: where it was.")
-    replace: bool = Field(default=False, description="What stands there becomes trash; else that is a 409.")
+    replace: Flag = Field(default=False, description="What stands there becomes trash; else that is a 409.")
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"path": "restored/summary.pdf"}]})
 
@@ -274,13 +275,13 @@ class RetentionDocument(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keep_last: Annotated[int, Field(ge=1, le=2**31)] | None = Field(
+    keep_last: Annotated[int, Field(ge=1, le=2**31, strict=True)] | None = Field(
         default=None, description="Keep this many newest versions of each file."
     )
-    keep_within_s: Annotated[int, Field(ge=1, le=2**40)] | None = Field(
+    keep_within_s: Annotated[int, Field(ge=1, le=2**40, strict=True)] | None = Field(
         default=None, description="Keep versions that were current within this time."
     )
-    trash_expires_after_s: Annotated[int, Field(ge=1, le=2**40)] | None = Field(
+    trash_expires_after_s: Annotated[int, Field(ge=1, le=2**40, strict=True)] | None = Field(
         default=None, description="Purge trash of this age."
     )
 
