@@ -175,7 +175,7 @@ def _store(facts: Facts) -> Iterator[Finding]:
 def _upkeep(facts: Facts) -> Iterator[Finding]:
     if not facts.recovery_key_exported:
         yield Finding(
-            Severity.WARNING,
+            Severity.INFO,
             "keys.not-exported",
             "The recovery key was never exported.",
             "If the data folder's keys are lost, nothing can be decrypted, not even from a backup.",

@@ -16,6 +16,7 @@ from schemas.envelope import MAC_HEADER
 from schemas.topics import Topic
 
 _QUEUE = 64
+_STOPPING_POLL_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,15 @@ class LogBrowser:
         views: ViewsMaintenance,
         mac_key: bytes,
         sizes: Callable[[], Mapping[tuple[Topic, int], int]] = dict,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         """Args:
         mac_key: The vault's event key, to tell authentic records.
         sizes: Bytes each partition takes, where the log can say; blocks.
+        stopping: Whether the node shuts down: then nothing is followed any more.
         """
         self._sizes = sizes
+        self._stopping = stopping
         self._reader = reader
         self._views = views
         self._mac_key = mac_key
@@ -198,17 +202,19 @@ class LogBrowser:
                     await queue.put(record)
 
         tasks = [asyncio.create_task(follow(span)) for span in spans]
+        taking = asyncio.create_task(queue.get())
         try:
-            while True:
-                taking = asyncio.create_task(queue.get())
-                await asyncio.wait([taking, *tasks], return_when=asyncio.FIRST_COMPLETED)
+            while not self._stopping():
+                await asyncio.wait([taking, *tasks], timeout=_STOPPING_POLL_S, return_when=asyncio.FIRST_COMPLETED)
+                if taking.done():
+                    yield taking.result()
+                    taking = asyncio.create_task(queue.get())
                 for task in tasks:
                     if task.done():
-                        taking.cancel()
                         task.result()
                         return
-                yield taking.result()
         finally:
+            taking.cancel()
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(taking, *tasks, return_exceptions=True)

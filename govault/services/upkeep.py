@@ -254,7 +254,7 @@ def assemble_upkeep(
         health=health,
         stats=stats,
         members=Members(ports.views, node),
-        logs=LogBrowser(ports.reader, ports.view_upkeep, ports.mac_key, sources.log_sizes),
+        logs=LogBrowser(ports.reader, ports.view_upkeep, ports.mac_key, sources.log_sizes, sources.stopping),
         checkpoints=checkpoints,
         audit=audit,
         metrics=UpkeepMetrics(registry, health, stats),

@@ -33,7 +33,7 @@ def test_a_well_node_has_no_findings() -> None:
         ({"store": STORE._replace(quarantined=2)}, "store.quarantine", Severity.ERROR),
         ({"store": STORE._replace(free_disk_bytes=GIB // 2)}, "disk.low", Severity.WARNING),
         ({"store": STORE._replace(free_disk_bytes=1)}, "disk.low", Severity.ERROR),
-        ({"recovery_key_exported": False}, "keys.not-exported", Severity.WARNING),
+        ({"recovery_key_exported": False}, "keys.not-exported", Severity.INFO),
         ({"workers": [WorkerFact("collection", 4, "odd")]}, "worker.failing", Severity.WARNING),
         ({"audit_dropped": 5}, "audit.dropped", Severity.INFO),
         ({"insecure": ("Plain HTTP beyond loopback.",)}, "config.insecure", Severity.WARNING),
@@ -49,7 +49,7 @@ def test_each_ailment_is_told_with_what_it_means_and_what_to_do(
 
 
 def test_the_worst_comes_first() -> None:
-    findings = diagnose(dataclasses.replace(WELL, audit_dropped=1, recovery_key_exported=False, log_error="away"))
+    findings = diagnose(dataclasses.replace(WELL, audit_dropped=1, insecure=("Open.",), log_error="away"))
     assert [finding.severity for finding in findings] == [Severity.ERROR, Severity.WARNING, Severity.INFO]
 
 
