@@ -155,8 +155,9 @@ class Log(Section):
     partitions: int = Field(
         8, ge=1, le=1024, description="Partitions of the files topic. Fixed when the vault is made; later ignored."
     )
-    replication: int = Field(3, ge=1, le=15, description="Copies of each topic on Apache Kafka.")
-    min_in_sync: int = Field(2, ge=1, le=15, description="Copies that must hold a record before it is acknowledged.")
+    replication: Literal[1, 3] = Field(
+        3, description="Copies of each topic on Apache Kafka: 3, of which 2 must be in sync; 1 for a single broker."
+    )
     embedded_port: int = Field(
         0, ge=0, le=65_535, description="Loopback port of the embedded log, for Kafka clients; 0 takes a free one."
     )
@@ -166,8 +167,6 @@ class Log(Section):
     def _reachable(self) -> Self:
         if self.kind == "kafka" and not self.bootstrap:
             raise ValueError("kind: kafka needs bootstrap, a list of host:port")
-        if self.min_in_sync > self.replication:
-            raise ValueError(f"min_in_sync {self.min_in_sync} is more than replication {self.replication}")
         return self
 
 
@@ -262,9 +261,6 @@ class Workers(Section):
     )
     checkpoint_period: Duration = Field(
         60 * _MINUTE, ge=timedelta(seconds=1), description="How often signed digests are written to the log."
-    )
-    scrub_period: Duration = Field(
-        timedelta(days=30), ge=_MINUTE, description="Within which time every stored chunk is read and verified once."
     )
 
 

@@ -68,12 +68,14 @@ def test_text_from_the_environment_takes_the_type_of_its_key() -> None:
             "GOVAULT_NETWORK__BOOTSTRAP_NODES": '["a:1","b:2"]',
             "GOVAULT_STORAGE__RETENTION__KEEP_LAST": "none",
             "GOVAULT_SECURITY__ENCRYPTION_KEY": "123",
+            "GOVAULT_LOG__REPLICATION": "1",
         }
     ).configuration
     assert configuration.server.allow_plaintext is True
     assert configuration.network.bootstrap_nodes == ("a:1", "b:2")
     assert configuration.storage.retention.keep_last is None
     assert configuration.security.encryption_key == "123"
+    assert configuration.log.replication == 1
 
 
 @pytest.mark.parametrize(
