@@ -27,7 +27,7 @@ def create_app(services: Services, settings: ApiSettings, authenticator: Authent
     rest = Rest(
         title="GoVault",
         version=settings.version,
-        docs_url="/docs" if settings.docs else None,
+        docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json" if settings.docs else None,
         redirect_slashes=False,

@@ -17,6 +17,7 @@ class ApiSettings:
         cors_origins: Origins that browsers may call from; ``*`` for any. None by default.
         metrics_public: Whether ``/metrics`` needs no token.
         docs: Whether ``/docs`` and ``/openapi.json`` are served.
+        page: Whether the page at ``/`` is served.
         registry: Where this edge registers its metrics, and what ``/metrics`` shows.
     """
 
@@ -25,4 +26,5 @@ class ApiSettings:
     cors_origins: tuple[str, ...] = ()
     metrics_public: bool = False
     docs: bool = True
+    page: bool = True
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -6,13 +6,15 @@ async function show() {
   try {
     const answer = await fetch("health", { headers: { accept: "application/json" } });
     const health = await answer.json();
-    const well = health.status === "ok";
-    status.textContent = well ? "It is well." : "It needs attention.";
-    status.className = "status " + (well ? "good" : "bad");
-    checks.replaceChildren(...(health.checks ?? []).map((check) => {
+    const words = { ok: "It is well.", degraded: "It works, and needs attention.", failing: "It is not well." };
+    status.textContent = words[health.status] ?? "It does not say how it is.";
+    status.className = "status " + (health.status === "ok" ? "good" : "bad");
+    const failed = health.checks.filter((check) => !check.ok).map((check) => check.sentence);
+    const found = health.findings.map((finding) => `${finding.what} ${finding.todo}`);
+    const sentences = [...failed, ...found];
+    checks.replaceChildren(...sentences.map((sentence) => {
       const item = document.createElement("li");
-      item.textContent = check.sentence ?? check.message ?? check.name;
-      if (check.status && check.status !== "ok") item.className = "bad";
+      item.textContent = sentence;
       return item;
     }));
   } catch {

@@ -120,6 +120,7 @@ def api_settings(configuration: Configuration, program_version: str, registry: C
         cors_origins=server.cors_origins,
         metrics_public=server.doors.metrics_public,
         docs=server.doors.docs,
+        page=server.doors.page,
         registry=registry,
     )
 
