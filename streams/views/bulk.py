@@ -95,16 +95,6 @@ class BulkReader:
                     del wanted[place]
                     self._consumer.pause(name)
 
-    async def one(self, place: Place, offset: int) -> Record:
-        """One record.
-
-        Raises:
-            EventLog: It cannot be read.
-        """
-        async for _, records in self.read({place: offset}, {place: offset + 1}):
-            return records[0]
-        raise EventLog(f"the record {place[0].value}/{place[1]}@{offset} cannot be read")
-
     async def _fetch(self, names: list[Any]) -> dict[Any, list[Any]]:
         waited_s = 0.0
         while True:

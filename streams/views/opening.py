@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from govault.errors import EventLog
-from streams.views.bulk import BulkReader
+from streams.views.bulk import BulkReader, Place
 from streams.views.database import DamagedViews
 from streams.views.digests import record_hash
 from streams.views.generation import Generation, StaleFormat, VaultIdentity
@@ -59,6 +59,7 @@ async def check_log(reader: BulkReader, generation: Generation) -> None:
         EventLog: It ends before the views' position, lacks records behind it, or has another record there.
     """
     bounds = await reader.bounds(list(generation.folds))
+    last_applied: dict[Place, int] = {}
     for place, fold in generation.folds.items():
         first, end = bounds[place]
         name = f"{place[0].value}/{place[1]}"
@@ -75,11 +76,12 @@ async def check_log(reader: BulkReader, generation: Generation) -> None:
                 f"{fold.applied + 1}: restore the log from a backup (`govault recover`)",
                 code="event-log.gap",
             )
-        if fold.applied >= 0:
-            record = await reader.one(place, fold.applied)
-            if record_hash(generation.vault.fold_keys.digest_key, record) != fold.last_record:
-                raise EventLog(
-                    f"the record {record.position} is not the one that the views applied: the log was replaced or "
-                    "rewritten. Connect to the right log, or restore it from a backup (`govault recover`)",
-                    code="event-log.replaced",
-                )
+        if fold.applied >= first:
+            last_applied[place] = fold.applied
+    async for place, records in reader.read(last_applied, {at: offset + 1 for at, offset in last_applied.items()}):
+        if record_hash(generation.vault.fold_keys.digest_key, records[0]) != generation.folds[place].last_record:
+            raise EventLog(
+                f"the record {records[0].position} is not the one that the views applied: the log was replaced or "
+                "rewritten. Connect to the right log, or restore it from a backup (`govault recover`)",
+                code="event-log.replaced",
+            )

@@ -29,6 +29,7 @@ from streams.records import Record
 from streams.views import manifests, namespace, references, tokens
 from streams.views.fold import PartitionFold
 from streams.views.generation import Generation, VaultIdentity
+from streams.views.revisions import PastPartition
 from streams.views.search.index import PENDING_LIVE_MAX, SearchIndex
 from streams.views.search.query import search
 from streams.views.waiting import PartitionWaiters
@@ -183,6 +184,10 @@ class RocksViews:
             for (topic, partition), fold in self._serving.folds.items()
         ]
 
+    def malformed_last(self, topic: Topic, partition: int) -> list[int]:
+        """Offsets of the last records of a partition that were skipped; a few."""
+        return list(self._serving.folds[topic, partition].malformed_last)
+
     def vault_time_ms(self, partition: int) -> int:
         """Vault time of a ``.files`` partition."""
         return self._serving.folds[Topic.FILES, partition].vault_time_ms
@@ -264,6 +269,10 @@ class RocksViews:
     def files(self, partition: int) -> FilesReader:
         """State of one ``.files`` partition."""
         return self._serving.files[partition]
+
+    def files_as_of(self, partition: int, offset: int) -> PastPartition:
+        """One ``.files`` partition as it was when an offset had been applied."""
+        return PastPartition(self._serving.database(partition), self._serving.prefixes[partition], offset)
 
     def space_named(self, name: str) -> DirectoryRow | None:
         """The directory's row of a space name."""
