@@ -5,7 +5,6 @@ both partitions, read before the source: so a source that is removed meanwhile k
 is either applied or refused as stale.
 """
 
-import asyncio
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from govault.ports import Clock, Randomness, Views
 from govault.services import cursors
 from govault.services.submit import Submitter
 from govault.services.targets import Located, Target, Targets
+from govault.services.together import together
 from govault.services.walk import Found, walk
 from schemas.events.files import Content, FolderMade, ManifestPartsAdded, Origin, VersionCommitted
 from schemas.ids import new_entity_id
@@ -141,9 +141,7 @@ class Copies:
         batch = list(islice(entries, COPY_ENTRIES_MAX + 1))
         slices = [batch[start : start + COPIES_AT_ONCE_MAX] for start in range(0, len(batch), COPIES_AT_ONCE_MAX)]
         for some in slices if len(batch) <= COPY_ENTRIES_MAX else slices[:-1]:
-            async with asyncio.TaskGroup() as group:
-                for found in some:
-                    group.create_task(self._copy_found(actor, source.space, found, space, wish))
+            await together(self._copy_found(actor, source.space, found, space, wish) for found in some)
             for found in some:
                 _count(copied, found)
             after = _place(some[-1])

@@ -3,7 +3,6 @@
 A crash between two events leaves a smaller tree, still trash: doing it again goes on where it stopped.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -15,6 +14,7 @@ from govault.errors import Conflict, GoVaultError, NotFound
 from govault.limits import BATCH_OPERATIONS_MAX, TRASHINGS_AT_ONCE_MAX, VERSIONS_PER_PURGE_MAX
 from govault.ports import Views
 from govault.services.submit import Submitter
+from govault.services.together import together
 from govault.services.walk import postorder
 from schemas.events.files import EntityTrashed, TrashPurged, VersionsPruned
 
@@ -94,9 +94,7 @@ class Purges:
     async def purge_closed_space(self, actor: Actor, space: DirectoryRow, budget: PurgeBudget) -> None:
         """End everything in a space that is closed: what still lives becomes trash first, then all trash ends."""
         while entries := self.views.list_folder(space.space_id, space.space_id, "", TRASHINGS_AT_ONCE_MAX):
-            async with asyncio.TaskGroup() as group:
-                for entry, _ in entries:
-                    group.create_task(self._make_trash(actor, space, entry.entity_id))
+            await together(self._make_trash(actor, space, entry.entity_id) for entry, _ in entries)
             if not budget.spend(len(entries)):
                 return
         after = ""

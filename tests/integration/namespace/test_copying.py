@@ -92,6 +92,15 @@ async def test_a_folder_is_copied_with_all_in_it_and_not_into_itself(vault: Vaul
     assert (await vault.client.post(f"/files/{folder_id}/copy", json={"path": "z"})).status_code == 409
 
 
+async def test_a_folder_copied_over_a_file_where_it_needs_a_folder_is_a_conflict(vault: Vault) -> None:
+    await vault.put("a/x/f", b"1")
+    await vault.put("z/x", b"2")
+    folder_id = await id_of(vault, "a")
+    refused = await vault.client.post(f"/files/{folder_id}/copy", json={"path": "z", "replace": True})
+    assert refused.status_code == 409
+    assert (await vault.get("z/x")).content == b"2"
+
+
 async def test_a_large_folder_is_copied_in_bounded_steps(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies_module, "COPY_ENTRIES_MAX", 3)
     monkeypatch.setattr(copies_module, "COPIES_AT_ONCE_MAX", 2)
