@@ -94,6 +94,10 @@ def _problem(status: int) -> dict[str, Any]:
     return {"description": description, "content": {PROBLEM_MEDIA_TYPE: {"schema": _PROBLEM_SCHEMA}}}
 
 
+_ETAG = {"description": "Of what the answer tells; for `If-Match`.", "schema": {"type": "string"}}
+_LINK = {"description": '`rel="next"`: the next page (RFC 8288).', "schema": {"type": "string"}}
+TELLS_ETAG: Responses = {200: {"headers": {"ETag": _ETAG}}}
+TELLS_NEXT: Responses = {200: {"headers": {"Link": _LINK}}}
 _PROBLEM_SCHEMA = {"$ref": f"#/components/schemas/{Problem.__name__}"}
 
 KNOWN_QUERY = Depends(check_query)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
-from api.answers import KNOWN_QUERY, DryRun, IdempotencyKey, IfMatch, Replace, answer, problems
+from api.answers import KNOWN_QUERY, TELLS_ETAG, DryRun, IdempotencyKey, IfMatch, Replace, answer, problems
 from api.asks import changed_answer, metadata_answer, metadata_wish, move_wish
 from api.deps import ActorDep, PathParam, ServicesDep, SpaceParam
 from api.documents import trashed_answer
@@ -31,7 +31,12 @@ async def get_metadata_at(
     return metadata_answer(located, if_none_match)
 
 
-@router.patch(_PATH, operation_id="change_file_at", response_model=FileDocument, responses=problems(404, writes=True))
+@router.patch(
+    _PATH,
+    operation_id="change_file_at",
+    response_model=FileDocument,
+    responses={**TELLS_ETAG, **problems(404, writes=True)},
+)
 async def change_file_at(
     space: SpaceParam,
     path: PathParam,

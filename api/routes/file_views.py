@@ -9,6 +9,8 @@ from starlette.responses import Response
 from api.answers import (
     KNOWN_QUERY,
     LIMIT_DEFAULT,
+    TELLS_ETAG,
+    TELLS_NEXT,
     Cursor,
     DryRun,
     IdempotencyKey,
@@ -45,7 +47,7 @@ Number = Annotated[int, Path(ge=1, le=2**31 - 1, description="The version's numb
     "/files/{ref}/metadata",
     operation_id="get_metadata",
     response_model=EntityDocument,
-    responses={304: {"description": "The client has it."}, **problems(404, 409)},
+    responses={**TELLS_ETAG, 304: {"description": "The client has it."}, **problems(404, 409)},
 )
 async def get_metadata(
     ref: RefParam,
@@ -58,7 +60,10 @@ async def get_metadata(
 
 
 @router.get(
-    "/files/{ref}/versions", operation_id="list_versions", response_model=VersionsPage, responses=problems(404, 409)
+    "/files/{ref}/versions",
+    operation_id="list_versions",
+    response_model=VersionsPage,
+    responses={**TELLS_NEXT, **problems(404, 409)},
 )
 async def list_versions(
     request: Request,
@@ -114,7 +119,7 @@ async def remove_version(
     "/files/{ref}/versions/{number}/restore",
     operation_id="restore_version",
     response_model=FileDocument,
-    responses=problems(404, writes=True),
+    responses={**TELLS_ETAG, **problems(404, writes=True)},
 )
 async def restore_version(
     ref: RefParam,
@@ -158,7 +163,10 @@ async def copy_file(
 
 
 @router.get(
-    "/files/{ref}/history", operation_id="get_history", response_model=HistoryPage, responses=problems(404, 409)
+    "/files/{ref}/history",
+    operation_id="get_history",
+    response_model=HistoryPage,
+    responses={**TELLS_NEXT, **problems(404, 409)},
 )
 async def get_history(
     request: Request,

@@ -10,6 +10,8 @@ from starlette.responses import Response
 from api.answers import (
     KNOWN_QUERY,
     LIMIT_DEFAULT,
+    TELLS_ETAG,
+    TELLS_NEXT,
     Cursor,
     DryRun,
     IdempotencyKey,
@@ -75,7 +77,7 @@ async def files_query(
     )
 
 
-@router.get("/files", operation_id="list_files", response_model=FilesPage, responses=problems(404))
+@router.get("/files", operation_id="list_files", response_model=FilesPage, responses={**TELLS_NEXT, **problems(404)})
 async def list_files(
     request: Request,
     services: ServicesDep,
@@ -91,7 +93,10 @@ async def list_files(
 
 
 @router.patch(
-    "/files/{ref}", operation_id="change_file", response_model=EntityDocument, responses=problems(404, 413, writes=True)
+    "/files/{ref}",
+    operation_id="change_file",
+    response_model=EntityDocument,
+    responses={**TELLS_ETAG, **problems(404, 413, writes=True)},
 )
 async def change_file(
     ref: RefParam,

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from api.answers import (
     KNOWN_QUERY,
     LIMIT_DEFAULT,
+    TELLS_ETAG,
+    TELLS_NEXT,
     Cursor,
     DryRun,
     IdempotencyKey,
@@ -33,7 +35,7 @@ router = APIRouter(tags=["spaces"], dependencies=[KNOWN_QUERY])
 _BOUND = ("spaces",)
 
 
-@router.get("/spaces", operation_id="list_spaces", response_model=SpacesPage, responses=problems())
+@router.get("/spaces", operation_id="list_spaces", response_model=SpacesPage, responses={**TELLS_NEXT, **problems()})
 async def list_spaces(
     request: Request, services: ServicesDep, cursor: Cursor = "", limit: Limit = LIMIT_DEFAULT
 ) -> Response:
@@ -52,11 +54,14 @@ async def list_spaces(
 )
 async def create_space(ask: SpaceAsk, actor: ActorDep, services: ServicesDep, _key: IdempotencyKey = None) -> Response:
     """Make a space. Of two requests for one name the first in the log wins; the other gets a 409."""
-    state = await services.namespace.spaces.create(actor, ask.name, ask.description, _retention(ask.retention))
+    retention = None if ask.retention is None else _retention(ask.retention)
+    state = await services.namespace.spaces.create(actor, ask.name, ask.description, retention)
     return answer(_document(state), 201, {"location": f"/spaces/{ask.name}", "etag": _etag(state)})
 
 
-@router.get("/spaces/{space}", operation_id="get_space", response_model=SpaceDocument, responses=problems(404))
+@router.get(
+    "/spaces/{space}", operation_id="get_space", response_model=SpaceDocument, responses={**TELLS_ETAG, **problems(404)}
+)
 async def get_space(space: SpaceParam, services: ServicesDep) -> Response:
     """Tell a space's settings and totals. The ETag is the settings' revision."""
     state = services.namespace.spaces.get(space)
@@ -64,7 +69,10 @@ async def get_space(space: SpaceParam, services: ServicesDep) -> Response:
 
 
 @router.patch(
-    "/spaces/{space}", operation_id="change_space", response_model=SpaceDocument, responses=problems(404, writes=True)
+    "/spaces/{space}",
+    operation_id="change_space",
+    response_model=SpaceDocument,
+    responses={**TELLS_ETAG, **problems(404, writes=True)},
 )
 async def change_space(
     space: SpaceParam,

@@ -9,6 +9,8 @@ from starlette.responses import Response
 from api.answers import (
     KNOWN_QUERY,
     LIMIT_DEFAULT,
+    TELLS_ETAG,
+    TELLS_NEXT,
     Cursor,
     DryRun,
     IdempotencyKey,
@@ -36,7 +38,7 @@ TrashId = Annotated[str, Path(alias="id", pattern=ENTITY_ID_PATTERN, description
 OfSpace = Annotated[SpaceName | None, Query(description="Only of this space.")]
 
 
-@router.get("/trash", operation_id="list_trash", response_model=TrashPage, responses=problems(404))
+@router.get("/trash", operation_id="list_trash", response_model=TrashPage, responses={**TELLS_NEXT, **problems(404)})
 async def list_trash(
     request: Request, services: ServicesDep, space: OfSpace = None, cursor: Cursor = "", limit: Limit = LIMIT_DEFAULT
 ) -> Response:
@@ -88,7 +90,7 @@ async def purge_trash(
     "/trash/{id}/restore",
     operation_id="restore_trash",
     response_model=EntityDocument,
-    responses=problems(404, writes=True),
+    responses={**TELLS_ETAG, **problems(404, writes=True)},
 )
 async def restore_trash(
     entity_id: TrashId,

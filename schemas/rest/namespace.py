@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from schemas.ids import ENTITY_ID_PATTERN, EVENT_ID_PATTERN, SHA256_PATTERN, SPACE_ID_PATTERN, SPACE_NAME_PATTERN
+from schemas.rest import namespace_examples as examples
 from schemas.rest.common import RequestModel, ResponseModel
 
 MEDIA_TYPE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}( *;[ -~]*)?$"
@@ -36,6 +37,8 @@ class OriginDocument(ResponseModel):
 class VersionDocument(ResponseModel):
     """One version of a file: its content and who committed it when."""
 
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.VERSION]})
+
     version: VersionNumber
     current: bool
     sha256: Sha256Text
@@ -52,6 +55,8 @@ class VersionDocument(ResponseModel):
 
 class FileDocument(ResponseModel):
     """A file and its current version."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.FILE]})
 
     type: Literal["file"]
     id: EntityIdText
@@ -79,6 +84,8 @@ class FileDocument(ResponseModel):
 class FolderDocument(ResponseModel):
     """A folder. The top of a space has the space's id and an empty path."""
 
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.FOLDER]})
+
     type: Literal["folder"]
     id: str
     space: str
@@ -101,12 +108,16 @@ class Page(ResponseModel):
 class FilesPage(Page):
     """Files, and with a delimiter the prefixes that several of them share."""
 
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.FILES_PAGE]})
+
     items: list[FileDocument]
     prefixes: list[str] = Field(description="With `delimiter`: common prefixes, each rolled up to one entry.")
 
 
 class FolderPage(Page):
     """One folder's entries (or its whole tree), in byte order of their names, a folder's as `name/`."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.FOLDER_PAGE]})
 
     folder: FolderDocument
     items: list[EntityDocument]
@@ -120,6 +131,8 @@ class VersionsPage(Page):
 
 class HistoryFact(ResponseModel):
     """Something that happened to a file or folder, as far as the vault's current state still tells."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.HISTORY_FACT]})
 
     what: Literal["created", "committed", "pruned", "metadata-changed", "trashed"]
     at: datetime | None = Field(description="Vault time; null where the state keeps none.")
@@ -198,6 +211,8 @@ class CopyAsk(RequestModel):
 class CopyDocument(Page):
     """What a copy made. A folder's copy is bounded: while `more`, repeat with the cursor."""
 
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.COPY]})
+
     copied: EntityDocument
     files: int
     folders: int
@@ -206,6 +221,8 @@ class CopyDocument(Page):
 
 class RemovalDocument(ResponseModel):
     """What was removed, or with `dry_run` what would be."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.REMOVAL]})
 
     dry_run: bool
     files: int
@@ -229,6 +246,8 @@ class VersionRemoval(ResponseModel):
 class TrashedDocument(ResponseModel):
     """A file or folder in the trash; a folder stands for all that is in it."""
 
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.TRASH_ITEM]})
+
     type: Literal["file", "folder"]
     id: EntityIdText
     space: str
@@ -243,6 +262,8 @@ class TrashedDocument(ResponseModel):
 
 class TrashedAnswer(ResponseModel):
     """What became trash, or with `dry_run` would. A folder stands for all that is in it."""
+
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.TRASHED]})
 
     dry_run: bool
     type: Literal["file", "folder"]
@@ -289,6 +310,8 @@ class RetentionDocument(BaseModel):
 class SpaceDocument(ResponseModel):
     """A space: a named tree of files."""
 
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [examples.SPACE]})
+
     id: Annotated[str, Field(pattern=SPACE_ID_PATTERN)]
     name: str
     description: str
@@ -313,7 +336,9 @@ class SpaceAsk(RequestModel):
 
     name: SpaceName
     description: Description = ""
-    retention: RetentionDocument = RetentionDocument()
+    retention: RetentionDocument | None = Field(
+        default=None, description="Absent: what the node's configuration gives new spaces."
+    )
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "photos", "retention": {"keep_last": 10}}]},
