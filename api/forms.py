@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from govault.errors import InvalidRequest, TooLarge
+from govault.errors import InvalidRequest
 from govault.limits import MULTIPART_FIELD_BYTES_MAX, MULTIPART_FIELDS_MAX, MULTIPART_HEADER_BYTES_MAX
 
 FILE_FIELD = "file"
@@ -50,8 +50,7 @@ class Form:
         """The bytes of the file; the fields are filled on the way.
 
         Raises:
-            InvalidRequest: The form is malformed, truncated, or has not exactly one file.
-            TooLarge: A field is beyond its bound.
+            InvalidRequest: The form is malformed, truncated, or has not exactly one file, or a field is too long.
         """
         async for data in body:
             try:
@@ -107,12 +106,10 @@ class Form:
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         if self._name != FILE_FIELD:
             if sum(map(len, self.fields.values())) >= MULTIPART_FIELDS_MAX:
-                raise TooLarge(f"the form has more than {MULTIPART_FIELDS_MAX} fields", rule="form-fields")
+                raise InvalidRequest(f"the form has more than {MULTIPART_FIELDS_MAX} fields", rule="form-fields")
             return
         if self._has_file:
-            raise InvalidRequest(
-                f"the form has two fields {FILE_FIELD!r}; send one at a time", rule="form-file"
-            )
+            raise InvalidRequest(f"the form has two fields {FILE_FIELD!r}; send one at a time", rule="form-file")
         self._has_file = True
         self.file_name = options.get(b"filename", b"").decode("utf-8", "replace")
         self.file_type = self._headers.get("content-type", "")
@@ -123,7 +120,7 @@ class Form:
             return
         self._value += data[start:end]
         if len(self._value) > MULTIPART_FIELD_BYTES_MAX:
-            raise TooLarge(
+            raise InvalidRequest(
                 f"the field {self._name[:40]!r} has more than {MULTIPART_FIELD_BYTES_MAX} bytes", rule="form-field"
             )
 

@@ -31,20 +31,23 @@ until it has seen that much.
 """
 _HIDDEN_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _PROBLEM_CONTENT: Json = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_COMMON_PARAMETERS: Json = {
-    "AtLeast": {
-        "name": "GoVault-At-Least",
-        "in": "header",
-        "description": "Wait (bounded) until this node has applied a `GoVault-Position`; else 503.",
-        "schema": {"type": "string", "pattern": r"^1\.[A-Za-z0-9_-]+$", "maxLength": 8192},
-    },
-    "RequestId": {
-        "name": "X-Request-Id",
-        "in": "header",
+_EVERYWHERE: Json = {
+    "X-Request-Id": {
         "description": "Names the request in logs and problems; made where it is absent.",
         "schema": {"type": "string", "pattern": r"^[A-Za-z0-9._:-]{1,128}$"},
     },
+    "GoVault-At-Least": {
+        "description": "Wait (bounded) until this node has applied a `GoVault-Position`; else 503.",
+        "schema": {"type": "string", "maxLength": 8192},
+    },
 }
+_STATE_DEPENDENT = frozenset(
+    name.lower()
+    for name in (
+        *("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"),
+        *("Content-Digest", "Repr-Digest", "Idempotency-Key", "GoVault-Content", *_EVERYWHERE),
+    )
+)
 _COMMON_HEADERS: Json = {
     "RequestId": {"description": "The request's name in logs.", "schema": {"type": "string"}},
     "Position": {
@@ -77,7 +80,7 @@ def complete(document: Json) -> Json:
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "The token in `admin.token` of the data folder."}
     }
-    components["parameters"] = _COMMON_PARAMETERS
+    components["parameters"] = {}
     components["headers"] = _COMMON_HEADERS
     # The raw doors' operations share parts, and each is completed on its own: by JSON's way no part is shared.
     raw = orjson.loads(orjson.dumps(RAW_PATHS))
@@ -91,20 +94,19 @@ def complete(document: Json) -> Json:
         }
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            _complete_operation(operation, public=path in PUBLIC_PATHS)
+            _complete_operation(operation, components["parameters"], public=path in PUBLIC_PATHS)
     document["security"] = [{"token": []}]
     return document
 
 
-def _complete_operation(operation: Json, public: bool) -> None:
+def _complete_operation(operation: Json, shared: Json, public: bool) -> None:
     responses = operation.setdefault("responses", {})
+    parameters = operation.setdefault("parameters", [])
     if public:
         operation["security"] = []
     else:
         responses.setdefault("401", {"description": "No valid token.", "content": _PROBLEM_CONTENT})
-        operation.setdefault("parameters", []).extend(
-            {"$ref": f"#/components/parameters/{name}"} for name in _COMMON_PARAMETERS
-        )
+        parameters.extend({"name": name, "in": "header", **said} for name, said in _EVERYWHERE.items())
     if "HTTPValidationError" in str(responses.get("422", "")) or "422" not in responses:
         responses["422"] = {"description": "The request breaks a rule; `rule` names it.", "content": _PROBLEM_CONTENT}
     responses.setdefault("default", {"description": "Another problem.", "content": _PROBLEM_CONTENT})
@@ -113,8 +115,37 @@ def _complete_operation(operation: Json, public: bool) -> None:
         headers["X-Request-Id"] = {"$ref": "#/components/headers/RequestId"}
         if not public:
             headers["GoVault-Position"] = {"$ref": "#/components/headers/Position"}
-    for parameter in operation.get("parameters", ()):
+    for parameter in parameters:
         _drop_null(parameter)
+    _set_apart(operation, shared)
+
+
+def _set_apart(operation: Json, shared: Json) -> None:
+    """Headers that are right or wrong only against the state of the vault become ``x-headers`` of the operation.
+
+    As plain parameters they would promise to generators that any well-formed value succeeds. People read of them in
+    the description, programs find the same parameter objects under the extension.
+    """
+    apart = [found for found in operation["parameters"] if found["name"].lower() in _STATE_DEPENDENT]
+    if not apart:
+        return
+    operation["parameters"] = [found for found in operation["parameters"] if found not in apart]
+    operation["x-headers"] = []
+    lines = []
+    for found in apart:
+        name = _shared_name(found, shared)
+        operation["x-headers"].append({"$ref": f"#/components/parameters/{name}"})
+        lines.append(f"- `{found['name']}`: {found.get('description', '')}")
+    operation["description"] = operation.get("description", "") + "\n\nHeaders it heeds:\n" + "\n".join(lines)
+
+
+def _shared_name(parameter: Json, shared: Json) -> str:
+    """The component that is this parameter, added where no operation had it before."""
+    name = stem = str(parameter["name"]).replace("-", "")
+    number = 2
+    while shared.setdefault(name, parameter) != parameter:
+        name, number = f"{stem}{number}", number + 1
+    return name
 
 
 def _drop_null(parameter: Json) -> None:

@@ -2,10 +2,14 @@
 
 from typing import Any
 
-from govault.limits import DESCRIPTION_BYTES_MAX, IDEMPOTENCY_KEY_BYTES_MAX
+from api.deps import PATH_PATTERN, REF_PATTERN
+from govault.limits import IDEMPOTENCY_KEY_BYTES_MAX
 from schemas.ids import SHA256_PATTERN, SPACE_NAME_PATTERN
 
 Json = dict[str, Any]
+
+_FORBIDDEN = r"\u0000-\u001f\u007f-\u009f"
+_FORM_PATH_PATTERN = rf"^(?![\s\S]*[{_FORBIDDEN}])(?!([\s\S]*/)?\.{{1,2}}(/|$))([^/]+(/[^/]+)*/?)?$"
 
 _SHA256_EXAMPLE = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 _DIGEST_EXAMPLE = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:"
@@ -36,20 +40,26 @@ def _path(name: str, description: str, schema: Json, example: object) -> Json:
 _SPACE = _path("space", "The space's name.", {"type": "string", "pattern": SPACE_NAME_PATTERN}, "main")
 _PATH = _path(
     "path",
-    "Path inside the space: segments joined by slashes, each percent-encoded.",
-    {"type": "string", "minLength": 1, "maxLength": 1024},
-    "reports/2026.txt",
+    "Path inside the space: one or more names joined by slashes, each percent-encoded by itself.",
+    {"type": "string", "pattern": PATH_PATTERN},
+    "report.txt",
 )
-_FOLDER = _path("path", "Path of the folder; empty for the space's top.", {"type": "string"}, "reports")
 _REF = _path(
     "ref",
     "A file's id (`@N` may follow and name a version), or the SHA-256 of a content.",
-    {"type": "string"},
+    {"type": "string", "pattern": REF_PATTERN},
     _SHA256_EXAMPLE,
 )
 _VERSION: Json = {"type": "integer", "minimum": 1, "maximum": 2**31 - 1}
-_TAGS: Json = {"type": "string", "maxLength": 8320}
-_TEXT: Json = {"type": "string", "maxLength": DESCRIPTION_BYTES_MAX}
+_TAGS: Json = {"type": "string", "pattern": rf"^(?![\s\S]*[{_FORBIDDEN}])[\s\S]*$"}
+_TEXT: Json = {"type": "string"}
+_MTIME: Json = {
+    "type": "string",
+    "pattern": (
+        r"^(-?[0-9]{1,18}|(19|20)[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+        r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]))$"
+    ),
+}
 
 _READ_PARAMETERS: list[Json] = [
     _query("download", "Ask for an attachment, whatever the type.", {"type": "string"}),
@@ -124,11 +134,11 @@ _SAID: list[Json] = [
         "Commit a content that the vault has, by its SHA-256 and without a body. 404: send the bytes.",
         {"type": "string", "pattern": SHA256_PATTERN},
     ),
-    _header("GoVault-Mtime", "RFC 3339, or nanoseconds since the epoch.", example="2026-01-02T03:04:05.678Z"),
+    _header("GoVault-Mtime", "RFC 3339, or nanoseconds since the epoch.", _MTIME, "2026-01-02T03:04:05.678Z"),
     _header("GoVault-Executable", "The owner's x bit.", {"type": "boolean"}),
     _header("GoVault-Kind", "A link's content is its target.", {"type": "string", "enum": ["file", "symlink"]}),
-    _header("GoVault-Tags", "Joined by commas, percent-encoded UTF-8. Replaces all tags.", _TAGS),
-    _header("GoVault-Description", "Percent-encoded UTF-8.", _TEXT),
+    _header("GoVault-Tags", "Joined by commas, percent-encoded; at most 64 of 128 bytes. Replaces all.", _TAGS),
+    _header("GoVault-Description", "Percent-encoded UTF-8, at most 4096 bytes.", _TEXT),
     _query("tags", "As `GoVault-Tags`.", _TAGS),
     _query("description", "As `GoVault-Description`.", _TEXT),
 ]
@@ -151,11 +161,15 @@ _FORM: Json = {
                     "space": {"type": "string", "pattern": SPACE_NAME_PATTERN, "default": "main"},
                     "path": {
                         "type": "string",
-                        "description": "Absent, or ending with `/`: the file's own name follows.",
+                        "pattern": _FORM_PATH_PATTERN,
+                        "description": "Absent, empty, or ending with `/`: the file's own name follows.",
                     },
-                    "tags": {**_TAGS, "description": "Joined by commas."},
+                    "tags": {
+                        "description": "Joined by commas, or in several fields.",
+                        "anyOf": [_TAGS, {"type": "array", "items": _TAGS, "minItems": 1, "maxItems": 32}],
+                    },
                     "description": _TEXT,
-                    "mtime": {"type": "string", "description": "As `GoVault-Mtime`."},
+                    "mtime": {**_MTIME, "description": "As `GoVault-Mtime`."},
                     "executable": {"type": "boolean"},
                     "kind": {"type": "string", "enum": ["file", "symlink"]},
                 },

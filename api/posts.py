@@ -56,7 +56,11 @@ class Posts:
         unknown = sorted(set(form.fields) - FIELDS)
         if unknown:
             raise InvalidRequest(f"the form has an unknown field {unknown[0][:40]!r}", rule="form-fields")
-        space = check_space_name(form.text("space") or DEFAULT_SPACE)
+        twice = [name for name, values in form.fields.items() if len(values) > 1 and name != "tags"]
+        if twice:
+            raise InvalidRequest(f"the form has the field {twice[0]!r} twice", rule="form-fields")
+        said = form.text("space")
+        space = DEFAULT_SPACE if said is None else check_space_name(said)
         row = self._services.targets.space(space)
         file = self._services.views.resolve(row.space_id, path.path)
         current = file.current if isinstance(file, FileRow) else None

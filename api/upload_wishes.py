@@ -6,18 +6,20 @@ percent-encoded UTF-8, or the query fields ``tags`` and ``description``.
 """
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import unquote
 
 from api.conditions import WriteCondition
 from api.digests import announced_digests
 from api.raw import RawRequest
-from govault.domain.paths import NormalPath
-from govault.errors import InvalidRequest, TooLarge
+from govault.domain.paths import CONTROL, NormalPath
+from govault.errors import InvalidRequest
 from govault.limits import DESCRIPTION_BYTES_MAX, TAG_BYTES_MAX, TAGS_PER_FILE_MAX
 from govault.services.uploads import UploadWish
 
+T = TypeVar("T")
 _NANOSECONDS = re.compile(r"-?[0-9]{1,19}")
 _FRACTION = re.compile(r"\.([0-9]+)")
 _MTIME_NS_MAX = 2**63
@@ -43,8 +45,8 @@ def wish_of(
         kind=kind_of(request.header(b"govault-kind")),
         executable=flag_of(request.header(b"govault-executable"), "GoVault-Executable"),
         mtime_ns=mtime_of(request.header(b"govault-mtime")),
-        tags=tags_of(_text(request, b"govault-tags", "tags")),
-        description=description_of(_text(request, b"govault-description", "description")),
+        tags=_either(tags_of, request, b"govault-tags", "tags"),
+        description=_either(description_of, request, b"govault-description", "description"),
     )
 
 
@@ -79,10 +81,10 @@ def flag_of(text: str | None, name: str) -> bool:
     Raises:
         InvalidRequest: Neither true nor false.
     """
-    value = (text or "false").strip().lower()
-    if value not in ("true", "false", "1", "0", "?1", "?0"):
+    value = "false" if text is None else text.strip().lower()
+    if value not in ("true", "false"):
         raise InvalidRequest(f"{name} must be true or false, not {value[:20]!r}", rule="flag")
-    return value in ("true", "1", "?1")
+    return value == "true"
 
 
 def kind_of(text: str | None) -> Literal["file", "symlink"]:
@@ -91,7 +93,7 @@ def kind_of(text: str | None) -> Literal["file", "symlink"]:
     Raises:
         InvalidRequest: An unknown kind.
     """
-    match (text or "file").strip().lower():
+    match "file" if text is None else text.strip().lower():
         case "file":
             return "file"
         case "symlink":
@@ -104,13 +106,16 @@ def tags_of(text: str | None) -> tuple[str, ...] | None:
     """Tags joined by commas, each once, in the order given; None where there is no such field.
 
     Raises:
-        TooLarge: Too many, or one is too long.
+        InvalidRequest: Too many, or one is too long or has control characters.
     """
     if text is None:
         return None
-    tags = tuple(dict.fromkeys(tag for part in text.split(",") if (tag := part.strip())))
-    if len(tags) > TAGS_PER_FILE_MAX or any(len(tag.encode()) > TAG_BYTES_MAX for tag in tags):
-        raise TooLarge(f"a file has at most {TAGS_PER_FILE_MAX} tags of at most {TAG_BYTES_MAX} bytes", rule="tags")
+    tags = tuple(dict.fromkeys(tag for part in text.split(",") if (tag := part.strip(" "))))
+    if len(tags) > TAGS_PER_FILE_MAX or any(len(tag.encode()) > TAG_BYTES_MAX for tag in tags) or CONTROL.search(text):
+        raise InvalidRequest(
+            f"a file has at most {TAGS_PER_FILE_MAX} tags of at most {TAG_BYTES_MAX} bytes, without control characters",
+            rule="tags",
+        )
     return tags
 
 
@@ -118,26 +123,41 @@ def description_of(text: str | None) -> str | None:
     """A description.
 
     Raises:
-        TooLarge: It is too long.
+        InvalidRequest: It is too long.
     """
     if text is not None and len(text.encode()) > DESCRIPTION_BYTES_MAX:
-        raise TooLarge(f"a description has at most {DESCRIPTION_BYTES_MAX} bytes", rule="description")
+        raise InvalidRequest(f"a description has at most {DESCRIPTION_BYTES_MAX} bytes", rule="description")
     return text
 
 
-def _text(request: RawRequest, header: bytes, field: str) -> str | None:
-    """A text by header (percent-encoded UTF-8) or query field.
+def _either(read: Callable[[str | None], T], request: RawRequest, header: bytes, field: str) -> T:
+    """What a header says, else what the query field says; both are checked."""
+    by_query = read(request.query.get(field))
+    text = _header_text(request, header)
+    return by_query if text is None else read(text)
+
+
+def _header_text(request: RawRequest, header: bytes) -> str | None:
+    """A header's text: percent-encoded UTF-8.
 
     Raises:
-        InvalidRequest: The header is not UTF-8.
+        InvalidRequest: It decodes to something else.
     """
     value = request.header(header)
     if value is None:
-        return request.query.get(field)
+        return None
     try:
-        return unquote(value.encode("latin-1").decode(), errors="strict")
+        # Header bytes beyond ASCII are UTF-8 from today's clients and Latin-1 from yesterday's.
+        return unquote(_utf8_or_latin1(value.encode("latin-1")), errors="strict")
     except UnicodeError as error:
         raise InvalidRequest(f"{header.decode()} must be percent-encoded UTF-8", rule="header-text") from error
+
+
+def _utf8_or_latin1(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def _refuse_unsupported(request: RawRequest) -> None:
