@@ -180,6 +180,28 @@ async def test_a_write_error_that_is_not_fullness_is_said_as_it_is() -> None:
         assert not isinstance(caught.value, StorageFull)
 
 
+async def test_a_pack_that_gets_full_while_it_is_synced_stays_open_until_then() -> None:
+    disk = RecordingDisk()
+    in_sync, release = threading.Event(), threading.Event()
+    async with on(disk, pack_bytes_max=100_000) as store:
+        await put(store, noise(70_000, 1))
+
+        def hold_once() -> None:
+            disk.before_sync = lambda: None
+            in_sync.set()
+            _wait(release)
+
+        disk.before_sync = hold_once
+        first = asyncio.ensure_future(put(store, noise(20_000, 2)))
+        await asyncio.to_thread(_wait, in_sync)
+        second = asyncio.ensure_future(put(store, noise(90_000, 3)))
+        while len(disk.list_dir("packs")) < 2:  # noqa: ASYNC110 (a thread makes it)
+            await asyncio.sleep(0.001)
+        release.set()
+        await first
+        await second
+
+
 # --- chunks in flight --------------------------------------------------------------------------------------------
 
 

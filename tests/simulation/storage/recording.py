@@ -84,14 +84,17 @@ class RecordingFile:
         self._disk = disk
         self._inode = inode
         self._content = disk.contents[inode]
+        self._closed = False
 
     def pread(self, size: int, position: int) -> bytes:
+        self._check_open()
         if self._disk.unreadable:
             raise OSError(errno.EIO, "unreadable")
         with self._disk.journal.lock:
             return bytes(self._content[position : position + size])
 
     def pwrite(self, buffers: Sequence[Buffer], position: int) -> None:
+        self._check_open()
         data = b"".join(buffers)
         self._disk.before_write(self._inode, data)
         with self._disk.journal.lock:
@@ -104,6 +107,7 @@ class RecordingFile:
 
     def sync(self) -> None:
         self._disk.before_sync()
+        self._check_open()
         if self._disk.syncs_fail:
             raise OSError(errno.EIO, "the disk did not take it")
         self._disk.syncs += 1
@@ -118,7 +122,11 @@ class RecordingFile:
         return len(self._content)
 
     def close(self) -> None:
-        pass
+        self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise OSError(errno.EBADF, "the file was closed")
 
 
 class RecordingDisk:
