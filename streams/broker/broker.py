@@ -17,6 +17,7 @@ from streams.broker.groups import Group
 from streams.broker.journal import Journal
 from streams.broker.limits import RETENTION_INTERVAL_S
 from streams.broker.lock import FolderLock
+from streams.broker.offsets import gone_change
 from streams.broker.protocol import Request
 from streams.broker.recovery import open_store
 from streams.broker.retention import retain
@@ -120,9 +121,21 @@ class Broker:
 
     def make_group(self, group_id: str) -> Group:
         """A group without members."""
+        stored = self.store.offsets.get(group_id)
         group = Group(group_id, on_empty=lambda g: self.forget_group(g.id))
+        group.owned = stored is not None and stored.owned
         self.groups[group_id] = group
         return group
+
+    def take_over(self, group: Group) -> None:
+        """A full principal uses a group: whatever read-only ones did under its name is undone."""
+        stored = self.store.offsets.get(group.id)
+        if stored is not None and not stored.owned:
+            self.store.change_offsets(gone_change(group.id))
+            self.committer.committed()
+        if not group.owned:
+            group.evict_all()
+            group.owned = True
 
     def forget_group(self, group_id: str) -> None:
         """Drop a group without members; its offsets stay where they are."""

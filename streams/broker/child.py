@@ -13,6 +13,7 @@ import asyncio
 import gc
 import json
 import os
+import resource
 import signal
 import socket
 from pathlib import Path
@@ -21,7 +22,7 @@ from streams.broker.auth import load_credentials
 from streams.broker.broker import Broker
 from streams.broker.failures import BrokerFailure, failure_of
 from streams.broker.journal import Journal
-from streams.broker.limits import STOP_TIMEOUT_S
+from streams.broker.limits import ORPHAN_INTERVAL_S, STOP_TIMEOUT_S
 
 
 def main(arguments: list[str]) -> int:
@@ -34,6 +35,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--credentials", type=Path, required=True)
     options = parser.parse_args(arguments)
     os.umask(0o077)
+    # Every partition that is written and every connection is a file.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     # The node decides when its log ends, not a Ctrl-C that reached the terminal's processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -69,10 +73,16 @@ async def _serve(options: argparse.Namespace) -> int:
         return _refuse(options.ready_fd, journal, failure_of(error, f"opening {options.folder}"))
     except BrokerFailure as failure:
         return _refuse(options.ready_fd, journal, failure)
-    _report(options.ready_fd, {"ready": True, "cluster_id": broker.store.identity.cluster_id})
+    identity = broker.store.identity
+    _report(
+        options.ready_fd,
+        {"ready": True, "cluster_id": identity.cluster_id, "generation": identity.generation},
+    )
+    orphaned = loop.create_task(_wait_orphaned(ending))
     # What a start made lives for ever: keep it out of every later collection.
     gc.freeze()
     await ending.wait()
+    orphaned.cancel()
     loop.remove_reader(options.life_fd)
     try:
         await asyncio.wait_for(broker.stop(), STOP_TIMEOUT_S)
@@ -80,6 +90,14 @@ async def _serve(options: argparse.Namespace) -> int:
         journal.error("the log did not stop in time; the next start recovers it")
         os._exit(70)
     return 0
+
+
+async def _wait_orphaned(ending: asyncio.Event) -> None:
+    """The life pipe says it first, unless a process forked by the node holds its other end open."""
+    parent = os.getppid()
+    while os.getppid() == parent:  # noqa: ASYNC110 - nothing can be waited on for this
+        await asyncio.sleep(ORPHAN_INTERVAL_S)
+    ending.set()
 
 
 def _refuse(ready_fd: int, journal: Journal, failure: BrokerFailure) -> int:

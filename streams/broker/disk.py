@@ -6,7 +6,7 @@ relative to the log's folder, with `/`. Every method raises `OSError` as the sys
 """
 
 # The system calls are named as they are: what is durable when depends on exactly which one it is.
-# ruff: noqa: PTH102, PTH103, PTH105, PTH106, PTH108, PTH110, PTH208
+# ruff: noqa: PTH102, PTH103, PTH105, PTH106, PTH100, PTH108, PTH110, PTH112, PTH120, PTH208
 
 from __future__ import annotations
 
@@ -127,7 +127,9 @@ class RealDisk:
 
     def __init__(self, root: Path) -> None:
         self._root = str(root)
-        os.makedirs(self._root, mode=0o700, exist_ok=True)
+        if not os.path.isdir(self._root):
+            os.makedirs(self._root, mode=0o700)
+            self._sync(os.path.dirname(os.path.abspath(self._root)))
 
     def _at(self, path: str) -> str:
         return f"{self._root}/{path}" if path else self._root
@@ -161,7 +163,11 @@ class RealDisk:
         os.rmdir(self._at(path))
 
     def sync_dir(self, path: str) -> None:
-        fd = os.open(self._at(path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._sync(self._at(path))
+
+    @staticmethod
+    def _sync(folder: str) -> None:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(fd)
         finally:

@@ -201,7 +201,25 @@ class Group:
 
     def _became_empty(self) -> None:
         self.state, self.leader, self.protocol = State.EMPTY, None, None
-        self.on_empty(self)
+        self._tell_if_unused()
+
+    def _tell_if_unused(self) -> None:
+        if self.is_unused:
+            self.on_empty(self)
+
+    @property
+    def is_unused(self) -> bool:
+        """No members, and nobody on the way to become one."""
+        return not self.members and not self.awaited_ids
+
+    def evict_all(self) -> None:
+        """Put everybody out; they learn of it with their next request."""
+        for member in list(self.members.values()):
+            self._drop(member)
+        self.close()
+        self.awaited_ids.clear()
+        self.rebalance_timer = None
+        self.state, self.leader, self.protocol = State.EMPTY, None, None
 
     # Syncing ---------------------------------------------------------------------------------
 
@@ -276,6 +294,7 @@ class Group:
             member_id = self.static.get(instance_id, "")
         if member_id in self.awaited_ids:
             self.awaited_ids.pop(member_id).cancel()
+            self._tell_if_unused()
             return Code.NONE
         if error := self.check_member(member_id, instance_id):
             return error
@@ -321,8 +340,7 @@ class Group:
 
     def _forget_awaited(self, member_id: str) -> None:
         self.awaited_ids.pop(member_id, None)
-        if not self.members and not self.awaited_ids:
-            self.on_empty(self)
+        self._tell_if_unused()
 
     def close(self) -> None:
         """Cancel all timers."""

@@ -25,7 +25,8 @@ IDLE_TIMEOUT_S: Final = 600.0
 SWEEP_INTERVAL_S: Final = 1.0
 
 # Fetch.
-FETCH_BYTES_MAX: Final = 32 * MIB
+FETCH_BYTES_MAX: Final = 8 * MIB
+"""Of one answer, whatever the client asks for; a larger single batch is still given whole."""
 FETCH_WAIT_S_MAX: Final = 60.0
 FETCH_PARTITIONS_MAX: Final = 4096
 
@@ -55,6 +56,7 @@ SYNC_THREADS: Final = 4
 PRODUCER_ID_BLOCK: Final = 1000
 PRODUCERS_PER_PARTITION_MAX: Final = 4096
 PRODUCER_BATCHES_REMEMBERED: Final = 16
+PRODUCER_BATCHES_STORED: Final = 5
 PRODUCER_EXPIRY_MS: Final = 7 * 24 * 3600 * 1000
 
 # Groups.
@@ -64,10 +66,9 @@ GROUP_OFFSETS_MAX: Final = 100_000
 GROUP_METADATA_BYTES_MAX: Final = 4096
 SESSION_TIMEOUT_MS_MIN: Final = 500
 SESSION_TIMEOUT_MS_MAX: Final = 1_800_000
-GROUP_INITIAL_DELAY_S: Final = 0.0
-OFFSETS_EXPIRY_MS: Final = 365 * 24 * 3600 * 1000
 
 # Housekeeping.
 RETENTION_INTERVAL_S: Final = 30.0
+ORPHAN_INTERVAL_S: Final = 1.0
 START_TIMEOUT_S: Final = 60.0
 STOP_TIMEOUT_S: Final = 10.0

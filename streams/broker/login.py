@@ -36,7 +36,8 @@ class Login:
         """How large a frame may be now."""
         if self.principal is None:
             return UNAUTHENTICATED_FRAME_SIZE_BYTES_MAX
-        return FRAME_SIZE_BYTES_MAX if api_key == PRODUCE else CONTROL_FRAME_SIZE_BYTES_MAX
+        large = api_key == PRODUCE and self.principal is Principal.FULL
+        return FRAME_SIZE_BYTES_MAX if large else CONTROL_FRAME_SIZE_BYTES_MAX
 
     def answer(self, head: Head, frame: bytes) -> bytes | None:
         """The answer to a request that belongs to the login; None for all others."""

@@ -10,6 +10,7 @@ from streams.broker.batches import BatchHeader, next_sequence
 from streams.broker.disk import Disk, read_file, replace_file
 from streams.broker.limits import (
     PRODUCER_BATCHES_REMEMBERED,
+    PRODUCER_BATCHES_STORED,
     PRODUCER_EXPIRY_MS,
     PRODUCER_ID_BLOCK,
     PRODUCERS_PER_PARTITION_MAX,
@@ -133,7 +134,8 @@ class ProducerStates:
                 if b.last_offset < durable_offset
             ]
             if batches:
-                out.append([producer_id, producer.epoch, batches])
+                # As many as a client may have in flight: older ones cannot be repeated any more.
+                out.append([producer_id, producer.epoch, batches[-PRODUCER_BATCHES_STORED:]])
         return out
 
     def restore(self, snapshot: list[Any]) -> None:

@@ -66,7 +66,8 @@ def open_store(disk: Disk, sync_all: SyncAll, *, wal_file_bytes: int = WAL_FILE_
     """
     identity = load_or_make_identity(disk)
     checkpoint = load_checkpoint(disk)
-    turns = read_turns(disk)
+    # Older turns are in the checkpoint; their offsets must not come back over newer ones.
+    turns = read_turns(disk, checkpoint.wal_epoch)
     newest = max([checkpoint.wal_epoch, *(epoch for epoch, _ in turns)])
     store = LogStore(disk, identity, WriteAheadLog(disk, newest + 1, wal_file_bytes))
     recovered = Recovered()
@@ -76,9 +77,7 @@ def open_store(disk: Disk, sync_all: SyncAll, *, wal_file_bytes: int = WAL_FILE_
     _remove_strange_folders(disk, store, recovered)
     for partition in store.partitions():
         _open_partition(disk, partition, checkpoint, recovered)
-    for epoch, frames in turns:
-        if epoch <= checkpoint.wal_epoch:
-            continue  # The checkpoint has it all; older offsets must not come back over newer ones.
+    for _, frames in turns:
         _replay(disk, store, frames, recovered)
     for partition in store.partitions():
         _all_durable(partition)

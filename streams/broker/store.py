@@ -163,10 +163,13 @@ class LogStore:
         return plan
 
     def finish_checkpoint(self) -> None:
-        """A checkpoint is durable: close what is no longer written. Call between cycles."""
+        """A checkpoint is durable: close what nothing waits to be written to. Call between cycles.
+
+        So idle partitions hold no file open; the next batch opens it again.
+        """
         self.counters.checkpoints += 1
         for partition in self._partitions.values():
-            for segment in partition.segments[:-1]:
+            for segment in partition.segments:
                 if segment.synced_size >= segment.size:
                     segment.close_writer()
 

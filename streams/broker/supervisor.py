@@ -47,6 +47,8 @@ class EmbeddedBroker:
         """Of the child that ended last; negative for a signal."""
         self.cluster_id: str = ""
         """The log's identity, known after `start`."""
+        self.generation = 0
+        """The log's generation, part of every position; known after `start`."""
         self.credentials: Credentials = load_or_make_credentials(data_dir)
 
     @property
@@ -75,6 +77,8 @@ class EmbeddedBroker:
         if self._listener is None:
             self._listener = socket.create_server((self._host, self._port), backlog=256)
             self._port = self._listener.getsockname()[1]
+        if self._life is not None:
+            os.close(self._life)
         life_read, self._life = os.pipe()
         ready_read, ready_write = os.pipe()
         try:
@@ -119,6 +123,7 @@ class EmbeddedBroker:
             reason = row.get("error", f"the log's process ended with exit code {self.exit_code}")
             raise BrokerDidNotStart(reason, self.exit_code)
         self.cluster_id = row["cluster_id"]
+        self.generation = row["generation"]
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         self.exit_code = await process.wait()

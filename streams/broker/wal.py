@@ -125,13 +125,16 @@ def framed_size(frames: list[Frame]) -> int:
     return sum(frame.size for frame in frames) + len(frames) * _FRAME.size
 
 
-def read_turns(disk: Disk) -> list[tuple[int, list[Frame]]]:
-    """The sound frames of both files: (epoch, frames), older turn first."""
+def read_turns(disk: Disk, after_epoch: int = 0) -> list[tuple[int, list[Frame]]]:
+    """The sound frames of the turns after an epoch: (epoch, frames), older turn first."""
     turns = []
     for which in (0, 1):
         if disk.exists(_path(which)):
             file = disk.open(_path(which))
             try:
+                head = file.pread(_FRAME.size, 0)
+                if len(head) < _FRAME.size or _FRAME.unpack(head)[2] <= after_epoch:
+                    continue
                 data = memoryview(file.pread(file.size(), 0))
             finally:
                 file.close()

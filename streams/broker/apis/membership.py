@@ -50,7 +50,8 @@ async def join_group(broker: Broker, request: Request) -> Tree:
         if len(broker.groups) >= GROUPS_MAX:
             return _joined(Joined(Code.GROUP_MAX_SIZE_REACHED, ""), version)
         group = broker.make_group(body.group_id)
-    group.owned = group.owned or request.may_write
+    if request.may_write:
+        broker.take_over(group)
     rebalance = getattr(body, "rebalance_timeout", None)
     asked = Joining(
         member_id=body.member_id,
@@ -65,6 +66,8 @@ async def join_group(broker: Broker, request: Request) -> Tree:
         may_skip_assignment=version >= 9,
     )
     joined = group.join(asked)
+    if group.is_unused:
+        broker.forget_group(group.id)
     return _joined(await joined if isinstance(joined, asyncio.Future) else joined, version)
 
 

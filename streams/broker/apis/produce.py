@@ -12,7 +12,7 @@ from streams.broker.batches import BatchCorrupt, BatchFormatUnsupported, BatchIn
 from streams.broker.codes import Code
 from streams.broker.partition import BatchTooLarge
 from streams.broker.producers import DuplicateForgotten, OutOfOrder, ProducerFenced
-from streams.broker.protocol import Request, answer_head
+from streams.broker.protocol import Malformed, Request, answer_head
 from streams.broker.wire import string, uvarint
 
 if TYPE_CHECKING:
@@ -65,6 +65,10 @@ def produce(broker: Broker, request: Request) -> bytes | asyncio.Future[bytes] |
     if body.acks == 0:
         if appended:
             broker.committer.committed()
+        refusals = [row for _, rows in results for row in rows if row.error is not Code.NONE]
+        if refusals:
+            # The only way to tell a producer that wants no answers.
+            raise Malformed(f"produce without acknowledgement: {refusals[0].error.name}")
         return None
     done = broker.committer.settled() if appended else None
     if done is None:

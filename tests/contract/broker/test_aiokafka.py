@@ -256,6 +256,23 @@ async def test_the_reader_cannot_disturb_a_group_of_the_node(only_embedded: Brok
         await intruder.stop()
 
 
+async def test_a_group_that_the_reader_took_first_belongs_to_the_node_when_it_comes(
+    only_embedded: BrokerUnderTest, topic: str
+) -> None:
+    await produced(only_embedded, topic, [b"%d" % n for n in range(5)])
+    group = f"g-{uuid.uuid4().hex[:8]}"
+    squatter = AIOKafkaConsumer(
+        topic, **only_embedded.aiokafka(reader=True), group_id=group, auto_offset_reset="earliest"
+    )
+    await squatter.start()
+    await consumed(squatter, 5)
+    await squatter.commit()
+    async with reading(only_embedded, topic, group_id=group) as mine:
+        assert [r.value for r in await consumed(mine, 5)] == [b"%d" % n for n in range(5)], "its offsets are gone too"
+        assert len(mine.assignment()) == 2
+    await squatter.stop()
+
+
 async def test_wrong_credentials_are_refused(only_embedded: BrokerUnderTest) -> None:
     wrong = only_embedded.aiokafka() | {"sasl_plain_password": "guess"}
     producer = AIOKafkaProducer(**wrong)

@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from confluent_kafka import Producer
 
@@ -112,6 +112,34 @@ async def test_kill_loses_doubles_and_reorders_nothing(tmp_path: Path, seed: int
         assert told, "nothing was acknowledged: the test shows nothing"
         assert all(found[offset] == value for offset, value in told.items())
         assert found == list(range(partition, load.sent, PARTITIONS)), "something that was sent is missing"
+    await broker.stop()
+
+
+async def test_a_group_goes_on_after_the_log_was_killed(tmp_path: Path) -> None:
+    broker = EmbeddedBroker(tmp_path / "log", port=0)
+    await broker.start()
+    settings = of_embedded(broker).aiokafka()
+    admin = AIOKafkaAdminClient(**settings)
+    await admin.start()
+    await admin.create_topics([NewTopic("t", 1, 1)])
+    await admin.close()
+    place = TopicPartition("t", 0)
+    async with (
+        AIOKafkaProducer(**settings, acks="all", enable_idempotence=True) as producer,
+        AIOKafkaConsumer(
+            "t", **settings, group_id="g", group_instance_id="n", auto_offset_reset="earliest", enable_auto_commit=False
+        ) as consumer,
+    ):
+        for round_ in range(3):
+            await producer.send_and_wait("t", b"%d" % round_)
+            record = await asyncio.wait_for(consumer.getone(), 20)
+            assert (record.offset, record.value) == (round_, b"%d" % round_)
+            await consumer.commit()
+            assert broker.pid is not None
+            os.kill(broker.pid, signal.SIGKILL)
+            await asyncio.wait_for(broker.died.wait(), 10)
+            await broker.start()
+        assert await consumer.committed(place) == 3
     await broker.stop()
 
 
