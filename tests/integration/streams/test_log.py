@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,15 @@ from streams.log import KafkaEventLog
 from streams.streams import Streams
 from streams.views.tokens import make_token
 from tests.integration.streams.vault_log import MAC_KEY, PARTITIONS, Writer, event, settings_for
+
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(autouse=True)
+def collect_garbage() -> Iterator[None]:
+    """aiokafka drops the sockets of a killed broker unclosed: they complain here, and not in a later test."""
+    yield
+    gc.collect()
 
 
 async def test_appends_of_many_tasks_get_positions_without_gaps(broker: EmbeddedBroker, tmp_path: Path) -> None:
@@ -42,7 +52,6 @@ async def test_an_event_that_does_not_fit_is_refused_before_it_is_sent(broker: E
         await streams.stop()
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 async def test_a_write_while_the_log_is_away_is_not_called_written_and_the_next_one_goes_on(
     broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -63,8 +72,6 @@ async def test_a_write_while_the_log_is_away_is_not_called_written_and_the_next_
         assert not streams.crashed.done()
     finally:
         await streams.stop()
-        # aiokafka drops the sockets of a killed broker unclosed: let them complain here, not in another test.
-        gc.collect()
 
 
 async def test_waiting_for_what_is_not_applied_ends_in_time(broker: EmbeddedBroker, tmp_path: Path) -> None:
