@@ -10,6 +10,7 @@ import api.routes
 from api.dispatch import Dispatcher, RawRoute, ensure_raw_path
 from api.framework import Rest, install_problems
 from api.middleware.audit import Audited
+from api.middleware.doors import Doors
 from api.middleware.edge import Edge
 from api.middleware.gate import Gate
 from api.middleware.headers import ResponseHeaders
@@ -43,7 +44,8 @@ def create_app(services: Services, settings: ApiSettings, authenticator: Authent
     install_openapi(rest)
     gate = Gate(dispatcher, authenticator, lambda: services.views, settings.metrics_public)
     audited = Audited(gate, lambda: services.upkeep.audit if services.upkeep is not None else None)
-    edge = Edge(audited, HttpMetrics(settings.registry), lambda: token_hex(8))
+    doors = Doors(audited, rest=settings.rest, metrics=settings.metrics)
+    edge = Edge(doors, HttpMetrics(settings.registry), lambda: token_hex(8))
     dressed = ResponseHeaders(edge, settings.cors_origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -18,6 +18,8 @@ class ApiSettings:
         metrics_public: Whether ``/metrics`` needs no token.
         docs: Whether ``/docs`` and ``/openapi.json`` are served.
         page: Whether the page at ``/`` is served.
+        rest: Whether the vault answers at all beyond health, documentation and metrics.
+        metrics: Whether ``/metrics`` is served.
         registry: Where this edge registers its metrics, and what ``/metrics`` shows.
     """
 
@@ -27,4 +29,6 @@ class ApiSettings:
     metrics_public: bool = False
     docs: bool = True
     page: bool = True
+    rest: bool = True
+    metrics: bool = True
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -39,6 +39,15 @@ class Spaces:
         answer = await self.transport.request("PATCH", _route(name), document=settings, headers=headers)
         return read_as(SpaceDocument, answer)
 
+    async def removable(self, name: str, *, force: bool = False) -> RemovalDocument:
+        """What a removal would end.
+
+        Raises:
+            Conflict: The space is not empty, and ``force`` was not asked.
+        """
+        query = {"force": flag(force), "dry_run": flag(True)}
+        return read_as(RemovalDocument, await self.transport.request("DELETE", _route(name), query=query))
+
     async def remove(self, name: str, *, force: bool = False) -> bool:
         """Remove a space; False where what was in it is still being purged."""
         answer = await self.transport.request("DELETE", _route(name), query={"force": flag(force)})

@@ -24,6 +24,7 @@ from govault.node.identity import NodeIdentity, VaultIdentity, load_node, load_v
 from govault.node.wiring import (
     api_settings,
     connect,
+    default_retention,
     metrics_registry,
     open_doors_to_know_of,
     shown,
@@ -199,6 +200,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             clock=ports.clock,
             randomness=ports.randomness,
             source=f"/vaults/{vault.vault_id}/nodes/{node.node_id}",
+            default_retention=default_retention(configuration),
         )
         sources = NodeSources(
             files=BackupSources(folder.root, vault.vault_id, made_by=f"GoVault {VERSION}"),

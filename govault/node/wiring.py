@@ -3,6 +3,7 @@
 import ssl
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 
@@ -12,6 +13,7 @@ from govault.errors import Config
 from govault.node.folder import DataFolder, write_durably
 from govault.services.upkeep import UpkeepSettings
 from govault.storage.options import StoreOptions
+from schemas.events.files import Retention
 from streams.broker.supervisor import BrokerDidNotStart, EmbeddedBroker
 from streams.connection import Connection
 
@@ -101,6 +103,20 @@ def options_with_threads(options: StoreOptions, threads: int) -> StoreOptions:
     return StoreOptions(**{**vars(options), "workers": threads, "readers": threads})
 
 
+def default_retention(configuration: Configuration) -> Retention:
+    """What new spaces keep."""
+    asked = configuration.storage.retention
+    return Retention(
+        keep_last=asked.keep_last,
+        keep_within_s=_whole_seconds(asked.keep_within),
+        trash_expires_after_s=_whole_seconds(asked.trash_expires_after),
+    )
+
+
+def _whole_seconds(duration: timedelta | None) -> int | None:
+    return None if duration is None else max(1, int(duration.total_seconds()))
+
+
 def upkeep_settings(configuration: Configuration) -> UpkeepSettings:
     """The periods of the background work."""
     workers = configuration.workers
@@ -121,6 +137,8 @@ def api_settings(configuration: Configuration, program_version: str, registry: C
         metrics_public=server.doors.metrics_public,
         docs=server.doors.docs,
         page=server.doors.page,
+        rest=server.doors.rest,
+        metrics=server.doors.metrics,
         registry=registry,
     )
 

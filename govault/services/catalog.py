@@ -14,6 +14,7 @@ from govault.services.submit import Submitter
 from govault.services.targets import Targets
 from govault.services.upkeep import Upkeep
 from govault.services.uploads import Uploads
+from schemas.events.files import Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,23 @@ class Services:
 
 
 def assemble(
-    *, log: EventLog, views: Views, store: ChunkStore, clock: Clock, randomness: Randomness, source: str
+    *,
+    log: EventLog,
+    views: Views,
+    store: ChunkStore,
+    clock: Clock,
+    randomness: Randomness,
+    source: str,
+    default_retention: Retention | None = None,
 ) -> Services:
     """Build every service on the ports.
 
     Args:
         source: ``/vaults/<vault id>/nodes/<node id>``.
+        default_retention: What new spaces keep; None: everything.
     """
     submitter = Submitter(log, views, clock, randomness, source)
-    namespace = assemble_namespace(views, submitter, clock, randomness)
+    namespace = assemble_namespace(views, submitter, clock, randomness, default_retention or Retention())
     targets = namespace.targets
     commits = Commits(views, store, submitter)
     downloads = Downloads(views, targets, store)

@@ -16,6 +16,7 @@ from govault.services.submit import Submitter
 from govault.services.targets import Targets
 from govault.services.trash import Trash
 from govault.services.versions import Versions
+from schemas.events.files import Retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Namespace:
     history: History
 
 
-def assemble_namespace(views: Views, submitter: Submitter, clock: Clock, randomness: Randomness) -> Namespace:
+def assemble_namespace(
+    views: Views, submitter: Submitter, clock: Clock, randomness: Randomness, default_retention: Retention
+) -> Namespace:
     """Build them on the ports."""
     targets = Targets(views)
     purges = Purges(views, submitter)
@@ -46,7 +49,7 @@ def assemble_namespace(views: Views, submitter: Submitter, clock: Clock, randomn
     metadata = Metadata(targets, submitter)
     return Namespace(
         targets=targets,
-        spaces=Spaces(views, submitter, purges, clock, randomness),
+        spaces=Spaces(views, submitter, purges, clock, randomness, default_retention),
         folders=Folders(targets, submitter),
         moves=moves,
         copies=copies,

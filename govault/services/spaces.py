@@ -42,6 +42,8 @@ class Spaces:
     purges: Purges
     clock: Clock
     randomness: Randomness
+    default_retention: Retention
+    """What a space keeps whose maker does not say."""
 
     def listed(self, after: str) -> Iterator[SpaceState]:
         """Spaces by name, behind a name."""
@@ -58,8 +60,8 @@ class Spaces:
             raise NotFound(f"there is no space {name!r}", code="not-found.space-unknown", space=name)
         return self._state(row)
 
-    async def create(self, actor: Actor, name: str, description: str, retention: Retention) -> SpaceState:
-        """Make a space.
+    async def create(self, actor: Actor, name: str, description: str, retention: Retention | None) -> SpaceState:
+        """Make a space; ``retention`` None: the default one.
 
         Raises:
             Conflict: The name is taken.
@@ -68,7 +70,7 @@ class Spaces:
         reserved = SpaceCreated(space_id=space_id, name=name, partition=self._partition_for(space_id))
         await self.submitter.submit(actor, reserved, _DIRECTORY_PARTITION, subject=name)
         row = self.get(name).row
-        await self._open(actor, row, description, retention)
+        await self._open(actor, row, description, self.default_retention if retention is None else retention)
         return self._state(row)
 
     async def change(
@@ -128,7 +130,7 @@ class Spaces:
         if next(iter(self.views.spaces()), None) is not None:
             return
         try:
-            await self.create(system("start"), DEFAULT_SPACE, "", Retention())
+            await self.create(system("start"), DEFAULT_SPACE, "", None)
         except Conflict:
             await self.finish_openings()
 

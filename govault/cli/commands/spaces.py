@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from govault.cli.app import App
+from govault.cli.commands.entries import removed_text
 from govault.cli.confirm import confirm
 from govault.cli.filters import parse_duration_s
 from govault.cli.output import count, emit, emit_list, fields, remark, size, when
@@ -104,10 +105,11 @@ def rm(
     """Remove a space: an empty one, or with --force all that is in it, for ever."""
 
     async def act(vault: "Client") -> None:
-        space = await vault.spaces.get(name)
         if dry_run:
-            emit(space, lambda: f"would remove {name}: {_figures(space)}")
+            removal = await vault.spaces.removable(name, force=force)
+            emit(removal, lambda: f"would remove {name}: {removed_text(removal)}")
             return
+        space = await vault.spaces.get(name)
         confirm(f"Remove the space {name} for ever ({_figures(space)})?", yes)
         if not await vault.spaces.remove(name, force=force):
             remark("the space takes no more requests; what was in it is still being purged")

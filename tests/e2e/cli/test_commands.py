@@ -158,7 +158,8 @@ def test_spaces_are_made_changed_and_removed(govault: Shell, filled: str) -> Non
     assert govault("space", "create", filled).code == 5
     assert govault("space", "set", filled).code == 2
     assert govault("space", "rm", filled, "-y").code == 5
-    assert "would remove" in govault.ok("space", "rm", filled, "-n").out
+    assert govault("space", "rm", filled, "-n").code == 5
+    assert "would remove" in govault.ok("space", "rm", filled, "-n", "--force").out
     govault.ok("space", "rm", filled, "--force", "-y")
     assert govault("space", "show", filled).code == 3
 

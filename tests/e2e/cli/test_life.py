@@ -28,7 +28,8 @@ def test_a_port_in_use_is_refused_with_the_way_out(govault: Shell, node: NodePro
 
 def test_a_node_in_the_foreground_greets_and_ends_on_ctrl_c(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "data")
-    with shell.process("start", "--listen", "127.0.0.1:0") as started:
+    sets = ("--set", "storage.retention.keep_last=5", "--set", "server.doors.metrics=false")
+    with shell.process("start", "--listen", "127.0.0.1:0", *sets) as started:
         assert started.stdout is not None
         greeting = b""
         while b"Ctrl-C stops it" not in greeting:
@@ -37,6 +38,8 @@ def test_a_node_in_the_foreground_greets_and_ends_on_ctrl_c(tmp_path: Path) -> N
             greeting += line
         assert b"kcat" in greeting
         assert shell.ok("status", "--json").document["ready"] is True
+        assert shell.ok("space", "show", "main", "--json").document["retention"]["keep_last"] == 5
+        assert shell("stats", "--prometheus").code == 3
         started.send_signal(signal.SIGINT)
         started.communicate(timeout=60)
         assert started.returncode == 0
