@@ -87,3 +87,5 @@ class StoreStats(NamedTuple):
     pack_file_bytes: int
     quarantined: int
     free_disk_bytes: int
+    stopped: str = ""
+    """Why the store takes no more writes until a restart (a disk that failed); empty while it does."""

@@ -112,7 +112,7 @@ def readiness(facts: Facts, stopping: bool) -> list[Check]:
     lag = lag_of(facts)
     caught_up = lag is not None and lag <= LAG_RECORDS_MAX
     behind = "it is not known how far the views are" if lag is None else f"the views are {lag} records behind the log"
-    writable = facts.store is not None
+    stopped = facts.store.stopped if facts.store is not None else facts.store_error or "no answer"
     return [
         Check(
             "log",
@@ -120,6 +120,6 @@ def readiness(facts: Facts, stopping: bool) -> list[Check]:
             f"the log cannot be reached: {facts.log_error}" if facts.log_error else "the log answers",
         ),
         Check("views", caught_up, behind if lag else "the views have caught up with the log"),
-        Check("store", writable, "the chunk store answers" if writable else f"the chunk store: {facts.store_error}"),
+        Check("store", not stopped, f"the chunk store: {stopped}" if stopped else "the chunk store answers"),
         Check("running", not stopping, "the node is shutting down" if stopping else "the node takes requests"),
     ]

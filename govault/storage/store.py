@@ -278,6 +278,7 @@ class PackChunkStore:
             pack_file_bytes=sum(row.durable_bytes for row in rows),
             quarantined=quarantined,
             free_disk_bytes=self._disk.free_bytes(),
+            stopped=str(self._ledger.failure or ""),
         )
 
     def _check_open(self) -> None:

@@ -139,6 +139,7 @@ async def test_a_failed_sync_stops_the_store_for_good_but_not_its_reads() -> Non
         with pytest.raises(Storage, match="durable"):
             await store.compact(0.0)
         assert disk.syncs == syncs
+        assert "check the disk and restart" in (await store.stats()).stopped
         assert await get(store, manifest) == noise(3000, 1)
 
 
