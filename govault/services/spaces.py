@@ -6,7 +6,7 @@ complete what was cut; any node may run them at any time.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -42,7 +42,7 @@ class Spaces:
     purges: Purges
     clock: Clock
     randomness: Randomness
-    default_retention: Retention
+    default_retention: Retention = field(default_factory=Retention)
     """What a space keeps whose maker does not say."""
 
     def listed(self, after: str) -> Iterator[SpaceState]:
