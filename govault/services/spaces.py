@@ -104,7 +104,8 @@ class Spaces:
         state = self.get(name)
         if state.settings is None or not state.settings.closed:
             closed = SpaceClosed(space_id=state.row.space_id, force=force)
-            await self._open(actor, state.row, "", Retention())
+            if state.settings is None:
+                await self._open(actor, state.row, "", self.default_retention)
             await self.submitter.submit(actor, closed, state.row.partition, subject=state.row.space_id)
         return await self._finish_closing(actor, state.row, budget)
 
@@ -138,7 +139,7 @@ class Spaces:
         """Open every space that the directory knows and its partition does not. How many there were."""
         waiting = [row for row in self.views.spaces() if self.views.space_settings(row.space_id) is None]
         for row in waiting:
-            await self._open(system("spaces"), row, "", Retention())
+            await self._open(system("spaces"), row, "", self.default_retention)
         return len(waiting)
 
     async def finish_closings(self, budget: PurgeBudget) -> int:
@@ -149,15 +150,13 @@ class Spaces:
         return finished
 
     async def _open(self, actor: Actor, row: DirectoryRow, description: str, retention: Retention) -> None:
-        if self.views.space_settings(row.space_id) is not None:
-            return
         opened = SpaceOpened(space_id=row.space_id, name=row.name, retention=retention, description=description)
         try:
             await self.submitter.submit(actor, opened, row.partition, subject=row.space_id, step="open")
         except Conflict as error:
             _pass(error, Reason.SPACE_EXISTS)
             # Whoever finishes openings came first and knew nothing of the settings.
-            if opened != SpaceOpened(space_id=row.space_id, name=row.name):
+            if description or retention != self.default_retention:
                 changed = SpaceChanged(space_id=row.space_id, retention=retention, description=description)
                 await self.submitter.submit(actor, changed, row.partition, subject=row.space_id, step="settings")
 

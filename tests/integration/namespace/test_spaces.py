@@ -147,7 +147,7 @@ async def test_settings_survive_when_another_node_opens_the_space_first(vault: V
     spaces = vault.services.namespace.spaces
 
     class Racing:
-        """Opens the space as another node's start would, just before its maker does."""
+        """Opens the space as another node's start would, before its maker does."""
 
         def __getattr__(self, name: str) -> object:
             return getattr(vault.services.submitter, name)
