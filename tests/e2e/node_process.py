@@ -60,7 +60,7 @@ class NodeProcess:
         }
         with (self.root.parent / f"{self.root.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", "from govault.config import load; from govault.node.serve import run; import sys; sys.exit(run(load()))"],
+                [sys.executable, "-c", "from govault.cli.main import main; main()", "start", *arguments],
                 env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
 

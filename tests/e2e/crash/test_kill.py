@@ -1,4 +1,4 @@
-"""kill -9 of the node, and of its log, at random moments under load: what was acknowledged is there, nothing is half."""
+"""kill -9 of the node, and of its log, at random moments under load: what was acknowledged is there."""
 
 import asyncio
 import json
