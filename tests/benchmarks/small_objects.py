@@ -63,5 +63,7 @@ def measure(table: Table, scratch: Path, count: int) -> None:
 
 if __name__ == "__main__":
     print(
-        "%.0f PUT/s, %.0f GET/s, median %.4f s" % asyncio.run(put_and_get(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+        "{:.0f} PUT/s, {:.0f} GET/s, median {:.4f} s".format(
+            *asyncio.run(put_and_get(sys.argv[1], sys.argv[2], int(sys.argv[3])))
+        )
     )
