@@ -58,6 +58,8 @@ class Attributes:
         if self.media_type:
             headers["content-type"] = self.media_type
         if self.tags is not None:
+            if any("," in tag for tag in self.tags):
+                raise InvalidRequest("a tag with a comma cannot travel with an upload; add it afterwards", rule="tags")
             headers["govault-tags"] = ",".join(quote(tag, safe=" ") for tag in self.tags)
         if self.description is not None:
             headers["govault-description"] = quote(self.description, safe=" ")

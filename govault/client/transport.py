@@ -22,6 +22,8 @@ BACKOFF_FIRST_S = 0.2
 BACKOFF_S_MAX = 5.0
 RETRY_AFTER_S_MAX = 30.0
 CONNECT_S = 10.0
+KEEPALIVE_S = 4.0
+"""Less than a node keeps an idle connection: else a request may meet the end of the one it was given."""
 IDLE_S = 120.0
 """No byte sent or received for this long: the attempt is over."""
 OUTCOME_S = 120.0
@@ -92,7 +94,7 @@ class Transport:
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self.connections, ssl=tls, keepalive_timeout=30.0),
+            connector=aiohttp.TCPConnector(limit=self.connections, ssl=tls, keepalive_timeout=KEEPALIVE_S),
             headers=headers,
             timeout=aiohttp.ClientTimeout(total=None, connect=None, sock_connect=CONNECT_S, sock_read=IDLE_S),
             cookie_jar=aiohttp.DummyCookieJar(),

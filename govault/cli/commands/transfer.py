@@ -263,6 +263,8 @@ def _document(report: "TransferReport", stored: bool) -> dict[str, Any]:
         document["resumed_bytes"] = report.resumed_bytes
     if report.verified:
         document["verified"] = report.verified
+    if report.answer is not None and report.found == 1:
+        document["file"] = report.answer.model_dump(mode="json")
     for name in ("skipped", "failed", "normalised"):
         remarks = getattr(report, name)
         document[name] = [{"path": path, "why": why} for path, why in remarks.kept]

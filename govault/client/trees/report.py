@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from schemas.rest.content import UploadAnswer
+
 REMARKS_KEPT_MAX = 10_000
 
 
@@ -42,6 +44,7 @@ class TransferReport:
         skipped: Entries of a kind that has no place in the vault or on this disk.
         failed: Entries that should have been moved and were not.
         normalised: Names that were written differently there (NFC).
+        answer: What the vault said of the latest upload.
         found: Entries found so far; ``complete`` once the listing has ended.
     """
 
@@ -55,6 +58,7 @@ class TransferReport:
     resumed_bytes: int = 0
     verified: int = 0
     excluded: int = 0
+    answer: UploadAnswer | None = None
     found: int = 0
     found_bytes: int = 0
     complete: bool = False

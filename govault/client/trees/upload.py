@@ -236,6 +236,7 @@ class Upload:
             self._report.unchanged += 1
         else:
             self._report.changed += 1
+        self._report.answer = committed
         self._report.size_bytes += committed.size_bytes
         self._report.stored_bytes += committed.stored_bytes
 

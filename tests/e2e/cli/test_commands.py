@@ -102,10 +102,13 @@ def test_tags_and_descriptions_are_set_and_shown(govault: Shell, filled: str) ->
 
 
 def test_upload_takes_tags_description_and_conditions(govault: Shell, space: str) -> None:
-    govault.ok("upload", "-", f"{space}:/f", "-t", "a, b", "-t", "ü", "--description", "it's ünique", stdin=b"x")
+    words = ("-t", "a b", "-t", "ü", "--description", "it's ünique", "--json")
+    sent = govault.ok("upload", "-", f"{space}:/f", *words, stdin=b"x").document
     document = govault.ok("info", f"{space}:/f", "--json").document
+    assert sent["file"]["id"] == document["id"]
+    assert document["tags"] == ["a b", "ü"]
     assert document["description"] == "it's ünique"
-    assert "ü" in document["tags"]
+    assert govault("upload", "-", f"{space}:/f", "-t", "a,b", stdin=b"y").code == 2
     assert govault("upload", "-", f"{space}:/f", "--if-absent", stdin=b"y").code == 5
     assert govault("upload", "-", f"{space}:/f", "--if-match", "0" * 64, stdin=b"y").code == 5
     govault.ok("upload", "-", f"{space}:/f", "--if-match", document["sha256"], stdin=b"y")

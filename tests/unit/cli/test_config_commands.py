@@ -71,3 +71,11 @@ def test_a_node_with_a_wrong_configuration_does_not_start(words: list[str], tmp_
     assert refused.exit_code in (1, 2)
     assert words[1].split("=")[0].removeprefix("server.") in refused.stderr
     assert not (tmp_path / "data").exists()
+
+
+def test_shells_are_offered_the_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_GOVAULT_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "govault vers")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    offered = CliRunner().invoke(app, [], prog_name="govault")
+    assert "versions" in offered.stdout.split()
