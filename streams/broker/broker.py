@@ -127,15 +127,16 @@ class Broker:
         self.groups[group_id] = group
         return group
 
-    def take_over(self, group: Group) -> None:
+    async def take_over(self, group: Group) -> None:
         """A full principal uses a group: whatever read-only ones did under its name is undone."""
+        if group.owned:
+            return
+        group.evict_all()
+        group.owned = True
         stored = self.store.offsets.get(group.id)
         if stored is not None and not stored.owned:
             self.store.change_offsets(gone_change(group.id))
-            self.committer.committed()
-        if not group.owned:
-            group.evict_all()
-            group.owned = True
+            await asyncio.shield(self.committer.committed())
 
     def forget_group(self, group_id: str) -> None:
         """Drop a group without members; its offsets stay where they are."""

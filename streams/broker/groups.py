@@ -3,6 +3,10 @@
 A rebalance begins at once when somebody joins, leaves or dies, and ends as soon as every member
 has joined again; whoever has not by then is put out (a static member keeps its place until its
 session ends). The leader computes the assignment; the broker only hands it on.
+
+Membership is not stored, offsets are: the members of an embedded log usually end with it, and
+waiting for the sessions of those that are gone would hold up every start. Members that outlive
+the log's process are told that they are unknown and join again.
 """
 
 from __future__ import annotations

@@ -51,7 +51,9 @@ async def join_group(broker: Broker, request: Request) -> Tree:
             return _joined(Joined(Code.GROUP_MAX_SIZE_REACHED, ""), version)
         group = broker.make_group(body.group_id)
     if request.may_write:
-        broker.take_over(group)
+        await broker.take_over(group)
+        # Somebody else may have left it, and so ended it, meanwhile.
+        group = broker.groups.setdefault(group.id, group)
     rebalance = getattr(body, "rebalance_timeout", None)
     asked = Joining(
         member_id=body.member_id,

@@ -8,11 +8,13 @@ import random
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import CommitFailedError
 from confluent_kafka import Producer
 
 from streams.broker.failures import LogLocked
@@ -134,13 +136,21 @@ async def test_a_group_goes_on_after_the_log_was_killed(tmp_path: Path) -> None:
             await producer.send_and_wait("t", b"%d" % round_)
             record = await asyncio.wait_for(consumer.getone(), 20)
             assert (record.offset, record.value) == (round_, b"%d" % round_)
-            await consumer.commit()
+            await asyncio.wait_for(commit(consumer), 20)
             assert broker.pid is not None
             os.kill(broker.pid, signal.SIGKILL)
             await asyncio.wait_for(broker.died.wait(), 10)
             await broker.start()
         assert await consumer.committed(place) == 3
     await broker.stop()
+
+
+async def commit(consumer: AIOKafkaConsumer) -> None:
+    """Commit, joining again first where the restarted log does not know the member any more."""
+    while True:
+        with suppress(CommitFailedError):
+            return await consumer.commit()
+        await consumer.getmany(timeout_ms=100)
 
 
 async def test_the_log_ends_when_its_node_is_killed(tmp_path: Path) -> None:
