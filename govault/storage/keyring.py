@@ -29,12 +29,13 @@ _FORMAT = 1
 class Keyring:
     """Derived keys. Threads may share it; one process owns its files."""
 
-    def __init__(self, root_secret: bytes, state_path: Path | None = None) -> None:
+    def __init__(self, root_secret: bytes, state_path: Path | None = None, *, fresh: bool = True) -> None:
         """A keyring of a given secret.
 
         Args:
             root_secret: 32 bytes.
             state_path: Where sealing roots and the export mark are kept; None keeps them in memory (tests).
+            fresh: Whether the secret was made just now: nothing can have been sealed with it.
         """
         if len(root_secret) != recovery_key.SECRET_BYTES:
             raise Config(f"a root secret has {recovery_key.SECRET_BYTES} bytes, not {len(root_secret)}")
@@ -44,6 +45,7 @@ class Keyring:
         self._wrap_key = self.derive("sealing root wrap")
         self._sealing_roots = {FIRST_SEALING_EPOCH: self.derive("sealing root 1")}
         self._exported = False
+        self._complete = fresh
         self.fingerprint_key = self.derive("chunk fingerprint")
         """Keys the BLAKE3 that names chunks. Never changes."""
         self.event_mac_key = self.derive("event mac")
@@ -75,7 +77,8 @@ class Keyring:
                 if (folder / _STATE_NAME).exists():
                     raise Config(f"{path} is gone: put it back, or restore it from the recovery key")
                 _write_private(path, secrets.token_bytes(recovery_key.SECRET_BYTES).hex().encode() + b"\n")
-            return cls(_parse_secret(path.read_bytes(), path), folder / _STATE_NAME)
+                return cls(_parse_secret(path.read_bytes(), path), folder / _STATE_NAME)
+            return cls(_parse_secret(path.read_bytes(), path), folder / _STATE_NAME, fresh=False)
         except OSError as error:
             raise Config(f"cannot use the key folder {folder}: {error}") from error
 
@@ -119,13 +122,30 @@ class Keyring:
         return self._sealing_roots.get(epoch)
 
     def rotate(self) -> int:
-        """Open a new sealing epoch, durably; what was sealed before stays readable. Returns its number."""
+        """Open a new sealing epoch, durably; what was sealed before stays readable. Returns its number.
+
+        Raises:
+            Config: Its number may be taken: roots are missing.
+        """
         with self._lock:
+            if self.roots_may_be_missing:
+                raise Config("the keyring lost its sealing roots; start the node once, it learns them from the packs")
             epoch = self.sealing_epoch + 1
             roots = {**self._sealing_roots, epoch: secrets.token_bytes(32)}
-            self._save(roots, self._exported)
+            self._save(roots=roots)
             self._sealing_roots = roots
             return epoch
+
+    @property
+    def roots_may_be_missing(self) -> bool:
+        """Whether the state file was gone: later sealing roots must be learned from the packs before a new one."""
+        return not self._complete
+
+    def roots_learned(self) -> None:
+        """Every root that the packs carry was adopted; remember that, durably."""
+        with self._lock:
+            self._save(complete=True)
+            self._complete = True
 
     def wrapped_root(self, epoch: int) -> bytes | None:
         """The sealing root of an epoch, sealed under the root secret; None for the derived first one."""
@@ -143,7 +163,7 @@ class Keyring:
         with self._lock:
             if epoch not in self._sealing_roots:
                 roots = {**self._sealing_roots, epoch: root}
-                self._save(roots, self._exported)
+                self._save(roots=roots)
                 self._sealing_roots = roots
         return True
 
@@ -161,14 +181,14 @@ class Keyring:
     def mark_exported(self) -> None:
         """Remember, durably, that the recovery key was taken."""
         with self._lock:
-            self._save(self._sealing_roots, True)
+            self._save(exported=True)
             self._exported = True
 
     # --- the state file --------------------------------------------------------------------------------------
 
     def _load(self, path: Path) -> None:
         if not path.exists():
-            self._save(self._sealing_roots, False)
+            self._save()
             return
         try:
             state = json.loads(path.read_bytes())
@@ -178,17 +198,26 @@ class Keyring:
                 raise Config(f"the root secret is not the one that {path} was made with")
             wrapped = {int(epoch): bytes.fromhex(text) for epoch, text in state["sealing_roots"].items()}
             self._exported = bool(state["exported"])
+            self._complete = bool(state.get("complete", True))
             for epoch, blob in wrapped.items():
                 self._sealing_roots[epoch] = AESGCM(self._wrap_key).decrypt(blob[:12], blob[12:], _wrap_context(epoch))
         except (ValueError, KeyError, TypeError, AttributeError, InvalidTag) as error:
             raise Config(f"{path} is damaged ({error!r}); restore it from a backup or remove it") from error
 
-    def _save(self, roots: dict[int, bytes], exported: bool) -> None:
+    def _save(
+        self, *, roots: dict[int, bytes] | None = None, exported: bool | None = None, complete: bool | None = None
+    ) -> None:
+        """Write the state with these changes; nothing in memory changes, so that a failure leaves both as they were."""
         if self._state_path is None:
             return
-        later = {epoch: root for epoch, root in roots.items() if epoch != FIRST_SEALING_EPOCH}
-        wrapped = {str(epoch): self._wrap(epoch, root).hex() for epoch, root in later.items()}
-        state = {"format": _FORMAT, "check": self._check(), "sealing_roots": wrapped, "exported": exported}
+        later = {epoch: root for epoch, root in (roots or self._sealing_roots).items() if epoch != FIRST_SEALING_EPOCH}
+        state = {
+            "format": _FORMAT,
+            "check": self._check(),
+            "sealing_roots": {str(epoch): self._wrap(epoch, root).hex() for epoch, root in later.items()},
+            "exported": self._exported if exported is None else exported,
+            "complete": self._complete if complete is None else complete,
+        }
         disk = RealDisk(self._state_path.parent)
         replace_file(disk, self._state_path.name, json.dumps(state, indent=1).encode() + b"\n")
 

@@ -7,7 +7,7 @@ from govault.storage.database import OpenDatabase
 from govault.storage.disk import Disk
 from govault.storage.index import Index, IndexBatch
 from govault.storage.ledger import CLEAN_FACT, FLOOR_FACT, Ledger
-from govault.storage.rebuild import INDEX_FOLDER, rebuild_index
+from govault.storage.rebuild import INDEX_FOLDER, rebuild_index, remove_leftovers
 from govault.storage.recovery import pack_numbers
 from govault.storage.sealing import Sealer
 
@@ -52,6 +52,7 @@ def mark_clean(ledger: Ledger) -> None:
 def _open_index(folder: Path, disk: Disk, sealer: Sealer, time_ms: int, open_database: OpenDatabase) -> Index:
     there = (folder / INDEX_FOLDER / "CURRENT").exists()
     if there or not pack_numbers(disk):
+        remove_leftovers(folder)
         try:
             return Index(open_database(folder / INDEX_FOLDER))
         except Exception as error:

@@ -39,8 +39,7 @@ def rebuild_index(
     Returns:
         The index and the number of chunks in it.
     """
-    shutil.rmtree(folder / _FRESH_FOLDER, ignore_errors=True)
-    shutil.rmtree(folder / _OLD_FOLDER, ignore_errors=True)
+    remove_leftovers(folder)
     index = Index(open_database(folder / _FRESH_FOLDER))
     try:
         chunks = fill_index(index, disk, sealer, epoch, time_ms, progress)
@@ -51,8 +50,14 @@ def rebuild_index(
         (folder / INDEX_FOLDER).rename(folder / _OLD_FOLDER)
     (folder / _FRESH_FOLDER).rename(folder / INDEX_FOLDER)
     disk.sync_dir("")
-    shutil.rmtree(folder / _OLD_FOLDER, ignore_errors=True)
+    remove_leftovers(folder)
     return Index(open_database(folder / INDEX_FOLDER)), chunks
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what an interrupted rebuild left beside the index."""
+    for name in (_FRESH_FOLDER, _OLD_FOLDER):
+        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def fill_index(index: Index, disk: Disk, sealer: Sealer, epoch: int, time_ms: int, progress: Progress) -> int:

@@ -129,6 +129,19 @@ def authenticated(file: File, sealer: Sealer, start: int, end: int) -> Iterator[
             yield found, True
 
 
+def learn_roots(disk: Disk, sealer: Sealer) -> None:
+    """Learn every sealing root that the packs carry. Reads all record headers: for a lost ``keyring.json`` only."""
+    for number in pack_numbers(disk):
+        file = disk.open(pack_path(number))
+        try:
+            check_keys(file, sealer, number)
+            for found in scan(file, PACK_HEADER_BYTES, file.size()):
+                if found.header.codec == Codec.SEALING_ROOT:
+                    sealer.adopt_root(found.header, file.pread(found.header.record_bytes, found.offset))
+        finally:
+            file.close()
+
+
 def _adopt(disk: Disk, ledger: Ledger, file: File, number: int, known: int, tail: Tail) -> None:
     file.truncate(tail.end)
     if tail.end == 0:

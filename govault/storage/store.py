@@ -29,7 +29,7 @@ from govault.storage.pipeline import Pipeline
 from govault.storage.quarantine import QUARANTINE_FOLDER, DamageHook, Quarantine
 from govault.storage.reading import Reader
 from govault.storage.rebuild import Progress, rebuild_index
-from govault.storage.recovery import absent_chunks, pack_numbers, recover
+from govault.storage.recovery import absent_chunks, learn_roots, pack_numbers, recover
 from govault.storage.sealing import Sealer
 from schemas.ids import ChunkId
 
@@ -57,6 +57,9 @@ class PackChunkStore:
         disk.make_dir(QUARANTINE_FOLDER)
         chunker = make_chunker(options.chunking, options.chunk_bytes_mean, keyring.cutting_seed)
         sealer = Sealer(keyring, Compressor(options.compression, options.compression_level))
+        if keyring.roots_may_be_missing:
+            learn_roots(disk, sealer)
+            keyring.roots_learned()
         ledger = open_ledger(folder, disk, sealer, _time_ms(), open_database)
         disk.sync_dir("")
         self._folder = folder

@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from govault.errors import ChunkDamaged, Storage, StorageFull
-from govault.storage.database import RocksDatabase
+from govault.storage.database import Change, RocksDatabase
 from govault.storage.ingest import SEGMENT_BYTES_IN_WORK_MAX, Budget
 from govault.storage.keyring import Keyring
 from govault.storage.options import StoreOptions
@@ -20,17 +20,30 @@ from tests.contract.storage.conformance import get, noise, put
 from tests.simulation.storage.recording import RecordingDatabase, RecordingDisk
 
 
+class FullDatabase(RecordingDatabase):
+    """Takes nothing while it is full."""
+
+    full = False
+
+    def write(self, changes: Sequence[Change]) -> None:
+        if self.full:
+            raise StorageFull("no space left for the index")
+        super().write(changes)
+
+
 @asynccontextmanager
-async def on(disk: RecordingDisk, folder: Path | None = None, **options: Any) -> AsyncIterator[PackChunkStore]:
+async def on(
+    disk: RecordingDisk, folder: Path | None = None, database: RecordingDatabase | None = None, **options: Any
+) -> AsyncIterator[PackChunkStore]:
     """A store on a disk in memory; its index too, unless there is a folder for it."""
     settings = StoreOptions(**{"reserve_bytes": 0, "workers": 2, "readers": 1, **options})
-    database = RecordingDatabase()
+    in_memory = database or RecordingDatabase()
     store = await PackChunkStore.open(
         folder or Path("/nowhere"),
         Keyring(bytes(32)),
         settings,
         disk=disk,
-        open_database=RocksDatabase if folder else lambda folder: database,
+        open_database=RocksDatabase if folder else lambda folder: in_memory,
     )
     try:
         yield store
@@ -119,6 +132,29 @@ async def test_many_uploads_into_a_full_disk_end_and_leave_what_was_acknowledged
             assert await get(store, result[1]) == noise([900, 90_000, 2_500_000][number % 3], number)
             taken += 1
         assert taken > 0
+
+
+async def test_an_index_without_space_refuses_uploads_until_there_is_some() -> None:
+    disk, database = RecordingDisk(), FullDatabase()
+    async with on(disk, database=database) as store:
+        kept = noise(3000, 1)
+        _, manifest = await put(store, kept)
+        database.full = True
+        results = await asyncio.gather(*(put(store, noise(5000, 2)) for _ in range(3)), return_exceptions=True)
+        assert all(isinstance(result, StorageFull) for result in results)
+        assert (await store.stats()).stopped == ""
+        assert await get(store, manifest) == kept
+        database.full = False
+        again, second = await put(store, noise(5000, 2))
+        assert again.new_bytes == 5000
+        assert await get(store, second) == noise(5000, 2)
+        stats = await store.stats()
+        assert stats.pack_file_bytes == len(disk.read("packs/00000001.pack"))
+        assert stats.dead_bytes > 5000
+        while await store.compact(0.01):
+            pass
+        assert (await store.stats()).dead_bytes == 0
+        assert await get(store, second) == noise(5000, 2)
 
 
 # --- a broken disk -----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What a start makes of what an end, clean or not, left behind."""
 
+import random
 import shutil
 from pathlib import Path
 
@@ -198,6 +199,87 @@ async def test_the_root_secret_and_the_packs_suffice_to_read_every_epoch(tmp_pat
     async with opened(tmp_path / "restored") as store:
         await contents.check(store)
     assert Keyring.open(tmp_path / "restored" / "keys").sealing_epochs == [1, 2, 3]
+
+
+async def test_a_lost_keyring_file_is_made_again_from_the_packs_before_a_new_epoch_opens(tmp_path: Path) -> None:
+    contents = Contents()
+    for number in range(3):
+        async with opened(tmp_path) as store:
+            await contents.put_many(store, 3, seed=10 * number)
+        Keyring.open(tmp_path / "keys").rotate()
+    (tmp_path / "keys" / "keyring.json").unlink()
+    Keyring.open(tmp_path / "keys")
+    keyring = Keyring.open(tmp_path / "keys")
+    assert keyring.sealing_epochs == [1]
+    with pytest.raises(Config, match="lost its sealing roots"):
+        keyring.rotate()
+    store = await PackChunkStore.open(tmp_path / "store", keyring, OPTIONS)
+    try:
+        # The fourth epoch sealed nothing yet, so that nobody misses it.
+        assert keyring.sealing_epochs == [1, 2, 3]
+        assert keyring.rotate() == 4
+        await contents.put_many(store, 3, seed=90)
+        await contents.check(store)
+    finally:
+        await store.close()
+    async with opened(tmp_path) as store:
+        await contents.check(store)
+
+
+async def test_an_interrupted_rebuild_is_done_again(tmp_path: Path) -> None:
+    contents = Contents()
+    async with opened(tmp_path) as store:
+        await contents.put_many(store, 5)
+    (tmp_path / "store" / "index").rename(tmp_path / "store" / "index.old")
+    (tmp_path / "store" / "index.new").mkdir()
+    async with opened(tmp_path) as store:
+        await contents.check(store)
+    assert sorted(path.name for path in (tmp_path / "store").iterdir()) == ["index", "packs", "quarantine"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_whatever_happened_to_the_packs_nothing_wrong_is_served(tmp_path: Path, seed: int) -> None:
+    contents = Contents()
+    async with opened(tmp_path) as store:
+        await contents.put_many(store, 12, seed=seed * 100)
+    rng = random.Random(seed)
+    for _ in range(3):
+        pack = rng.choice(packs(tmp_path))
+        raw = bytearray(pack.read_bytes())
+        start, size = rng.randrange(len(raw)), rng.randrange(1, 20_000)
+        match rng.randrange(5):
+            case 0:
+                raw[start : start + size] = rng.randbytes(size)
+            case 1:
+                del raw[start : start + size]
+            case 2:
+                raw[start:start] = raw[:size]
+            case 3:
+                del raw[start:]
+            case _:
+                raw = bytearray(rng.choice(packs(tmp_path)).read_bytes())
+        pack.write_bytes(raw)
+    if rng.random() < 0.5:
+        shutil.rmtree(tmp_path / "store" / "index")
+    async with opened(tmp_path) as store:
+        right = 0
+        for content, manifest in contents.kept:
+            start = 0
+            for chunk in manifest:
+                plain = content[start : start + chunk.size_bytes]
+                start += chunk.size_bytes
+                if await store.verify(chunk.chunk_id):
+                    assert await store.read(chunk) == plain
+                    right += 1
+        assert right > 0
+        for content, _ in contents.kept:
+            await put(store, content)
+        await contents.check(store)
+        while await store.compact(0.01):
+            pass
+        await contents.check(store)
+    async with opened(tmp_path) as store:
+        await contents.check(store)
 
 
 async def test_a_closed_store_refuses_everything(tmp_path: Path) -> None:
