@@ -9,8 +9,9 @@ from fastapi import APIRouter, Path, Query, Response
 
 from api.deps import ActorDep
 from api.routes.upkeep_deps import UpkeepDep, accepted_job
+from govault.errors import InvalidRequest
 from govault.services.checkpoints import verify
-from schemas.events.records import CheckpointSigned
+from schemas.events.records import CheckpointSigned, PartitionDigest
 from schemas.rest.admin import (
     BackupRequest,
     CheckpointDocument,
@@ -114,7 +115,7 @@ async def list_workers(upkeep: UpkeepDep) -> WorkersDocument:
 
 @router.patch("/workers/{name}", summary="Pace a worker", response_model=WorkerDocument)
 async def pace_worker(
-    name: Annotated[str, Path(max_length=64, description="The worker's name.", examples=["collection"])],
+    name: Annotated[str, Path(description="The worker's name.", examples=["collection"])],
     asked: WorkerPatch,
     upkeep: UpkeepDep,
 ) -> WorkerDocument:
@@ -132,6 +133,11 @@ async def sign_checkpoint(upkeep: UpkeepDep) -> CheckpointDocument:
 @router.post("/checkpoints/verify", summary="Verify a checkpoint", response_model=CheckpointVerdict)
 async def verify_checkpoint(asked: CheckpointRequest, upkeep: UpkeepDep) -> CheckpointVerdict:
     """Checks its signature, and that the views do not contradict it."""
-    signed = CheckpointSigned(node_id=asked.node_id, digests=asked.digests, signature=asked.signature)
-    verify(signed, asked.public_key)
-    return CheckpointVerdict(contradictions=tuple(upkeep.checkpoints.contradictions(signed)))
+    digests = tuple(PartitionDigest(**digest.model_dump()) for digest in asked.digests)
+    signed = CheckpointSigned(node_id=asked.node_id, digests=digests, signature=asked.signature)
+    try:
+        verify(signed, asked.public_key)
+    except InvalidRequest as error:
+        return CheckpointVerdict(valid=False, contradictions=(str(error),))
+    contradictions = tuple(upkeep.checkpoints.contradictions(signed))
+    return CheckpointVerdict(valid=not contradictions, contradictions=contradictions)

@@ -9,7 +9,7 @@ from schemas.rest.admin import JobDocument, JobsDocument
 
 router = APIRouter(prefix="/admin/jobs", tags=["administration"])
 
-JobId = Annotated[str, Path(max_length=64, description="The job's id.", examples=["j_01JD3V8Q6H4T9M2K7RX5WZ0ABC"])]
+JobId = Annotated[str, Path(description="The job's id.", examples=["j_01JD3V8Q6H4T9M2K7RX5WZ0ABC"])]
 
 
 @router.get("", summary="The latest jobs", response_model=JobsDocument)

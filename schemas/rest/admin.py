@@ -197,7 +197,9 @@ class WorkersDocument(_Answer):
 class WorkerPatch(_Request):
     """How a worker is paced."""
 
-    throttle: float = Field(ge=0, le=1000, description="Seconds of rest per second of work.", examples=[2.0])
+    throttle: float = Field(
+        ge=0, le=1000, strict=True, description="Seconds of rest per second of work.", examples=[2.0]
+    )
 
 
 class LogPartitionDocument(_Answer):
@@ -261,20 +263,30 @@ class CheckpointDocument(_Answer):
     public_key: str
 
 
+class DigestRequest(_Request):
+    """Both digests of one partition at one position, as they were signed."""
+
+    topic: str = Field(max_length=64, examples=["files"])
+    partition: int = Field(strict=True, ge=0, le=2**31)
+    offset: int = Field(strict=True, ge=-1, le=2**53)
+    history: str = Field(max_length=128)
+    view: str = Field(max_length=128)
+
+
 class CheckpointRequest(_Request):
     """A checkpoint to verify, as it was signed."""
 
     node_id: str = Field(max_length=128)
-    digests: tuple[PartitionDigest, ...] = Field(max_length=10_000)
+    digests: tuple[DigestRequest, ...] = Field(max_length=10_000)
     signature: str = Field(max_length=256)
     public_key: str = Field(max_length=128)
 
 
 class CheckpointVerdict(_Answer):
-    """Whether the views still say what was signed."""
+    """Whether the signature is right and the views still say what was signed."""
 
-    valid: Literal[True] = True
-    contradictions: tuple[str, ...]
+    valid: bool = Field(description="Whether there is no contradiction.")
+    contradictions: tuple[str, ...] = Field(description="What is wrong, in sentences.")
 
 
 class BackupRequest(_Request):
@@ -286,4 +298,6 @@ class BackupRequest(_Request):
         description="An absolute path on the node's machine: a new or empty folder.",
         examples=["/var/backups/vault-2026-11-23"],
     )
-    keys: bool = Field(default=False, description="Copy the keys too. Whoever has the backup can then read everything.")
+    keys: bool = Field(
+        default=False, strict=True, description="Copy the keys too. Whoever has the backup can then read everything."
+    )
