@@ -15,6 +15,8 @@ from govault.services.purges import PurgeBudget
 from govault.services.trash import Trashed
 
 Document = dict[str, Any]
+_LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999: what lies behind it (a trash kept for ten thousand years) is told as this."""
 
 
 def dumps(document: object) -> bytes:
@@ -24,7 +26,7 @@ def dumps(document: object) -> bytes:
 
 def instant(time_ms: int) -> datetime:
     """Vault time as a date."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC)
+    return datetime.fromtimestamp(min(time_ms, _LATEST_MS) / 1000, UTC)
 
 
 def quoted(sha256: str) -> str:

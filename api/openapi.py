@@ -41,11 +41,12 @@ _EVERYWHERE: Json = {
         "schema": {"type": "string", "maxLength": 8192},
     },
 }
-_STATE_DEPENDENT = frozenset(
+_APART = frozenset(
     name.lower()
     for name in (
         *("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"),
         *("Content-Digest", "Repr-Digest", "Idempotency-Key", "GoVault-Content", *_EVERYWHERE),
+        *("cursor", "archive"),
     )
 )
 _COMMON_HEADERS: Json = {
@@ -121,22 +122,22 @@ def _complete_operation(operation: Json, shared: Json, public: bool) -> None:
 
 
 def _set_apart(operation: Json, shared: Json) -> None:
-    """Headers that are right or wrong only against the state of the vault become ``x-headers`` of the operation.
+    """Parameters that are right or wrong only against the state of the vault become ``x-parameters``.
 
-    As plain parameters they would promise to generators that any well-formed value succeeds. People read of them in
-    the description, programs find the same parameter objects under the extension.
+    As plain ones they would promise to generators that any well-formed value succeeds. People read of them in the
+    description, programs find the same parameter objects under the extension.
     """
-    apart = [found for found in operation["parameters"] if found["name"].lower() in _STATE_DEPENDENT]
+    apart = [found for found in operation["parameters"] if found["name"].lower() in _APART]
     if not apart:
         return
     operation["parameters"] = [found for found in operation["parameters"] if found not in apart]
-    operation["x-headers"] = []
+    operation["x-parameters"] = []
     lines = []
     for found in apart:
         name = _shared_name(found, shared)
-        operation["x-headers"].append({"$ref": f"#/components/parameters/{name}"})
-        lines.append(f"- `{found['name']}`: {found.get('description', '')}")
-    operation["description"] = operation.get("description", "") + "\n\nHeaders it heeds:\n" + "\n".join(lines)
+        operation["x-parameters"].append({"$ref": f"#/components/parameters/{name}"})
+        lines.append(f"- `{found['name']}` ({found['in']}): {found.get('description', '')}")
+    operation["description"] = operation.get("description", "") + "\n\nIt also heeds:\n" + "\n".join(lines)
 
 
 def _shared_name(parameter: Json, shared: Json) -> str:
