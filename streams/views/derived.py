@@ -12,6 +12,8 @@ from govault.domain.rows import FileRow, FolderRow, PartRow, Row, VersionRow
 from streams.views import keys
 
 _PRESENT = b""
+FOLLOWED = frozenset((FileRow, FolderRow, PartRow, VersionRow))
+"""Rows that any derived key follows from."""
 
 
 class DerivedKeys:
@@ -22,7 +24,7 @@ class DerivedKeys:
         self._unindexed: dict[str, None] = {}
 
     def follow(self, old: Row | None, new: Row | None) -> None:
-        """A row changed from ``old`` to ``new`` (None: absent)."""
+        """A row of one of ``FOLLOWED`` changed from ``old`` to ``new`` (None: absent)."""
         kind = type(new if new is not None else old)
         if kind is FileRow:
             self._follow_file(old, new)  # type: ignore[arg-type]

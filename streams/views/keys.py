@@ -20,7 +20,6 @@ from govault.domain.rows import (
     OutcomeRow,
     PartitionRow,
     PartRow,
-    Row,
     SpaceNameRow,
     SpaceRow,
     TotalsRow,
@@ -113,7 +112,7 @@ def revision_key(full_key: bytes, offset: int) -> bytes:
     return revision_prefix(full_key) + offset.to_bytes(OFFSET_BYTES, "big")
 
 
-_KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
+KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     PartitionRow: lambda row: PARTITION,
     SpaceRow: lambda row: SPACE + row.space_id.encode(),
     TotalsRow: lambda row: TOTALS + row.space_id.encode(),
@@ -128,8 +127,4 @@ _KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     SpaceNameRow: lambda row: SPACE_NAME + row.name.encode(),
     NodeRow: lambda row: NODE + row.node_id.encode(),
 }
-
-
-def row_key(row: Row) -> bytes:
-    """A row's key behind the partition's prefix: family byte and own key."""
-    return _KEY_OF[type(row)](row)
+"""A row's key behind the partition's prefix: family byte and own key."""

@@ -87,7 +87,8 @@ class FilesRows(PartitionRows):
 
     def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
         """The file or folder of that name."""
-        row = self._row(keys.entry_key(parent_id, name, False)) or self._row(keys.entry_key(parent_id, name, True))
+        # Folders first: most names that are looked up are steps of a path.
+        row = self._row(keys.entry_key(parent_id, name, True)) or self._row(keys.entry_key(parent_id, name, False))
         entry = cast(EntryRow | None, row)
         return entry if entry is not None and entry.space_id == space_id else None
 

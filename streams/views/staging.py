@@ -10,9 +10,10 @@ from typing import Any
 from govault.domain.rows import Change, ChunkRow, Put, Row
 from streams.views import keys
 from streams.views.database import Database
-from streams.views.derived import DerivedKeys
+from streams.views.derived import FOLLOWED, DerivedKeys
 from streams.views.digests import MODULUS_MASK, row_digest
 from streams.views.key_filter import KeyFilter
+from streams.views.keys import KEY_OF
 from streams.views.rows_codec import decode_row, encode_row, since_of
 
 _OUTCOME_BYTE = keys.OUTCOME[0]
@@ -96,24 +97,27 @@ class StagedRows:
 
     def stage(self, changes: Sequence[Change], offset: int) -> None:
         """Take the changes of the event at an offset."""
+        cells, dirty = self._cells, self._dirty
         for change in changes:
             row = change.row
-            key = keys.row_key(row)
-            cell = self._cells.get(key) or self._load(key)
+            kind = type(row)
+            key = KEY_OF[kind](row)
+            cell = cells.get(key) or self._load(key)
             old = cell.row
             new = row if type(change) is Put else None
             if old is None and new is None:
                 continue
-            if key[0] in keys.REVISIONED and old is not None and cell.since != offset:
+            if old is not None and key[0] in keys.REVISIONED and cell.since != offset:
                 self._keep_revision(key, cell, offset)
-            self._derived.follow(old, new)
-            if new is None and type(old) is ChunkRow:
+            if kind in FOLLOWED:
+                self._derived.follow(old, new)
+            elif new is None and type(old) is ChunkRow:
                 self._dereferenced.append(old.chunk_id)
             cell.row = new
             cell.since = offset
             if not cell.dirty:
                 cell.dirty = True
-                self._dirty[key] = cell
+                dirty[key] = cell
                 if key[0] == _ENTRY_BYTE:
                     self._dirty_entries.setdefault(key[: key.index(0) + 1], []).append(key)
 
