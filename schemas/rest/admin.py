@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.events.records import PartitionDigest
 
@@ -15,7 +15,14 @@ class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-TimeMs = Annotated[int, Field(ge=0, le=2**53, description="Milliseconds since 1970-01-01T00:00Z.")]
+def _no_truth(value: object) -> object:
+    """JSON's ``true`` is no number, whatever Python thinks."""
+    if isinstance(value, bool):
+        raise ValueError("a number is needed, not a truth value")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth)]
 
 
 class FindingDocument(_Answer):
@@ -267,8 +274,8 @@ class DigestRequest(_Request):
     """Both digests of one partition at one position, as they were signed."""
 
     topic: str = Field(max_length=64, examples=["files"])
-    partition: int = Field(strict=True, ge=0, le=2**31)
-    offset: int = Field(strict=True, ge=-1, le=2**53)
+    partition: Whole = Field(ge=0, le=2**31)
+    offset: Whole = Field(ge=-1, le=2**53)
     history: str = Field(max_length=128)
     view: str = Field(max_length=128)
 
