@@ -22,6 +22,7 @@ MESSAGE_BYTES_MAX = EVENT_BYTES_MAX + 64 * KIB
 COPIES_OF_CLUSTER = 3
 COPIES_IN_SYNC = 2
 _FOR_EVER = "-1"
+_MADE_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,9 @@ async def _create(
             reason = message[0] if message and message[0] else for_code(code).__name__
             raise EventLog(f"the log refuses to make the topic {name}: {reason}")
     _log.info("made the topics %s", ", ".join(topic.name for topic in wanted))
+    # A broker of a cluster hears of a new topic a moment after it was made.
+    while not {spec.topic for spec in lacking} <= (await _there(admin, connection)).keys():  # noqa: ASYNC110
+        await asyncio.sleep(_MADE_POLL_S)
 
 
 async def _describe(admin: AIOKafkaAdminClient, connection: Connection) -> dict[Topic, Found]:
