@@ -9,8 +9,8 @@ from fastapi.openapi.utils import get_openapi
 from api.errors import PROBLEM_MEDIA_TYPE
 from api.middleware.gate import PUBLIC_PATHS
 from api.openapi_raw import ARCHIVE_PARAMETER, RAW_PATHS
-from schemas.rest.common import Problem
 from schemas.rest.content import UploadAnswer
+from schemas.rest.shapes import Problem
 
 Json = dict[str, Any]
 

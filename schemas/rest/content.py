@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from schemas.rest.common import ResponseModel
+from schemas.rest.shapes import ResponseModel
 
 
 class UploadAnswer(ResponseModel):

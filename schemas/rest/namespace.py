@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.ids import ENTITY_ID_PATTERN, EVENT_ID_PATTERN, SHA256_PATTERN, SPACE_ID_PATTERN, SPACE_NAME_PATTERN
 from schemas.rest import namespace_examples as examples
-from schemas.rest.common import RequestModel, ResponseModel
+from schemas.rest.shapes import RequestModel, ResponseModel
 
 MEDIA_TYPE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}( *;[ -~]*)?$"
 
@@ -19,7 +19,19 @@ Tags = Annotated[list[Tag], Field(max_length=64)]
 Description = Annotated[str, Field(max_length=4096)]
 MediaType = Annotated[str, Field(max_length=255, pattern=rf"^$|{MEDIA_TYPE_PATTERN}", examples=["image/png"])]
 Sha256Text = Annotated[str, Field(pattern=SHA256_PATTERN)]
-VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True)]
+
+
+def _whole(value: object) -> object:
+    """JSON has one kind of number: 10.0 is a whole one; booleans and digits in quotes are none."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        raise ValueError("not a number")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+VersionNumber = Annotated[Whole, Field(ge=1, le=2**31 - 1)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
@@ -296,13 +308,13 @@ class RetentionDocument(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keep_last: Annotated[int, Field(ge=1, le=2**31, strict=True)] | None = Field(
+    keep_last: Annotated[Whole, Field(ge=1, le=2**31)] | None = Field(
         default=None, description="Keep this many newest versions of each file."
     )
-    keep_within_s: Annotated[int, Field(ge=1, le=2**40, strict=True)] | None = Field(
+    keep_within_s: Annotated[Whole, Field(ge=1, le=2**40)] | None = Field(
         default=None, description="Keep versions that were current within this time."
     )
-    trash_expires_after_s: Annotated[int, Field(ge=1, le=2**40, strict=True)] | None = Field(
+    trash_expires_after_s: Annotated[Whole, Field(ge=1, le=2**40)] | None = Field(
         default=None, description="Purge trash of this age."
     )
 

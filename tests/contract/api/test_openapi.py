@@ -4,7 +4,7 @@ import jsonschema
 import pytest
 
 from api.raw_routes import raw_routes
-from schemas.rest.common import Problem
+from schemas.rest.shapes import Problem
 from tests.fakes.vault import Vault
 
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options", "trace"}
