@@ -189,8 +189,14 @@ class Checker:
     async def _check_content(
         self, tally: _Tally, place: str, file: FileRow, content: VersionContent, read: bool
     ) -> None:
+        count = size_bytes = bad = 0
         try:
-            chunks = list(self._views.manifest(file.space_id, content))
+            for chunk in self._views.manifest(file.space_id, content):
+                count += 1
+                size_bytes += chunk.size_bytes
+                bad += chunk.chunk_id in tally.bad
+                if count % SCAN_YIELD_ROWS == 0:
+                    await asyncio.sleep(0)
         except Storage as error:
             if self._still_there(file, content):
                 what = f"The manifest of {place} is incomplete: {error}"
@@ -198,14 +204,12 @@ class Checker:
                     "manifest.incomplete", what, "It cannot be read.", "`govault views rebuild`, then check again."
                 )
             return
-        size_bytes = sum(chunk.size_bytes for chunk in chunks)
         if size_bytes != content.size_bytes:
             what = f"The chunks of {place} add up to {size_bytes} bytes, and its size is {content.size_bytes}."
             tally.add("manifest.size", what, "It cannot be read whole.", "Report this: no event should make it so.")
             return
-        bad = tally.bad.intersection(chunk.chunk_id for chunk in chunks)
         if bad:
-            what = f"{place} ({file.entity_id}) cannot be read whole: {len(bad)} of its {len(chunks)} chunks are bad."
+            what = f"{place} ({file.entity_id}) cannot be read whole: {bad} of its {count} chunks are bad."
             tally.add("file.damaged", what, "Reads of it end with an error.", _RESTORE)
         elif read:
             await self._read_content(tally, place, file, content)

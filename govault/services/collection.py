@@ -30,7 +30,8 @@ from schemas.events.files import PartsReleased
 from schemas.topics import Topic
 
 _ACTOR = system("collection")
-_PARTS_PER_EVENT = 8
+_PARTS_PER_EVENT = 1
+"""Releasing one folds up to PART_CHUNKS_MAX rows in one go: more at once would hold up everybody else."""
 _IDLE_PARTS_PAGE = 256
 _CATCH_UP_POLL_S = 0.05
 _ROUNDS_MAX = 2 * EPOCHS_OF_GRACE + 3
