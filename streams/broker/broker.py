@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streams.broker.auth import Credentials
+from streams.broker.batches import BatchInvalid
 from streams.broker.codes import Code
 from streams.broker.commit import Committer, SegmentSyncer
+from streams.broker.compaction import compact, is_due, roll_if_lagging
 from streams.broker.disk import Disk, RealDisk
 from streams.broker.failures import BrokerFailure
 from streams.broker.groups import Group
@@ -18,6 +20,7 @@ from streams.broker.journal import Journal
 from streams.broker.limits import RETENTION_INTERVAL_S
 from streams.broker.lock import FolderLock
 from streams.broker.offsets import gone_change
+from streams.broker.partition import Partition
 from streams.broker.protocol import Request
 from streams.broker.recovery import open_store
 from streams.broker.retention import retain
@@ -72,7 +75,7 @@ class Broker:
         self.committer = Committer(self.store, syncer, self._fail)
         self.server = Server(self)
         await self.server.start(self._listener)
-        self._tasks.append(asyncio.create_task(self._keep_house()))
+        self._tasks.append(asyncio.create_task(self._keep_house_regularly()))
         self.journal.info(
             "log open", cluster_id=self.store.identity.cluster_id, topics=len(self.store.topics), **vars_of(recovered)
         )
@@ -95,15 +98,34 @@ class Broker:
         self.server.abort()
         self._failed(failure)
 
-    async def _keep_house(self) -> None:
+    async def _keep_house_regularly(self) -> None:
         while True:
             await asyncio.sleep(RETENTION_INTERVAL_S)
             try:
-                gone = await retain(self.committer, self.store, self.now_ms())
+                await self.keep_house()
             except BrokerFailure:
                 return  # The committer has reported it.
-            if gone:
-                self.journal.info("segments expired", segments=gone)
+
+    async def keep_house(self) -> None:
+        """Expire and compact what is due."""
+        if gone := await retain(self.committer, self.store, self.now_ms()):
+            self.journal.info("segments expired", segments=gone)
+        for partition in list(self.store.partitions()):
+            roll_if_lagging(partition, self.now_ms())
+            if is_due(partition, self.now_ms()):
+                await self._compact(partition)
+
+    async def _compact(self, partition: Partition) -> None:
+        async with self.catalogue:
+            if partition.deleted:
+                return
+            try:
+                won = await compact(self.committer, self.store, partition, self.now_ms())
+            except (BatchInvalid, OSError) as problem:
+                # Nothing that is served was touched. A damaged segment stays readable up to the damage.
+                self.journal.error("compaction failed", topic=partition.topic, error=str(problem))
+                return
+        self.journal.info("compacted", topic=partition.topic, partition=partition.index, bytes_won=won)
 
     # Groups ----------------------------------------------------------------------------------
 

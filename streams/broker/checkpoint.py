@@ -31,6 +31,7 @@ class SegmentMark:
     """A segment as far as it was durable."""
 
     base_offset: int
+    version: int
     size: int
     next_offset: int
     first_time_ms: int
@@ -46,6 +47,8 @@ class PartitionMark:
     last_time_ms: int
     segments: tuple[SegmentMark, ...]
     producers: list[Any]
+    cleaned_offset: int = 0
+    """Up to which compaction has gone."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -68,10 +71,11 @@ class Checkpoint:
                         mark.durable_offset,
                         mark.last_time_ms,
                         [
-                            [s.base_offset, s.size, s.next_offset, s.first_time_ms, s.last_time_ms]
+                            [s.base_offset, s.version, s.size, s.next_offset, s.first_time_ms, s.last_time_ms]
                             for s in mark.segments
                         ],
                         mark.producers,
+                        mark.cleaned_offset,
                     ]
                     for (topic_id, index), mark in self.partitions.items()
                 ],
@@ -90,9 +94,9 @@ class Checkpoint:
         row = json.loads(body)
         partitions = {
             (bytes.fromhex(topic_id), index): PartitionMark(
-                start, durable, time_ms, tuple(SegmentMark(*s) for s in segments), producers
+                start, durable, time_ms, tuple(SegmentMark(*s) for s in segments), producers, cleaned
             )
-            for topic_id, index, start, durable, time_ms, segments, producers in row["partitions"]
+            for topic_id, index, start, durable, time_ms, segments, producers, cleaned in row["partitions"]
         }
         return cls(row["wal_epoch"], partitions, row["offsets"])
 
@@ -125,6 +129,7 @@ def plan_checkpoint(wal_epoch: int, partitions: Iterable[Partition], offsets: Of
             partition.last_time_ms,
             tuple(_mark(s) for s in partition.segments if s.durable_size),
             partition.producers.snapshot(partition.durable_offset),
+            partition.cleaned_offset,
         )
         for segment in partition.unsynced_segments():
             if segment.durable_size:
@@ -135,6 +140,7 @@ def plan_checkpoint(wal_epoch: int, partitions: Iterable[Partition], offsets: Of
 def _mark(segment: Segment) -> SegmentMark:
     return SegmentMark(
         segment.base_offset,
+        segment.version,
         segment.durable_size,
         segment.durable_next_offset,
         segment.first_time_ms,

@@ -53,6 +53,9 @@ PENDING_BYTES_MAX: Final = 32 * MIB
 SYNC_THREADS: Final = 4
 
 # Producers.
+UNCOMPRESSED_BYTES_MAX: Final = 128 * MIB
+"""Of one batch of a compacted topic."""
+
 PRODUCER_ID_BLOCK: Final = 1000
 PRODUCERS_PER_PARTITION_MAX: Final = 4096
 PRODUCER_BATCHES_REMEMBERED: Final = 16

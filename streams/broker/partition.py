@@ -10,8 +10,9 @@ from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streams.broker.batches import BatchHeader, check_produced, stamped
+from streams.broker.batches import BatchHeader, BatchInvalid, check_produced, stamped
 from streams.broker.producers import ProducerStates
+from streams.broker.records import records_of
 from streams.broker.segment import OpenFiles, Segment
 from streams.broker.topics import TopicConfig
 
@@ -46,6 +47,11 @@ class Duplicate:
     time_ms: int
 
 
+def _check_keys(header: BatchHeader, batch: bytes) -> None:
+    if any(record.key is None for record in records_of(header, batch)):
+        raise BatchInvalid("a compacted topic takes no records without a key")
+
+
 class Partition:
     """The log of one partition."""
 
@@ -66,6 +72,8 @@ class Partition:
         self.durable_offset = 0
         """The high watermark: everything below is durable and may be read."""
         self.last_time_ms = -1
+        self.cleaned_offset = 0
+        """Below it, compaction has left one record a key (and all that it could not read)."""
         self.deleted = False
         self.named = False
         """Whether the folder's own name is durable."""
@@ -82,6 +90,8 @@ class Partition:
         if len(batch) > self.config.message_bytes_max:
             raise BatchTooLarge(f"{len(batch)} bytes are more than max.message.bytes={self.config.message_bytes_max}")
         header = check_produced(batch)
+        if self.config.is_compacted:
+            _check_keys(header, batch)
         if header.producer_id >= 0 and (earlier := self.producers.check(header)):
             return Duplicate(earlier.base_offset, earlier.last_offset + 1, earlier.time_ms)
         time_ms = max(now_ms, self.last_time_ms)

@@ -28,7 +28,7 @@ from streams.broker.failures import LogDamaged
 from streams.broker.identity import load_or_make_identity
 from streams.broker.limits import WAL_FILE_BYTES
 from streams.broker.partition import Partition
-from streams.broker.segment import Segment, load_index, sound_batches
+from streams.broker.segment import Segment, load_index, parse_stem, remove_segments, sound_batches
 from streams.broker.store import LogStore
 from streams.broker.topics import load_topics
 from streams.broker.wal import KIND_BATCH, KIND_OFFSETS, Frame, WriteAheadLog, read_turns, replayed_batch
@@ -112,21 +112,24 @@ def _open_partition(disk: Disk, partition: Partition, checkpoint: Checkpoint, re
     partition.log_start = mark.log_start
     partition.next_offset = mark.durable_offset
     partition.last_time_ms = mark.last_time_ms
+    partition.cleaned_offset = mark.cleaned_offset
     partition.producers.restore(mark.producers)
     names = disk.list_dir(partition.folder)
     partition.named = bool(mark.segments)
-    bases = sorted(int(name[:-4]) for name in names if name.endswith(".log"))
-    marked = {segment.base_offset for segment in mark.segments}
+    found = sorted(parse_stem(name) for name in names if name.endswith(".log"))
+    marked = {(segment.base_offset, segment.version) for segment in mark.segments}
     for segment_mark in mark.segments:
         partition.segments.append(_known_segment(disk, partition, segment_mark))
     last = mark.segments[-1].base_offset if mark.segments else -1
-    _remove_old_segments(disk, partition, [b for b in bases if b <= last and b not in marked], recovered)
-    _scan_tail(disk, partition, [b for b in bases if b > last], recovered)
+    # Segments that retention dropped or compaction replaced, and those that it had not finished.
+    strange = [stem for stem in found if (stem[0] <= last or stem[1]) and stem not in marked]
+    _remove(disk, partition, strange, recovered)
+    _scan_tail(disk, partition, [base for base, version in found if base > last and not version], recovered)
 
 
 def _known_segment(disk: Disk, partition: Partition, mark: SegmentMark) -> Segment:
     """A segment as the checkpoint has it."""
-    segment = Segment(partition.files, partition.folder, mark.base_offset)
+    segment = Segment(partition.files, partition.folder, mark.base_offset, mark.version)
     size = _file_size(disk, segment.path)
     if size < mark.size:
         raise LogDamaged(
@@ -151,17 +154,12 @@ def _file_size(disk: Disk, path: str) -> int:
         file.close()
 
 
-def _remove_old_segments(disk: Disk, partition: Partition, bases: list[int], recovered: Recovered) -> None:
-    """Unlink segments that retention had dropped already, or that follow a torn one."""
-    for base in bases:
-        for suffix in ("log", "index"):
-            path = f"{partition.folder}/{base:020d}.{suffix}"
-            if disk.exists(path):
-                disk.unlink(path)
-        recovered.removed_files += 1
-    if bases:
-        # A file that came back after a crash could stand where a new one of that name should.
-        disk.sync_dir(partition.folder)
+def _remove(disk: Disk, partition: Partition, stems: list[tuple[int, int]], recovered: Recovered) -> None:
+    """Unlink segments (base offset, version) that are not part of the log."""
+    if stems:
+        segments = [Segment(partition.files, partition.folder, *stem) for stem in stems]
+        remove_segments(disk, partition.folder, segments)
+        recovered.removed_files += len(stems)
 
 
 def _scan_tail(disk: Disk, partition: Partition, bases: list[int], recovered: Recovered) -> None:
@@ -172,7 +170,7 @@ def _scan_tail(disk: Disk, partition: Partition, bases: list[int], recovered: Re
             partition.roll()
             whole = _scan_segment(disk, partition, partition.segments[-1], recovered)
         else:
-            _remove_old_segments(disk, partition, [base], recovered)
+            _remove(disk, partition, [(base, 0)], recovered)
 
 
 def _scan_segment(disk: Disk, partition: Partition, segment: Segment, recovered: Recovered) -> bool:

@@ -9,13 +9,15 @@ from __future__ import annotations
 from streams.broker.commit import Committer
 from streams.broker.disk import Disk
 from streams.broker.partition import Partition
-from streams.broker.segment import Segment
+from streams.broker.segment import Segment, remove_segments
 from streams.broker.store import LogStore
 
 
 def expired_start(partition: Partition, now_ms: int) -> int:
     """Where the log would start if everything that is due went; the present start if nothing is."""
     config = partition.config
+    if not config.is_expiring:
+        return partition.log_start
     start, size = partition.log_start, partition.size
     for segment in partition.segments:
         if not segment.size or segment.durable_size < segment.size:
@@ -68,10 +70,5 @@ def _drop_below(partition: Partition) -> list[Segment]:
 
 
 def _unlink(disk: Disk, dropped: list[tuple[Partition, Segment]]) -> None:
-    for _, segment in dropped:
-        for path in (segment.path, segment.index_path):
-            if disk.exists(path):
-                disk.unlink(path)
-    for partition in {partition for partition, _ in dropped if not partition.deleted}:
-        if disk.exists(partition.folder):
-            disk.sync_dir(partition.folder)
+    for partition in {partition for partition, _ in dropped}:
+        remove_segments(disk, partition.folder, [segment for p, segment in dropped if p is partition])

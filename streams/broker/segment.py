@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from streams.broker.batches import (
     HEADER_SIZE,
@@ -55,6 +55,29 @@ class OpenFiles:
             self._files.popitem()[1].close()
 
 
+def segment_stem(base_offset: int, version: int) -> str:
+    """The name of a segment's files without what tells them apart."""
+    return f"{base_offset:020d}" if not version else f"{base_offset:020d}-{version}"
+
+
+def parse_stem(name: str) -> tuple[int, int]:
+    """The inverse, for a name with or without its ending."""
+    base, _, version = name.partition(".")[0].partition("-")
+    return int(base), int(version or 0)
+
+
+def remove_segments(disk: Disk, folder: str, segments: Iterable[Segment]) -> None:
+    """Unlink the files of segments that no checkpoint names any more."""
+    if not disk.exists(folder):
+        return  # The topic was deleted meanwhile.
+    for segment in segments:
+        for path in (segment.path, segment.index_path):
+            if disk.exists(path):
+                disk.unlink(path)
+    # A file that came back after a crash could stand where a new one of that name should.
+    disk.sync_dir(folder)
+
+
 class Segment:
     """The batches from `base_offset` on.
 
@@ -62,11 +85,14 @@ class Segment:
     commit cycle, and readers are served up to `durable_size` only.
     """
 
-    def __init__(self, files: OpenFiles, folder: str, base_offset: int) -> None:
+    def __init__(self, files: OpenFiles, folder: str, base_offset: int, version: int = 0) -> None:
         self._files = files
         self.base_offset = base_offset
-        self.path = f"{folder}/{base_offset:020d}.log"
-        self.index_path = f"{folder}/{base_offset:020d}.index"
+        self.version = version
+        """How often its offsets were compacted: each time they get another file."""
+        stem = segment_stem(base_offset, version)
+        self.path = f"{folder}/{stem}.log"
+        self.index_path = f"{folder}/{stem}.index"
         self.size = 0
         self.durable_size = 0
         self.durable_next_offset = base_offset

@@ -51,13 +51,23 @@ class Setting:
             if not self.low <= number <= self.high:
                 raise ConfigInvalid(f"{name}={value}: must be from {self.low} to {self.high}")
             return str(number)
+        if self.kind == 6:
+            try:
+                share = float(value)
+            except ValueError:
+                raise ConfigInvalid(f"{name}={value}: a number is needed") from None
+            if not self.low <= share <= self.high:
+                raise ConfigInvalid(f"{name}={value}: must be from {self.low} to {self.high}")
         if self.choices and value not in self.choices:
             raise ConfigInvalid(f"{name}={value}: the embedded log supports {' or '.join(self.choices)}")
         return value
 
 
 SETTINGS: Final[dict[str, Setting]] = {
-    "cleanup.policy": Setting("delete", 7, choices=("delete",)),
+    "cleanup.policy": Setting("delete", 7, choices=("delete", "compact", "compact,delete", "delete,compact")),
+    "delete.retention.ms": Setting("86400000", 5, 0, _INT64_MAX),
+    "max.compaction.lag.ms": Setting(str(_INT64_MAX), 5, 1, _INT64_MAX),
+    "min.cleanable.dirty.ratio": Setting("0.5", 6, 0, 1),
     "compression.type": Setting("producer", 2, choices=("producer",)),
     "max.message.bytes": Setting(str(MESSAGE_BYTES_DEFAULT), 3, 1024, MESSAGE_BYTES_MAX),
     "message.timestamp.type": Setting("LogAppendTime", 2, choices=("LogAppendTime",)),
@@ -80,6 +90,12 @@ class TopicConfig:
     segment_ms: int = 604800000
     retention_ms: int = 604800000
     retention_bytes: int = -1
+    is_compacted: bool = False
+    is_expiring: bool = True
+    """Whether retention by time and size applies."""
+    delete_retention_ms: int = 86400000
+    compaction_lag_ms_max: int = _INT64_MAX
+    dirty_ratio_min: float = 0.5
 
     @classmethod
     def of(cls, explicit: dict[str, str]) -> TopicConfig:
@@ -101,6 +117,11 @@ class TopicConfig:
             segment_ms=int(values["segment.ms"]),
             retention_ms=int(values["retention.ms"]),
             retention_bytes=int(values["retention.bytes"]),
+            is_compacted="compact" in values["cleanup.policy"],
+            is_expiring="delete" in values["cleanup.policy"],
+            delete_retention_ms=int(values["delete.retention.ms"]),
+            compaction_lag_ms_max=int(values["max.compaction.lag.ms"]),
+            dirty_ratio_min=float(values["min.cleanable.dirty.ratio"]),
         )
 
     def value(self, name: str) -> str:

@@ -13,6 +13,7 @@ from streams.broker.codes import Code
 from streams.broker.partition import BatchTooLarge
 from streams.broker.producers import DuplicateForgotten, OutOfOrder, ProducerFenced
 from streams.broker.protocol import Malformed, Request, answer_head
+from streams.broker.records import CodecUnsupported
 from streams.broker.wire import string, uvarint
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ _ERRORS: dict[type[Exception], Code] = {
     BatchFormatUnsupported: Code.UNSUPPORTED_FOR_MESSAGE_FORMAT,
     BatchCorrupt: Code.CORRUPT_MESSAGE,
     BatchInvalid: Code.INVALID_RECORD,
+    CodecUnsupported: Code.UNSUPPORTED_COMPRESSION_TYPE,
     DuplicateForgotten: Code.DUPLICATE_SEQUENCE_NUMBER,
     OutOfOrder: Code.OUT_OF_ORDER_SEQUENCE_NUMBER,
     ProducerFenced: Code.INVALID_PRODUCER_EPOCH,
