@@ -14,11 +14,14 @@ which is no earlier than any epoch a previous process can have stamped with.
 """
 
 import asyncio
+from binascii import a2b_base64
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from govault.domain.actor import system
+from govault.domain.manifest import unpack
 from govault.errors import ViewsLagging
 from govault.limits import COLLECTION_PAGE, EPOCHS_OF_GRACE
 from govault.ports import EventLog, StampedChunk, StoreMaintenance, Views
@@ -33,6 +36,7 @@ _ACTOR = system("collection")
 _PARTS_PER_EVENT = 1
 """Releasing one folds up to PART_CHUNKS_MAX rows in one go: more at once would hold up everybody else."""
 _IDLE_PARTS_PAGE = 256
+_ESTIMATED_PARTS_MAX = 2000
 _CATCH_UP_POLL_S = 0.05
 _ROUNDS_MAX = 2 * EPOCHS_OF_GRACE + 3
 """Parts wait their grace, then the chunks that they held wait theirs; one more where partitions are apart at first."""
@@ -160,15 +164,39 @@ class Collector:
             return await self._compact(report, lambda text, report: None, dead_share_min)
 
     async def estimate(self, said: Said = lambda text, report: None) -> CollectionReport:
-        """What ``collect`` would remove if nothing else happened: all that is unreferenced now. Changes nothing."""
+        """What ``collect`` would remove if nothing else happened, grace or not. Changes nothing.
+
+        Of very many idle parts only the first are looked into: then it is a lower bound.
+        """
         report = CollectionReport(dry_run=True)
-        async for chunks in self._unreferenced():
-            report = report.plus(chunks)
+        idle, parts = await self._idle_references()
+        async for page, referenced in self._pages():
+            report = report.plus(
+                [chunk for chunk in page if chunk.chunk_id not in referenced or self._only_idle(chunk.chunk_id, idle)]
+            )
             said("counting", report)
-        idle = 0
+        return replace(report, parts_released=parts)
+
+    async def _idle_references(self) -> tuple[Counter[bytes], int]:
+        """How often idle parts reference each of their chunks, and how many parts were looked into."""
+        references: Counter[bytes] = Counter()
+        parts = 0
         for partition in self._views.partitions():
-            idle += len(self._views.idle_parts(partition, self._barriers.highest(), _IDLE_PARTS_PAGE))
-        return replace(report, parts_released=idle)
+            epoch = self._views.partition_row(partition).epoch
+            for space_id, part_id in self._views.idle_parts(partition, epoch, _ESTIMATED_PARTS_MAX - parts):
+                row = self._views.files(partition).part(space_id, part_id)
+                if row is not None and not row.references:
+                    references.update({chunk.chunk_id for chunk in unpack(a2b_base64(row.packed))})
+                    parts += 1
+                    await asyncio.sleep(0)
+        return references, parts
+
+    def _only_idle(self, chunk_id: bytes, idle: Counter[bytes]) -> bool:
+        """Whether all references of a chunk are those of idle parts."""
+        if chunk_id not in idle:
+            return False
+        rows = (self._views.files(partition).chunk(chunk_id) for partition in self._views.partitions())
+        return sum(row.references for row in rows if row is not None) <= idle[chunk_id]
 
     async def _set_floor(self) -> None:
         if self._floor is not None:
@@ -243,19 +271,23 @@ class Collector:
 
     async def _unreferenced(self) -> AsyncIterator[list[StampedChunk]]:
         """Pages of chunks in the store that nothing referenced when the page was read."""
+        async for page, referenced in self._pages():
+            found = [chunk for chunk in page if chunk.chunk_id not in referenced]
+            if found:
+                yield found
+
+    async def _pages(self) -> AsyncIterator[tuple[list[StampedChunk], set[bytes]]]:
+        """Pages of the store's chunks, with the chunks of that range that something references."""
         after = b""
         while page := self._packs.stamped(after, COLLECTION_PAGE):
-            first, last = after, page[-1].chunk_id
+            first, after = after, page[-1].chunk_id
             referenced: set[bytes] = set()
             while ids := self._views.referenced_chunks(first, COLLECTION_PAGE):
                 referenced.update(ids)
                 first = ids[-1]
-                if first >= last:
+                if first >= after:
                     break
-            found = [chunk for chunk in page if chunk.chunk_id not in referenced]
-            if found:
-                yield found
-            after = last
+            yield page, referenced
             await asyncio.sleep(0)
 
     async def _compact(self, report: CollectionReport, said: Said, dead_share_min: float) -> CollectionReport:

@@ -53,11 +53,25 @@ async def test_parts_of_a_large_content_wait_their_grace_and_then_their_chunks_t
         upkeep = upkeep_of(vault)
         await vault.put("large", noise(3, 3_000_000))
         await purge(vault, "large")
+        would = await upkeep.collector.estimate()
+        assert would.plain_bytes == 3_000_000
         report = await upkeep.collector.collect()
+        assert report.parts_released == would.parts_released
         assert report.parts_released > 0
         assert report.epochs_opened == 2 * EPOCHS_OF_GRACE
         assert report.plain_bytes == 3_000_000
         assert (await vault.store.stats()).chunks == 0
+
+
+async def test_an_estimate_spares_chunks_that_another_file_shares_with_an_idle_part(tmp_path: Path) -> None:
+    async with open_vault(tmp_path, store_options=SMALL_CHUNKS) as vault:
+        upkeep = upkeep_of(vault)
+        await vault.put("large", noise(3, 3_000_000))
+        await vault.put("small", noise(3, 3_000_000)[: 16 * 1024 * 5])
+        await purge(vault, "large")
+        would = await upkeep.collector.estimate()
+        did = await upkeep.collector.collect()
+        assert would.plain_bytes == did.plain_bytes == 3_000_000 - 16 * 1024 * 5
 
 
 async def test_an_upload_that_was_given_up_leaves_nothing_after_collection(tmp_path: Path) -> None:
