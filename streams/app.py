@@ -11,6 +11,7 @@ from typing import Any
 
 import faust
 from faust.contrib.asgi import bind_to_running_loop
+from faust.tables import TableManager
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.types import TP
 
@@ -29,6 +30,13 @@ _COMMIT_INTERVAL_S = 5.0
 _FETCH_BYTES_MAX = 4 * 1024 * 1024
 
 NextOffset = Callable[[Topic, int], int]
+
+
+class _NoTables(TableManager):  # type: ignore[misc]
+    """Faust waits a second at start for tables to be declared late; this app has none."""
+
+    async def sleep(self, n: float) -> None:
+        await super().sleep(0)
 
 
 class FoldingApp:
@@ -65,6 +73,9 @@ class FoldingApp:
         except TimeoutError as error:
             await self.stop()
             raise EventLog(f"folding {self._connection.bootstrap} did not start in {START_TIMEOUT_S:g} s") from error
+        except BaseException:
+            await self.stop()
+            raise
         self._watch = asyncio.create_task(self._watch_for_crash(), name="streams-watch")
 
     async def stop(self, grace_s: float = STOP_TIMEOUT_S) -> None:
@@ -111,6 +122,7 @@ def _make_app(connection: Connection, node_id: str) -> faust.App:
         datadir="/nonexistent",
         web_enabled=False,
         autodiscover=False,
+        TableManager=_NoTables,
         topic_disable_leader=True,
         topic_allow_declare=False,
         producer_acks=-1,

@@ -91,10 +91,7 @@ def differences_of(spec: TopicSpec, connection: Connection, files_partitions: in
 
 
 def settings_of(spec: TopicSpec, connection: Connection) -> dict[str, str]:
-    """The settings a topic is created with.
-
-    Compaction is asked of clusters only: a log of one node keeps every record, which serves readers as well.
-    """
+    """The settings a topic is created with."""
     settings = _checked(spec, connection) | {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
     if connection.replicated:
         settings["min.insync.replicas"] = str(COPIES_IN_SYNC)
@@ -107,7 +104,7 @@ def _checked(spec: TopicSpec, connection: Connection) -> dict[str, str]:
         "unclean.leader.election.enable": "false",
         "retention.ms": str(spec.retention_ms),
         "retention.bytes": _FOR_EVER,
-        "cleanup.policy": "compact" if spec.compacted and connection.replicated else "delete",
+        "cleanup.policy": "compact" if spec.compacted else "delete",
     }
     if connection.replicated:
         settings["min.insync.replicas"] = str(COPIES_IN_SYNC)

@@ -25,6 +25,8 @@ RECORDS_BETWEEN_YIELDS = 50
 FETCH_BYTES_MAX = 4 * 1024 * 1024
 FETCH_TIMEOUT_S = 30.0
 _POLL_MS = 1_000
+_FETCH_WAIT_MS = 20
+"""Only what is in the log is asked for, so a fetch need not wait; at a partition's end it would hold up the others."""
 
 Progress = Callable[[int, int], None]
 
@@ -44,6 +46,7 @@ class BulkReader:
             fetch_max_bytes=2 * FETCH_BYTES_MAX,
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
             check_crcs=True,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
             **self._connection.client_settings("govault-bulk"),
         )
         try:
