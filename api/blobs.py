@@ -13,7 +13,7 @@ from api.raw import RawRequest
 from api.targets import ref_from_url, space_from_url, tree_path_from_url
 from api.types import Headers
 from govault.errors import InvalidRequest
-from govault.limits import BODY_SLICE_BYTES
+from govault.limits import BODY_SLICE_BYTES, DOWNLOAD_STALL_TIMEOUT_S
 from govault.services.downloads import Downloads, Opened
 
 _VERSION_DIGITS_MAX = 10
@@ -119,18 +119,24 @@ async def send_stream(request: RawRequest, first: bytes, rest: AsyncGenerator[by
                 raise ClientGone
             await _send_slices(request, data)
         await request.send({"type": "http.response.body", "body": b""})
+    except TimeoutError as error:
+        # Whoever reads nothing for so long holds buffers and read-ahead that others could use.
+        raise ClientGone from error
     finally:
         gone.cancel()
 
 
 async def _send_slices(request: RawRequest, data: bytes) -> None:
-    if len(data) <= BODY_SLICE_BYTES:
-        await request.send({"type": "http.response.body", "body": data, "more_body": True})
-        return
-    view = memoryview(data)
+    """Send one chunk.
+
+    Raises:
+        TimeoutError: The client takes nothing any more.
+    """
+    view = memoryview(data) if len(data) > BODY_SLICE_BYTES else data
     for start in range(0, len(view), BODY_SLICE_BYTES):
         piece = view[start : start + BODY_SLICE_BYTES]
-        await request.send({"type": "http.response.body", "body": piece, "more_body": True})
+        async with asyncio.timeout(DOWNLOAD_STALL_TIMEOUT_S):
+            await request.send({"type": "http.response.body", "body": piece, "more_body": True})
 
 
 async def _disconnected(request: RawRequest) -> None:

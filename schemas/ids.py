@@ -3,6 +3,7 @@
 A ULID is 128 bits as 26 Crockford base-32 characters (https://github.com/ulid/spec).
 """
 
+import base64
 import re
 from hashlib import blake2b
 from typing import NewType
@@ -15,7 +16,7 @@ NodeId = NewType("NodeId", str)
 ChunkId = NewType("ChunkId", bytes)
 PartId = NewType("PartId", bytes)
 
-_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_FROM_BASE32HEX = bytes.maketrans(b"0123456789ABCDEFGHIJKLMNOPQRSTUV", b"0123456789ABCDEFGHJKMNPQRSTVWXYZ")
 _BODY = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 ENTITY_ID_PATTERN = rf"^f_{_BODY}$"
 SPACE_ID_PATTERN = rf"^s_{_BODY}$"
@@ -31,8 +32,8 @@ _SPACE_NAME = re.compile(SPACE_NAME_PATTERN.strip("^$"))
 
 def crockford(raw: bytes) -> str:
     """26 characters for 16 bytes."""
-    number = int.from_bytes(raw, "big")
-    return "".join(_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5))
+    # 20 bytes are 32 digits of base32hex without padding; of those, the last 26 are ours in another alphabet.
+    return base64.b32hexencode(bytes(4) + raw)[6:].translate(_FROM_BASE32HEX).decode()
 
 
 def ulid(time_ms: int, randomness: bytes) -> str:

@@ -126,15 +126,21 @@ class Uploads:
         Raises:
             Cluster: None became free in time.
         """
+        if self._room.locked():
+            await self._wait_for_room()
+        else:
+            await self._room.acquire()
+        try:
+            yield
+        finally:
+            self._room.release()
+
+    async def _wait_for_room(self) -> None:
         try:
             async with asyncio.timeout(UPLOADS_WAIT_S):
                 await self._room.acquire()
         except TimeoutError as error:
             raise Cluster(f"{UPLOADS_AT_ONCE_MAX} uploads are under way; repeat later", code="cluster.busy") from error
-        try:
-            yield
-        finally:
-            self._room.release()
 
     async def _take_in(
         self, actor: Actor, wish: UploadWish, space: DirectoryRow, body: AsyncIterator[bytes], size_max: int
