@@ -18,14 +18,16 @@ What is where, from the outside in
     segment, index, batches files of batches · sparse indexes · the batch format
     wal, checkpoint         the write-ahead log · what makes it reusable
     recovery                opening a folder after any kind of end
-    topics, offsets, producers, identity, retention, lock, journal, limits, failures
+    retention, compaction   what goes: old or surplus segments · records with a newer one of their key
+    records                 inside of a batch, for compaction alone
+    topics, offsets, producers, identity, lock, journal, limits, failures
     disk                    the one door to the file system, replaced by tests
 
 The folder
     log.json          identity and format      topics.json    the catalogue
     producer-ids      the next free block      checkpoint     what is durable in the segments
     wal/{0,1}.wal     two turns of the write-ahead log
-    partitions/<topic id>-<partition>/<base offset>.{log,index}
+    partitions/<topic id>-<partition>/<base offset>[-<times compacted>].{log,index}
     credentials.json, lock
 
 Write order
@@ -39,6 +41,7 @@ Write order
                       write-ahead log may be written again.
     Topics            catalogue replaced → topic in use; catalogue replaced → files removed.
     Retention         checkpoint with the new start → files unlinked → folder synced.
+    Compaction        new segments and folder synced → checkpoint naming them → old ones unlinked.
     Producer ids      block reserved on disk → first id of it given out.
     A failed write or fsync ends the process with its own exit code (`failures`); it is never
     retried, because the system may have dropped the data and report success the next time.

@@ -140,6 +140,21 @@ def test_topics_that_cannot_be_are_refused(
     assert refused.value.args[0].code() == code
 
 
+def test_a_compacted_topic_takes_only_records_with_keys(
+    broker: BrokerUnderTest, client: AdminClient, name: str
+) -> None:
+    settings = {"cleanup.policy": "compact", "max.compaction.lag.ms": "60000"}
+    client.create_topics([NewTopic(name, 1, 1, config=settings)])[name].result(WAIT_S)
+    with pytest.raises(KafkaException) as refused:
+        produce(broker, name, [b"no key"])
+    assert refused.value.args[0].code() == KafkaError.INVALID_RECORD
+    for codec in ("none", "gzip", "lz4", "zstd"):
+        producer = Producer(broker.librdkafka() | {"compression.type": codec})
+        producer.produce(name, b"value" * 50, key=b"key", partition=0)
+        assert producer.flush(WAIT_S) == 0
+    assert len(consume(broker, name, 4)) == 4
+
+
 def test_a_topic_gets_more_partitions_and_never_fewer(client: AdminClient, made: str) -> None:
     client.create_partitions([NewPartitions(made, 5)])[made].result(WAIT_S)
     assert len(client.list_topics(made, timeout=WAIT_S).topics[made].partitions) == 5

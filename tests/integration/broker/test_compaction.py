@@ -26,7 +26,8 @@ SETTINGS = {
     "min.cleanable.dirty.ratio": "0",
     "delete.retention.ms": "0",
 }
-Row = tuple[bytes | None, bytes]
+Row = tuple[bytes | None, bool, bytes]
+"""Key, whether it is a tombstone, and the whole record."""
 
 
 def rows_of(partition: Partition) -> dict[int, Row]:
@@ -39,24 +40,19 @@ def rows_of(partition: Partition) -> dict[int, Row]:
         for data in got:
             header = parse_header(data)
             for record in records_of(header, data):
-                out[header.base_offset + record.offset_delta] = (record.key, record.raw)
+                out[header.base_offset + record.offset_delta] = (record.key, record.is_tombstone, record.raw)
         offset = parse_header(got[-1]).next_offset
     return out
 
 
 def folded(rows: dict[int, Row]) -> dict[bytes | None, bytes]:
     out: dict[bytes | None, bytes] = {}
-    for _, (key, raw) in sorted(rows.items()):
-        if is_tombstone(raw):
+    for _, (key, is_tombstone, raw) in sorted(rows.items()):
+        if is_tombstone:
             out.pop(key, None)
         else:
             out[key] = raw
     return out
-
-
-def is_tombstone(raw: bytes) -> bool:
-    return raw.endswith(b"\x01\x00")
-    # A value length of -1 and no headers.
 
 
 async def test_the_broker_compacts_what_is_due_and_readers_see_the_newest(tmp_path: Path) -> None:
@@ -122,7 +118,7 @@ class CompactionLab:
         assert isinstance(made, Append)
         header = parse_header(made.data)
         (record,) = records_of(header, bytes(made.data))
-        self.sent[made.base_offset] = (record.key, record.raw)
+        self.sent[made.base_offset] = (record.key, record.is_tombstone, record.raw)
 
     def commit(self) -> None:
         self.driver.commit()
