@@ -25,7 +25,7 @@ EVERY_TENTH_WORD = "quarterly"
 """A word in the names of a tenth of all files."""
 ONLY_WORD = "philharmonic"
 """A word in the name of one file."""
-_WORDS = [
+_WORDS = (
     "report",
     "budget",
     "summary",
@@ -56,7 +56,7 @@ _WORDS = [
     "index",
     "catalogue",
     "protocol",
-]
+)
 _KINDS = (
     ("pdf", "application/pdf"),
     ("png", "image/png"),

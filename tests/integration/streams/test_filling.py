@@ -1,0 +1,109 @@
+"""Filling a generation with processes: equal to folding one by one, and harmless where one of them dies."""
+
+import asyncio
+import os
+import shutil
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from govault.errors import Conflict, EventLog
+from govault.ports import SearchQuery
+from streams.broker.supervisor import EmbeddedBroker
+from streams.streams import Streams
+from streams.views import filling
+from tests.integration.streams.vault_log import WAIT_S, Writer, digests, settings_for
+
+FILES = 400
+
+
+@pytest.fixture(autouse=True)
+def processes_for_few_records(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "RECORDS_FOR_PROCESSES_MIN", 1)
+
+
+async def with_files(streams: Streams) -> Writer:
+    writer = await Writer.with_space(streams)
+    await asyncio.gather(*(writer.append_only(writer.commit(f"d{n % 9}/f{n}", str(n))) for n in range(FILES)))
+    await writer.write(writer.commit("last"))
+    return writer
+
+
+async def test_a_generation_filled_by_processes_equals_one_folded_live(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    settings = settings_for(broker, tmp_path)
+    streams = await Streams.start(settings)
+    writer = await with_files(streams)
+    live = digests(streams)
+    told: list[tuple[int, int]] = []
+    await streams.views.rebuild(lambda done, total: told.append((done, total)))
+    assert digests(streams) == live
+    assert told[-1] == (FILES + 3, FILES + 3)
+    found = streams.views.search(SearchQuery(name="f39?", limit=50))
+    assert {row.name for row, _ in found.files} == {f"f39{digit}" for digit in range(10)}
+    assert (await writer.write(writer.commit("after"))).fact("created") is True
+    await streams.stop()
+
+    shutil.rmtree(settings.views_root)
+    streams = await Streams.start(settings)
+    try:
+        assert await streams.wait_caught_up(WAIT_S)
+        assert streams.views.resolve(writer.space_id, "d3/f3") is not None
+    finally:
+        await streams.stop()
+
+
+async def test_a_process_that_is_killed_fails_the_rebuild_and_the_old_views_serve_on(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = await Streams.start(settings_for(broker, tmp_path))
+    try:
+        writer = await with_files(streams)
+        live = digests(streams)
+        _kill_each(monkeypatch, lambda process: os.kill(process.pid, signal.SIGKILL))
+        with pytest.raises(EventLog, match="exit code -9"):
+            await streams.views.rebuild(lambda *_: None)
+        assert digests(streams) == live
+        assert (await writer.write(writer.commit("after"))).fact("created") is True
+        assert [path.name for path in (tmp_path / "views").iterdir() if path.is_dir()] == ["g00000001"]
+    finally:
+        await streams.stop()
+
+
+async def test_a_rebuild_that_is_cancelled_leaves_no_process_and_no_folder(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = await Streams.start(settings_for(broker, tmp_path))
+    try:
+        await with_files(streams)
+        started: list[asyncio.subprocess.Process] = []
+        one_runs = asyncio.Event()
+
+        def hold(process: asyncio.subprocess.Process) -> None:
+            os.kill(process.pid, signal.SIGSTOP)
+            started.append(process)
+            one_runs.set()
+
+        _kill_each(monkeypatch, hold)
+        rebuilding = asyncio.create_task(streams.views.rebuild(lambda *_: None))
+        await one_runs.wait()
+        with pytest.raises(Conflict):
+            await streams.views.rebuild(lambda *_: None)
+        rebuilding.cancel()
+        await asyncio.gather(rebuilding, return_exceptions=True)
+        assert all(process.returncode == -signal.SIGKILL for process in started)
+        assert [path.name for path in (tmp_path / "views").iterdir() if path.is_dir()] == ["g00000001"]
+    finally:
+        await streams.stop()
+
+
+def _kill_each(monkeypatch: pytest.MonkeyPatch, act: Callable[[asyncio.subprocess.Process], object]) -> None:
+    genuine = asyncio.create_subprocess_exec
+
+    async def start(*command: str, **settings: object) -> asyncio.subprocess.Process:
+        process = await genuine(*command, **settings)  # type: ignore[arg-type]
+        act(process)
+        return process
+
+    monkeypatch.setattr(filling.asyncio, "create_subprocess_exec", start)
