@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
+from api.answers import KNOWN_QUERY, problems
 from api.deps import ActorDep
 from api.routes.upkeep_deps import UpkeepDep, accepted_job
 from govault.errors import InvalidRequest
@@ -27,10 +28,13 @@ from schemas.rest.admin import (
     WorkersDocument,
 )
 
-router = APIRouter(prefix="/admin", tags=["administration"])
+router = APIRouter(prefix="/admin", tags=["administration"], dependencies=[KNOWN_QUERY])
+_BEGINS_JOB: dict[str, Any] = {"response_model": JobDocument, "status_code": 202, "responses": problems(409)}
 
 
-@router.post("/check", summary="Check views and store", response_model=JobDocument, status_code=202)
+@router.post(
+    "/check", summary="Check views and store", response_model=JobDocument, status_code=202, responses=problems(409)
+)
 async def start_check(
     upkeep: UpkeepDep,
     actor: ActorDep,
@@ -42,7 +46,9 @@ async def start_check(
     return accepted_job(upkeep.start_check(actor, read_data=read_data, read_files=read_files), response)
 
 
-@router.post("/gc", summary="Collect unreferenced chunks", response_model=JobDocument, status_code=202)
+@router.post(
+    "/gc", summary="Collect unreferenced chunks", response_model=JobDocument, status_code=202, responses=problems(409)
+)
 async def start_gc(
     upkeep: UpkeepDep,
     actor: ActorDep,
@@ -62,13 +68,17 @@ async def get_views(upkeep: UpkeepDep) -> ViewsDocument:
     return ViewsDocument(digest=sha256(orjson.dumps(lines)).hexdigest(), partitions=tuple(rows))
 
 
-@router.post("/views/rebuild", summary="Fold the log again", response_model=JobDocument, status_code=202)
+@router.post(
+    "/views/rebuild", summary="Fold the log again", response_model=JobDocument, status_code=202, responses=problems(409)
+)
 async def start_rebuild(upkeep: UpkeepDep, actor: ActorDep, response: Response) -> JobDocument:
     """Begins a job that folds everything into a new generation beside the serving one, then swaps."""
     return accepted_job(upkeep.start_rebuild(actor), response)
 
 
-@router.post("/backup", summary="Back up the running vault", response_model=JobDocument, status_code=202)
+@router.post(
+    "/backup", summary="Back up the running vault", response_model=JobDocument, status_code=202, responses=problems(409)
+)
 async def start_backup(upkeep: UpkeepDep, actor: ActorDep, response: Response, asked: BackupRequest) -> JobDocument:
     """Begins a job that writes a complete backup into a folder on the node's machine, while the vault runs on."""
     return accepted_job(upkeep.start_backup(actor, path=asked.path, keys=asked.keys), response)
@@ -113,7 +123,7 @@ async def list_workers(upkeep: UpkeepDep) -> WorkersDocument:
     return WorkersDocument(workers=tuple(WorkerDocument.model_validate(row) for row in upkeep.workers.list()))
 
 
-@router.patch("/workers/{name}", summary="Pace a worker", response_model=WorkerDocument)
+@router.patch("/workers/{name}", summary="Pace a worker", response_model=WorkerDocument, responses=problems(404))
 async def pace_worker(
     name: Annotated[str, Path(description="The worker's name.", examples=["collection"])],
     asked: WorkerPatch,

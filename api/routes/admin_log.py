@@ -8,6 +8,7 @@ import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
+from api.answers import KNOWN_QUERY
 from api.routes.upkeep_deps import UpkeepDep
 from govault.errors import EventLog
 from govault.limits import LOG_RECORDS_PER_REQUEST_MAX
@@ -15,7 +16,7 @@ from govault.services.log_browser import LogSlice
 from schemas.rest.admin import LogPartitionDocument, LogStatusDocument
 from schemas.topics import Topic
 
-router = APIRouter(prefix="/admin/log", tags=["administration"])
+router = APIRouter(prefix="/admin/log", tags=["administration"], dependencies=[KNOWN_QUERY])
 
 _OFFSET_MAX = 2**53
 

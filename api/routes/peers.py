@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
+from api.answers import KNOWN_QUERY
 from api.routes.upkeep_deps import UpkeepDep
 from schemas.rest.admin import LayoutDocument, PeersDocument, TopologyDocument
 
-router = APIRouter(tags=["peers"])
+router = APIRouter(tags=["peers"], dependencies=[KNOWN_QUERY])
 
 
 @router.get("/peers", summary="The nodes of the vault", response_model=PeersDocument)

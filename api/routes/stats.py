@@ -5,11 +5,12 @@ import asyncio
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from api.answers import KNOWN_QUERY
 from api.deps import SettingsDep
 from api.routes.upkeep_deps import UpkeepDep
 from schemas.rest.admin import StatsDocument
 
-router = APIRouter(tags=["figures"])
+router = APIRouter(tags=["figures"], dependencies=[KNOWN_QUERY])
 
 
 @router.get("/stats", summary="Counts, bytes and savings", response_model=StatsDocument)

@@ -12,6 +12,7 @@ from govault.services.workers import WorkerRecord
 from schemas.topics import FOLDED_TOPICS
 
 _PROBE_S = 2.0
+_FRESH_S = 0.2
 _FAILURES_TOLD_FROM = 2
 
 
@@ -59,9 +60,23 @@ class Health:
         self._views = views
         self._store = store
         self._sources = sources
+        self._probing = asyncio.Lock()
+        self._probed: Facts | None = None
+        self._probed_at_s = 0.0
 
     async def facts(self) -> Facts:
-        """What is known now. Never raises: what cannot be learnt is a fact too."""
+        """What is known now, or was a moment ago. Never raises: what cannot be learnt is a fact too.
+
+        Anybody may ask for health, so those who ask at the same time share one look.
+        """
+        async with self._probing:
+            now_s = asyncio.get_running_loop().time()
+            if self._probed is None or now_s - self._probed_at_s > _FRESH_S:
+                self._probed = await self._probe()
+                self._probed_at_s = now_s
+            return self._probed
+
+    async def _probe(self) -> Facts:
         log_ends, log_error, store, store_error = None, "", None, ""
         try:
             async with asyncio.timeout(_PROBE_S):

@@ -168,3 +168,8 @@ def test_the_configuration_is_shown_without_its_secrets(door: Door) -> None:
 def test_an_unknown_job_is_not_found(door: Door) -> None:
     door.ask("GET", "/admin/jobs/j_unknown", status=404)
     door.ask("DELETE", "/admin/jobs/j_unknown", status=404)
+
+
+def test_a_misspelt_wish_is_refused_before_it_does_harm(door: Door) -> None:
+    door.ask("POST", "/admin/gc?dryrun=true", status=422)
+    door.ask("GET", "/admin/log/records?tail=5", status=422)
