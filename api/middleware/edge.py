@@ -83,7 +83,7 @@ class Edge:
             "http.request",
             request_id=exchange.request_id,
             method=scope["method"],
-            path=scope["path"],
+            path=scope["raw_path"].decode("ascii", "backslashreplace"),
             route=route,
             status=exchange.status,
             actor=state.get("actor_name", ""),
