@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from govault.domain.actor import Actor
-from govault.errors import IdempotencyMismatch
 from govault.ports import ChunkStore, Ingested, Views
 from govault.services.commits import Commits, Manifest
-from govault.services.submit import accepted
 from govault.services.targets import Targets
-from govault.services.uploads import Uploaded, Uploads, UploadWish, uploaded
+from govault.services.upload_terms import Uploaded, UploadWish, uploaded
+from govault.services.uploads import Uploads
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,9 @@ class FormUploads:
         async with self.uploads.place():
             # Where it goes is not known yet, so it stands under the lowest epoch of all.
             epoch = min(self.views.partition_row(number).epoch for number in self.views.partitions())
-            parts, ingested = await self._take_in(body, size_max)
-            asked = wish()
-            return await self._commit(actor, asked, epoch, parts, ingested)
+            with self.uploads.in_flight.held(epoch):
+                parts, ingested = await self._take_in(body, size_max)
+                return await self._commit(actor, wish(), epoch, parts, ingested)
 
     async def _take_in(self, body: AsyncIterator[bytes], size_max: int) -> tuple[list[bytes], Ingested]:
         ingest = self.store.begin()
@@ -66,10 +65,7 @@ class FormUploads:
         space = self.targets.space(wish.space)
         repeat = self.uploads.repeat(actor, space)
         if repeat is not None:
-            accepted(repeat, self.uploads.submitter.event_id(actor, ""))
-            if repeat.fact("etag") != ingested.sha256:
-                raise IdempotencyMismatch("this Idempotency-Key was used for other bytes before; use a new key")
-            return uploaded(repeat, wish, ingested, "")
+            return self.uploads.repeated(actor, repeat, wish, ingested.sha256, ingested.size_bytes)
         base = self.uploads.base(space, wish.path)
         version = self.uploads.version(wish, space, ingested, base)
         manifest = Manifest(space, epoch, parts, ingested.packed)

@@ -10,7 +10,8 @@ from govault.ports import Ingested, Views
 from govault.services.commits import Commits, Manifest
 from govault.services.media_types import OCTETS, named_type
 from govault.services.targets import Targets
-from govault.services.uploads import SYMLINK_MEDIA_TYPE, Uploaded, Uploads, UploadWish, uploaded, version_of
+from govault.services.upload_terms import SYMLINK_MEDIA_TYPE, Uploaded, UploadWish, uploaded, version_of
+from govault.services.uploads import Uploads
 from schemas.events.files import Content
 
 
@@ -32,13 +33,22 @@ class KnownContents:
             Conflict: As for an upload.
         """
         space = self.targets.space(wish.space)
+        place = self._place(self._source(sha256)[0])
+        # The epochs are read before the source is looked at for good: should it be purged from here on, its chunks
+        # outlive this commit, or the commit is refused as stale and the chunks are asked for again.
+        epoch = min(self.views.partition_row(row.partition).epoch for row in (place, space))
+        with self.uploads.in_flight.held(epoch):
+            return await self._commit(actor, wish, sha256, space, place, epoch)
+
+    async def _commit(
+        self, actor: Actor, wish: UploadWish, sha256: str, space: DirectoryRow, place: DirectoryRow, epoch: int
+    ) -> Uploaded:
         there = self.views.resolve(space.space_id, wish.path)
         base = self.uploads.base(space, wish.path)
-        # The epochs are read before the source: should it be purged from here on, its chunks outlive this commit, or
-        # the commit is refused as stale and the chunks are asked for again.
-        epochs = {row.partition: self.views.partition_row(row.partition).epoch for row in self.views.spaces()}
         file, source = self._source(sha256)
-        manifest = self._manifest(space, file, source, epochs)
+        if file.space_id != place.space_id:
+            raise NotFound("the content has moved just now; repeat, or send the bytes", code="not-found.content")
+        manifest = self._manifest(space, place, source, epoch)
         content = Content(
             sha256=sha256,
             size_bytes=source.size_bytes,
@@ -59,18 +69,20 @@ class KnownContents:
                 return file, content
         raise NotFound(f"no file that you may read has the content {sha256}; send the bytes", code="not-found.content")
 
-    def _manifest(self, space: DirectoryRow, file: FileRow, source: VersionContent, epochs: dict[int, int]) -> Manifest:
+    def _place(self, file: FileRow) -> DirectoryRow:
         place = self.views.space(file.space_id)
         if place is None:
             raise NotFound("the content's space is gone; send the bytes", code="not-found.content")
+        return place
+
+    def _manifest(self, space: DirectoryRow, place: DirectoryRow, source: VersionContent, epoch: int) -> Manifest:
         reader = self.views.files(place.partition)
-        rows = [reader.part(file.space_id, part_id) for part_id in source.parts]
+        rows = [reader.part(place.space_id, part_id) for part_id in source.parts]
         parts = [binascii.a2b_base64(row.packed) for row in rows if row is not None]
         if len(parts) < len(rows):
             raise NotFound("the content is being removed; send the bytes", code="not-found.content")
-        epoch = min(epochs.get(place.partition, 0), epochs.get(space.partition, 0))
-        in_space = file.space_id == space.space_id
-        return Manifest(space, epoch, parts, binascii.a2b_base64(source.manifest), len(parts) if in_space else 0)
+        logged = len(parts) if place.space_id == space.space_id else 0
+        return Manifest(space, epoch, parts, binascii.a2b_base64(source.manifest), logged)
 
 
 def _media_type(wish: UploadWish, there: FileRow | None, source: VersionContent) -> str:

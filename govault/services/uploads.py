@@ -6,16 +6,14 @@ collection releases.
 
 import asyncio
 import hashlib
-import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
 
 from govault.domain.actor import Actor
-from govault.domain.position import Outcome, Verdict
+from govault.domain.position import Outcome
 from govault.domain.rows import DirectoryRow, FileRow
-from govault.errors import Cluster, DigestMismatch, IdempotencyMismatch, StorageFull, TooLarge
+from govault.errors import Cluster, IdempotencyMismatch, StorageFull, TooLarge
 from govault.limits import EARLY_JUDGEMENT_BYTES_MIN, SUBMIT_ATTEMPTS_MAX, UPLOADS_AT_ONCE_MAX, UPLOADS_WAIT_S
 from govault.ports import ChunkStore, Clock, Ingest, Ingested, Randomness, Views
 from govault.services.commits import Commits, Manifest, step_of
@@ -23,63 +21,18 @@ from govault.services.in_flight import InFlight
 from govault.services.media_types import sniff
 from govault.services.submit import Submitter, accepted
 from govault.services.targets import Targets
+from govault.services.upload_terms import (
+    NO_BYTES_SHA256,
+    SYMLINK_MEDIA_TYPE,
+    Uploaded,
+    UploadWish,
+    uploaded,
+    verify,
+    version_of,
+)
 from schemas.events.files import Base, Content, VersionCommitted
 from schemas.ids import new_entity_id
 from schemas.topics import Topic
-
-Result = Literal["created", "version", "touched", "unchanged"]
-DIGESTS = ("sha-256", "sha-512")
-SYMLINK_MEDIA_TYPE = "inode/symlink"
-_NO_BYTES_SHA256 = hashlib.sha256(b"").hexdigest()
-
-
-@dataclass(frozen=True, slots=True)
-class UploadWish:
-    """What a client asks for beside the bytes.
-
-    Attributes:
-        condition: ``any``, ``absent`` (If-None-Match: *) or ``match`` (If-Match: one of ``match_sha256``).
-        digests: Announced digests of the whole content by name (``DIGESTS``), verified before the commit.
-        announced_bytes: The content's length where the client told it.
-        declared_type: The client's media type; the bytes have the first word.
-        tags: None leaves those of an existing file alone; so does a description of None.
-    """
-
-    space: str
-    path: str
-    condition: Literal["any", "absent", "match"] = "any"
-    match_sha256: tuple[str, ...] = ()
-    digests: Mapping[str, bytes] = field(default_factory=dict)
-    announced_bytes: int | None = None
-    declared_type: str = ""
-    kind: Literal["file", "symlink"] = "file"
-    executable: bool = False
-    mtime_ns: int | None = None
-    original_name: str = ""
-    tags: tuple[str, ...] | None = None
-    description: str | None = None
-
-
-class Uploaded(NamedTuple):
-    """What came of an upload.
-
-    Attributes:
-        result: ``created`` (a new file), ``version`` (a next one), ``touched`` (the bytes were there already, only
-            what is said about them changed) or ``unchanged``.
-        new_bytes: Plain bytes of chunks that the vault did not have; ``stored_bytes``: what those take in packs.
-    """
-
-    file_id: str
-    version: int
-    etag: str
-    path: str
-    space: str
-    size_bytes: int
-    media_type: str
-    result: Result
-    chunks: int
-    new_bytes: int
-    stored_bytes: int
 
 
 @dataclass(slots=True)
@@ -238,7 +191,7 @@ class Uploads:
         announced = wish.announced_bytes
         if announced is not None and announced < EARLY_JUDGEMENT_BYTES_MIN:
             return
-        content = Content(sha256=_NO_BYTES_SHA256, size_bytes=0)
+        content = Content(sha256=NO_BYTES_SHA256, size_bytes=0)
         early = version_of(wish, space, content, None, self.new_file_id())
         epoch = self.views.partition_row(space.partition).epoch
         self.submitter.refuse_early(actor, early.model_copy(update={"epoch": epoch}), space.partition)
@@ -281,82 +234,26 @@ class Uploads:
         self, outcome: Outcome, wish: UploadWish, body: AsyncIterator[bytes], actor: Actor
     ) -> Uploaded:
         """The first outcome again, if the bytes are the same; they are read, but not stored."""
-        accepted(outcome, self.submitter.event_id(actor, ""))
         sha256, size_bytes = hashlib.sha256(), 0
         async for data in body:
             sha256.update(data)
             size_bytes += len(data)
-        if sha256.hexdigest() != outcome.fact("etag"):
+        return self.repeated(actor, outcome, wish, sha256.hexdigest(), size_bytes)
+
+    def repeated(self, actor: Actor, outcome: Outcome, wish: UploadWish, sha256: str, size_bytes: int) -> Uploaded:
+        """The first outcome again.
+
+        Raises:
+            GoVaultError: It was a refusal.
+            IdempotencyMismatch: The bytes are others than before.
+        """
+        accepted(outcome, self.submitter.event_id(actor, ""))
+        if sha256 != outcome.fact("etag"):
             raise IdempotencyMismatch("this Idempotency-Key was used for other bytes before; use a new key")
         file = self.views.entity(str(outcome.fact("file_id")))
         content = self.views.version(file, int(outcome.fact("version") or 0)) if isinstance(file, FileRow) else None
-        again = Ingested(sha256.hexdigest(), size_bytes, 0, b"", 0, 0, b"")
+        again = Ingested(sha256, size_bytes, 0, b"", 0, 0, b"")
         return uploaded(outcome, wish, again, content.media_type if content is not None else "")
-
-
-def version_of(
-    wish: UploadWish, space: DirectoryRow, content: Content, base: Base | None, new_file_id: str
-) -> VersionCommitted:
-    """The commit that a wish asks for, but for manifest and epoch."""
-    return VersionCommitted(
-        space_id=space.space_id,
-        path=wish.path,
-        new_file_id=new_file_id,
-        base=base,
-        condition=wish.condition,
-        match_sha256=wish.match_sha256,
-        content=content,
-        epoch=0,
-        original_name=wish.original_name or wish.path.rpartition("/")[2],
-        tags=wish.tags,
-        description=wish.description,
-    )
-
-
-def result_of(outcome: Outcome, base: Base | None) -> Result:
-    """What a commit did, seen from the version that the writer saw before."""
-    if outcome.verdict is Verdict.UNCHANGED:
-        return "unchanged"
-    if outcome.fact("created"):
-        return "created"
-    is_base = base is not None and (base.file_id, base.version) == (outcome.fact("file_id"), outcome.fact("version"))
-    return "touched" if is_base else "version"
-
-
-def uploaded(
-    outcome: Outcome, wish: UploadWish, ingested: Ingested, media_type: str, base: Base | None = None
-) -> Uploaded:
-    """The answer, from what was decided and what was taken in."""
-    return Uploaded(
-        file_id=str(outcome.fact("file_id")),
-        version=int(outcome.fact("version") or 0),
-        etag=str(outcome.fact("etag")),
-        path=str(outcome.fact("path") or wish.path),
-        space=wish.space,
-        size_bytes=ingested.size_bytes,
-        media_type=media_type,
-        result=result_of(outcome, base),
-        chunks=ingested.chunks,
-        new_bytes=ingested.new_bytes,
-        stored_bytes=ingested.stored_bytes,
-    )
-
-
-def verify(announced: Mapping[str, bytes], sha256: bytes, sha512: bytes | None) -> None:
-    """Compare announced digests with the content's.
-
-    Raises:
-        DigestMismatch: One differs.
-    """
-    for name, actual in (("sha-256", sha256), ("sha-512", sha512)):
-        given = announced.get(name)
-        if given is not None and (actual is None or not hmac.compare_digest(given, actual)):
-            raise DigestMismatch(
-                f"the {name} of the bytes that came is not the announced one; nothing was kept, send them again",
-                digest=name,
-                announced=given.hex(),
-                actual=actual.hex() if actual is not None else "",
-            )
 
 
 def _too_large(size_max: int) -> TooLarge:
