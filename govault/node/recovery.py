@@ -36,7 +36,8 @@ def recover_folder(
 
     def restore_keys(folder: Path) -> None:
         assert recovery_key is not None
-        Keyring.restore(folder / "keys", recovery_key)
+        # Whoever has the recovery key need not be told to take it.
+        Keyring.restore(folder / "keys", recovery_key).mark_exported()
 
     def rebuild_index(folder: Path) -> int:
         write_durably(folder / "vault.json", json.dumps(asdict(replace(vault, log_kind="embedded")), indent=2) + "\n")
