@@ -9,6 +9,7 @@ from govault.errors import EventLog, OutcomePending
 from govault.ports import Clock
 from schemas.codec import encode
 from schemas.envelope import Event
+from schemas.events import EventData
 from schemas.topics import Topic
 from streams.records import Record, headers_of
 from streams.views.views import RocksViews
@@ -34,6 +35,7 @@ class MemoryLog:
     lose_next: bool = False
     forget_next: bool = False
     _ends: dict[tuple[Topic, int], int] = field(default_factory=lambda: defaultdict(int))
+    _appended: asyncio.Condition = field(default_factory=asyncio.Condition)
     _waiting: list[Record] = field(default_factory=list)
 
     async def append(self, event: Event, partition: int) -> Position:
@@ -52,6 +54,8 @@ class MemoryLog:
         self._waiting.append(record)
         if not self.held:
             asyncio.get_running_loop().call_soon(self._fold)
+        async with self._appended:
+            self._appended.notify_all()
         if self.forget_next:
             self.forget_next = False
             raise OutcomePending("the connection was lost")
@@ -60,6 +64,11 @@ class MemoryLog:
     async def end_offsets(self, topic: Topic) -> dict[int, int]:
         """See the port."""
         return {partition: end for (other, partition), end in self._ends.items() if other is topic}
+
+    async def wait_appended(self, kind: type[EventData], count: int) -> None:
+        """Return when so many events of a type have been appended."""
+        async with self._appended:
+            await self._appended.wait_for(lambda: sum(isinstance(event.data, kind) for event in self.events) >= count)
 
     def release(self) -> None:
         """Fold what was held back."""
