@@ -6,16 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from govault.errors import EventLog
 from streams.app import STOP_TIMEOUT_S, FoldingApp
 from streams.connection import Connection
 from streams.log import KafkaEventLog
+from streams.stall import StallWatch
 from streams.topics import ensure_topics
 from streams.views.bulk import BulkReader, Progress
 from streams.views.catching_up import LAG_FOR_BULK_MIN, catch_up
 from streams.views.filling import fill_generation
 from streams.views.generation import VaultIdentity
 from streams.views.generations import GenerationsFolder
-from streams.views.opening import check_log, open_serving
+from streams.views.opening import check_log, open_serving, refuse_foreign
 from streams.views.rebuild import Rebuilder
 from streams.views.views import RocksViews
 
@@ -44,6 +46,7 @@ class Streams:
         log: The write side.
         views: The read side.
         crashed: Done with the reason when folding broke down; the node must stop then, with exit code 70.
+        watch: Knows how far each partition lags.
     """
 
     def __init__(
@@ -52,6 +55,8 @@ class Streams:
         self.log = log
         self.views = views
         self.crashed = app.crashed
+        self.watch = StallWatch(views.applied, views.stopped, log.end_offsets)
+        self._watching = asyncio.create_task(self._watch_for_stalls(), name="streams-stall-watch")
         self._app = app
         self._rebuilder = rebuilder
         self._settings = settings
@@ -84,6 +89,7 @@ class Streams:
             await ensure_topics(settings.connection, settings.vault.files_partitions, views.applied())
             async with BulkReader(settings.connection) as reader:
                 await check_log(reader, generation)
+                await refuse_foreign(reader, settings.vault)
                 await catch_up(reader, views, views.applied, LAG_FOR_BULK_MIN, progress)
             views.flush()
             await log.start()
@@ -108,6 +114,13 @@ class Streams:
             return False
         return True
 
+    async def _watch_for_stalls(self) -> None:
+        topic, partition = await self.watch.run()
+        reason = EventLog(f"the folding of {topic.value}/{partition} stands still although the log goes on")
+        _log.error("%s", reason)
+        if not self.crashed.done():
+            self.crashed.set_result(reason)
+
     async def stop(self, grace_s: float = STOP_TIMEOUT_S) -> None:
         """Stop folding, send what is buffered, flush and close the views. May be called twice.
 
@@ -117,6 +130,8 @@ class Streams:
         if self._stopped:
             return
         self._stopped = True
+        self._watching.cancel()
+        await asyncio.gather(self._watching, return_exceptions=True)
         await self._app.stop(grace_s)
         await self.log.stop(grace_s)
         await self.views.stop()
@@ -125,4 +140,6 @@ class Streams:
 async def _fill(path: Path, settings: StreamsSettings, progress: Progress) -> bool:
     """Fill fresh views; the topics may not be there yet."""
     await ensure_topics(settings.connection, settings.vault.files_partitions, {})
+    async with BulkReader(settings.connection) as reader:
+        await refuse_foreign(reader, settings.vault)
     return await fill_generation(path, settings.vault, settings.connection, progress)

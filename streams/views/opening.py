@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from govault.errors import EventLog
+from schemas.codec import MalformedEvent, UnknownEventType
+from schemas.topics import Topic
+from streams.records import Record, event_of
 from streams.views.bulk import BulkReader, Place
 from streams.views.database import DamagedViews
 from streams.views.digests import record_hash
@@ -17,6 +20,8 @@ from streams.views.generations import GenerationsFolder
 
 _log = logging.getLogger(__name__)
 
+FIRST_RECORDS_TRIED = 100
+_FIRST: Place = (Topic.PEERS, 0)
 
 Fill = Callable[[Path], Awaitable[bool]]
 
@@ -85,3 +90,36 @@ async def check_log(reader: BulkReader, generation: Generation) -> None:
                 "rewritten. Connect to the right log, or restore it from a backup (`govault recover`)",
                 code="event-log.replaced",
             )
+
+
+async def refuse_foreign(reader: BulkReader, vault: VaultIdentity) -> None:
+    """Refuse a log that holds another vault's events: every vault begins with the admission of its first node.
+
+    Folding alone would not notice: it skips every record that this vault's key did not sign.
+
+    Raises:
+        EventLog: Nothing at the log's beginning is of this vault, or the log cannot be read.
+    """
+    first, end = (await reader.bounds([_FIRST]))[_FIRST]
+    end = min(end, first + FIRST_RECORDS_TRIED)
+    if first == end:
+        return
+    async for _, records in reader.read({_FIRST: first}, {_FIRST: end}):
+        if any(_is_ours(record, vault) for record in records):
+            return
+    raise EventLog(
+        "the log holds the events of another vault: none of the first records was signed with this vault's key. "
+        "Connect to this vault's own log; a new vault beside the other one needs a data folder and a "
+        "`log.topic_prefix` of its own. If this is the right log, the data folder's keys are not: restore them",
+        code="event-log.foreign",
+    )
+
+
+def _is_ours(record: Record, vault: VaultIdentity) -> bool:
+    try:
+        event_of(record, vault.fold_keys.mac_key)
+    except UnknownEventType:
+        return True
+    except MalformedEvent:
+        return False
+    return True

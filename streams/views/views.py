@@ -184,6 +184,10 @@ class RocksViews:
             for (topic, partition), fold in self._serving.folds.items()
         ]
 
+    def stopped(self) -> set[Place]:
+        """Partitions that fold no more until a newer GoVault runs."""
+        return {place for place, fold in self._serving.folds.items() if fold.stopped}
+
     def malformed_last(self, topic: Topic, partition: int) -> list[int]:
         """Offsets of the last records of a partition that were skipped; a few."""
         return list(self._serving.folds[topic, partition].malformed_last)
