@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from govault.domain.rows import FileRow, FolderRow, VersionContent
 from govault.errors import Storage
 from govault.limits import CHECK_FINDINGS_MAX, COLLECTION_PAGE, SCAN_YIELD_ROWS
-from govault.ports import ChunkStore, StoreMaintenance, Views, ViewsMaintenance
+from govault.ports import ChunkStore, StampedChunk, StoreMaintenance, Views, ViewsMaintenance
 from govault.services.diagnosis import Finding, Severity
 from govault.services.walk import walk
 
 _PAGE = 500
+_READS_AT_ONCE = 8
 _RESTORE = "Take the file from a backup, or upload it again: the same bytes heal it."
 
 
@@ -145,16 +146,21 @@ class Checker:
         after = b""
         while page := self._packs.stamped(after, _PAGE):
             after = page[-1].chunk_id
-            for chunk in page:
-                sound = await self._packs.verify(chunk.chunk_id)
-                if sound:
-                    tally.read += 1
-                    tally.bytes_read += chunk.size_bytes
-                elif self._views.chunk_referenced(chunk.chunk_id):  # type: ignore[arg-type]
-                    tally.bad.add(chunk.chunk_id)
-                    what = f"Chunk {chunk.chunk_id.hex()} does not read as what was stored."
-                    tally.add("store.damaged", what, "It was quarantined; its files are named below.", _RESTORE)
+            for start in range(0, len(page), _READS_AT_ONCE):
+                some = page[start : start + _READS_AT_ONCE]
+                sound = await asyncio.gather(*(self._packs.verify(chunk.chunk_id) for chunk in some))
+                for chunk, is_sound in zip(some, sound, strict=True):
+                    self._note_read(tally, chunk, is_sound)
             said(tally.read, "chunks", "reading chunks")
+
+    def _note_read(self, tally: _Tally, chunk: StampedChunk, is_sound: bool) -> None:
+        if is_sound:
+            tally.read += 1
+            tally.bytes_read += chunk.size_bytes
+        elif self._views.chunk_referenced(chunk.chunk_id):  # type: ignore[arg-type]
+            tally.bad.add(chunk.chunk_id)
+            what = f"Chunk {chunk.chunk_id.hex()} does not read as what was stored."
+            tally.add("store.damaged", what, "It was quarantined; its files are named below.", _RESTORE)
 
     async def _contents(self, tally: _Tally) -> AsyncIterator[tuple[str, FileRow, VersionContent]]:
         rows = 0
