@@ -1,0 +1,143 @@
+"""A backup is whole or not there."""
+
+import asyncio
+import contextlib
+import errno
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from govault.domain.position import Position
+from govault.errors import Config, InvalidRequest, StorageFull
+from govault.ports import LogRecord, PackFile
+from govault.services.backup import Backup, BackupSources
+from govault.services.backup_files import BackupManifest
+from govault.services.recovery import verify_files
+from schemas.topics import Topic
+from tests.unit.maintenance.fakes import FakeClock, FakeReader, FakeViewUpkeep, status_row
+
+
+class FakePacks:
+    """Packs in a folder; ``error`` is raised when they are listed, ``gate`` waited for."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.error: OSError | None = None
+        self.gate: asyncio.Event | None = None
+        self.asked = asyncio.Event()
+        self.held = False
+
+    @contextlib.asynccontextmanager
+    async def frozen(self) -> AsyncIterator[None]:
+        self.held = True
+        try:
+            yield
+        finally:
+            self.held = False
+
+    async def pack_files(self) -> list[PackFile]:
+        assert self.held, "packs were listed while collection may remove them"
+        self.asked.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        return [
+            PackFile(self.folder / "1.pack", 6, growing=False),
+            PackFile(self.folder / "2.pack", 4, growing=True),
+        ]
+
+
+def make(tmp_path: Path) -> tuple[Backup, FakePacks]:
+    root = tmp_path / "data"
+    (root / "keys").mkdir(parents=True)
+    (root / "FORMAT").write_text("1\n")
+    (root / "vault.json").write_text("{}")
+    (root / "keys" / "root.key").write_text("secret")
+    (root / "1.pack").write_bytes(b"sealed")
+    (root / "2.pack").write_bytes(b"growing and growing")
+    records = [LogRecord(Position(Topic.FILES, 0, n), 1000 + n, b"k", b"v%d" % n, ()) for n in range(10)]
+    packs = FakePacks(root)
+    backup = Backup(
+        FakeReader({(Topic.FILES, 0): records, (Topic.PEERS, 0): []}),  # type: ignore[arg-type]
+        FakeViewUpkeep([status_row(0, applied=9, history="hh", view="vv")]),  # type: ignore[arg-type]
+        packs,  # type: ignore[arg-type]
+        packs,  # type: ignore[arg-type]
+        FakeClock(),
+        BackupSources(root, "vault-1", "a test"),
+    )
+    return backup, packs
+
+
+async def test_the_manifest_lists_everything_with_the_digests_at_the_cut(tmp_path: Path) -> None:
+    backup, _ = make(tmp_path)
+    report = await backup.back_up(tmp_path / "backup", keys=False)
+    assert (report.records, report.packs, report.linked_packs) == (10, 2, 1)
+    manifest = BackupManifest.read(tmp_path / "backup")
+    rows = {row.topic: row for row in manifest.partitions}
+    assert (rows["files"].end, rows["files"].records, rows["files"].history, rows["files"].view) == (10, 10, "hh", "vv")
+    assert rows["peers"].records == 0
+    verify_files(tmp_path / "backup", manifest)
+    assert (tmp_path / "backup" / "packs" / "2.pack").read_bytes() == b"grow"
+    assert not (tmp_path / "backup" / "keys").exists()
+
+
+async def test_keys_come_along_only_when_asked_and_stay_private(tmp_path: Path) -> None:
+    backup, _ = make(tmp_path)
+    await backup.back_up(tmp_path / "backup", keys=True)
+    copied = tmp_path / "backup" / "keys" / "root.key"
+    assert copied.read_text() == "secret"
+    assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
+
+
+async def test_a_full_disk_leaves_nothing_behind_and_says_so(tmp_path: Path) -> None:
+    backup, packs = make(tmp_path)
+    packs.error = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(StorageFull, match="No space left"):
+        await backup.back_up(tmp_path / "backup", keys=True)
+    assert list((tmp_path / "backup").iterdir()) == []
+    assert not packs.held
+    packs.error = None
+    await backup.back_up(tmp_path / "backup", keys=True)
+
+
+async def test_a_cancelled_backup_leaves_nothing_behind_and_collection_goes_on(tmp_path: Path) -> None:
+    backup, packs = make(tmp_path)
+    packs.gate = asyncio.Event()
+    task = asyncio.create_task(backup.back_up(tmp_path / "backup", keys=True))
+    await packs.asked.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert list((tmp_path / "backup").iterdir()) == []
+    assert not packs.held
+
+
+async def test_a_folder_that_is_not_the_backups_own_is_refused_and_left_alone(tmp_path: Path) -> None:
+    backup, _ = make(tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "file").write_text("precious")
+    for folder in (other, tmp_path, tmp_path / "data" / "backup", Path("relative")):
+        with pytest.raises(InvalidRequest):
+            await backup.back_up(folder, keys=False)
+    assert (other / "file").read_text() == "precious"
+    assert (tmp_path / "data" / "vault.json").exists()
+
+
+async def test_a_manifest_that_names_files_elsewhere_or_a_newer_format_is_refused(tmp_path: Path) -> None:
+    backup, _ = make(tmp_path)
+    folder = tmp_path / "backup"
+    await backup.back_up(folder, keys=False)
+    raw = json.loads((folder / "backup.json").read_bytes())
+    (folder / "backup.json").write_text(json.dumps({**raw, "files": [{**raw["files"][0], "name": "../data/FORMAT"}]}))
+    with pytest.raises(Config, match="outside"):
+        verify_files(folder, BackupManifest.read(folder))
+    (folder / "backup.json").write_text(json.dumps({**raw, "format": 99}))
+    with pytest.raises(Config, match="newer"):
+        BackupManifest.read(folder)
+    (folder / "backup.json").write_text("{")
+    with pytest.raises(Config, match="damaged"):
+        BackupManifest.read(folder)
