@@ -47,7 +47,7 @@ def create_app(services: Services, settings: ApiSettings, authenticator: Authent
     gate = Gate(dispatcher, authenticator, lambda: services.views, settings.metrics_public)
     audited = Audited(gate, lambda: services.upkeep.audit if services.upkeep is not None else None)
     doors = Doors(audited, rest=settings.rest, metrics=settings.metrics)
-    edge = Edge(doors, HttpMetrics(settings.registry), _request_ids())
+    edge = Edge(doors, HttpMetrics(settings.registry), settings.access_log, _request_ids())
     dressed = ResponseHeaders(edge, settings.cors_origins)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
+from api.middleware.access import AccessLog, to_structlog
 from govault.limits import MAX_UPLOAD_BYTES_DEFAULT
 
 
@@ -20,6 +21,7 @@ class ApiSettings:
         page: Whether the page at ``/`` is served.
         rest: Whether the vault answers at all beyond health, documentation and metrics.
         metrics: Whether ``/metrics`` is served.
+        access_log: Takes one entry a request.
         registry: Where this edge registers its metrics, and what ``/metrics`` shows.
     """
 
@@ -31,4 +33,5 @@ class ApiSettings:
     page: bool = True
     rest: bool = True
     metrics: bool = True
+    access_log: AccessLog = to_structlog
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

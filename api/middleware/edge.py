@@ -8,6 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from api.errors import PROBLEM_MEDIA_TYPE, document, problem
+from api.middleware.access import AccessEntry, AccessLog
 from api.middleware.metrics import HttpMetrics
 from api.types import App, Message, Receive, Scope, Send, header, respond
 from govault.errors import GoVaultError
@@ -25,9 +26,12 @@ class ClientGone(Exception):
 class Edge:
     """Gives every request an id (its own ``X-Request-Id`` where it is sane) and an end that is logged and counted."""
 
-    def __init__(self, app: App, metrics: HttpMetrics, new_request_id: Callable[[], str]) -> None:
+    def __init__(
+        self, app: App, metrics: HttpMetrics, access_log: AccessLog, new_request_id: Callable[[], str]
+    ) -> None:
         self._app = app
         self._metrics = metrics
+        self._access_log = access_log
         self._new_request_id = new_request_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,18 +83,19 @@ class Edge:
         state = scope["state"]
         route = state.get("route", "none")
         self._metrics.ended(scope["method"], route, exchange.status, seconds, exchange.received, exchange.sent)
-        _log.info(
-            "http.request",
-            request_id=exchange.request_id,
-            method=scope["method"],
-            path=scope["raw_path"].decode("ascii", "backslashreplace"),
-            route=route,
-            status=exchange.status,
-            actor=state.get("actor_name", ""),
-            client=(scope.get("client") or ("",))[0],
-            seconds=round(seconds, 6),
-            bytes_in=exchange.received,
-            bytes_out=exchange.sent,
+        self._access_log(
+            AccessEntry(
+                exchange.request_id,
+                scope["method"],
+                scope["raw_path"].decode("ascii", "backslashreplace"),
+                route,
+                exchange.status,
+                state.get("actor_name", ""),
+                (scope.get("client") or ("",))[0],
+                round(seconds, 6),
+                exchange.received,
+                exchange.sent,
+            )
         )
 
 

@@ -11,6 +11,7 @@ from api.settings import ApiSettings
 from govault.config import Configuration
 from govault.errors import Config
 from govault.node.folder import DataFolder, write_durably
+from govault.node.log_output import access_log
 from govault.services.upkeep import UpkeepSettings
 from govault.storage.options import StoreOptions
 from schemas.events.files import Retention
@@ -139,6 +140,7 @@ def api_settings(configuration: Configuration, program_version: str, registry: C
         page=server.doors.page,
         rest=server.doors.rest,
         metrics=server.doors.metrics,
+        access_log=access_log(configuration.logging.level, configuration.logging.format),
         registry=registry,
     )
 
