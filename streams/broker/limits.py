@@ -50,6 +50,11 @@ WAL_CYCLE_BYTES_MAX: Final = 512 * KIB
 DIRECT_BYTES_BETWEEN_CHECKPOINTS: Final = 64 * MIB
 PENDING_BYTES_MAX: Final = 32 * MIB
 """Bytes appended and not yet synced; beyond it requests wait before they are read."""
+INLINE_CYCLE_BYTES_MAX: Final = 64 * KIB
+INLINE_COMMIT_S_MAX: Final = 0.001
+"""Cycles run on the event loop while they usually take less."""
+INLINE_MEMORY_CYCLES: Final = 8
+"""Over how many cycles 'usually' is meant."""
 SYNC_THREADS: Final = 4
 
 # Producers.
