@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from govault.domain.actor import Actor
 from govault.errors import EventLog as EventLogError
-from govault.limits import AUDIT_EVENTS_PER_S, AUDIT_QUEUE_MAX
+from govault.limits import AUDIT_EVENTS_PER_S, AUDIT_QUEUE_MAX, AUDIT_UNKNOWN_EVENTS_PER_S
 from govault.ports import Clock, EventLog, Randomness
 from schemas.envelope import Event
 from schemas.events.records import RequestAudited
@@ -27,6 +27,24 @@ class AuditCounts:
     dropped: int = 0
 
 
+class _Allowance:
+    """A token bucket."""
+
+    def __init__(self, per_s: float, now_s: float) -> None:
+        self._per_s = per_s
+        self._left = float(_BURST)
+        self._at_s = now_s
+
+    def take(self, now_s: float) -> bool:
+        """Whether one more is within the rate."""
+        self._left = min(_BURST, self._left + (now_s - self._at_s) * self._per_s)
+        self._at_s = now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class AuditTrail:
     """Takes refusals from the doors and writes them behind their back: a door never waits for it.
 
@@ -42,8 +60,9 @@ class AuditTrail:
         self._source = source
         self._queue: deque[Event] = deque()
         self._some = asyncio.Event()
-        self._allowance = float(_BURST)
-        self._allowed_at_s = clock.monotonic_s()
+        now_s = clock.monotonic_s()
+        self._known = _Allowance(AUDIT_EVENTS_PER_S, now_s)
+        self._unknown = _Allowance(AUDIT_UNKNOWN_EVENTS_PER_S, now_s)
         self.counts = AuditCounts()
 
     def refused(self, actor: Actor, action: str, code: str, subject: str = "") -> None:
@@ -55,7 +74,7 @@ class AuditTrail:
             subject: What it was asked of, e.g. a file id; empty where nobody knows.
         """
         self.counts.noted += 1
-        if len(self._queue) >= AUDIT_QUEUE_MAX or not self._allow():
+        if len(self._queue) >= AUDIT_QUEUE_MAX or not self._allow(actor):
             self.counts.dropped += 1
             return
         now_ms = self._clock.time_ms()
@@ -79,14 +98,10 @@ class AuditTrail:
         self._queue.append(event)
         self._some.set()
 
-    def _allow(self) -> bool:
-        now_s = self._clock.monotonic_s()
-        self._allowance = min(_BURST, self._allowance + (now_s - self._allowed_at_s) * AUDIT_EVENTS_PER_S)
-        self._allowed_at_s = now_s
-        if self._allowance < 1:
-            return False
-        self._allowance -= 1
-        return True
+    def _allow(self, actor: Actor) -> bool:
+        # Whoever hammers at the door without a token must neither fill the log nor hide what others were refused.
+        allowance = self._known if actor.principals else self._unknown
+        return allowance.take(self._clock.monotonic_s())
 
     async def work(self) -> bool:
         """Write what stands in the queue.

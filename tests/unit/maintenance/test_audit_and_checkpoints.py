@@ -14,7 +14,7 @@ from govault.services.checkpoints import Checkpoints, verify
 from schemas.events.records import CheckpointSigned, RequestAudited
 from tests.unit.maintenance.fakes import FakeClock, FakeLog, FakeRandomness, FakeViewUpkeep, status_row
 
-ALICE = Actor("alice", request_id="r1", address="10.0.0.1")
+ALICE = Actor("alice", ("alice",), request_id="r1", address="10.0.0.1")
 
 
 def trail(log: FakeLog, clock: FakeClock) -> AuditTrail:
@@ -44,6 +44,17 @@ async def test_refusals_beyond_the_rate_are_counted_not_kept() -> None:
         audit.refused(ALICE, "a", "b")
     await audit.work()
     assert audit.counts.written <= 30 + AUDIT_EVENTS_PER_S
+
+
+async def test_a_flood_without_a_token_does_not_hide_what_others_were_refused() -> None:
+    log = FakeLog()
+    audit = trail(log, FakeClock())
+    for _ in range(500):
+        audit.refused(Actor("anonymous", address="10.9.9.9"), "GET /files", "authentication")
+    audit.refused(ALICE, "DELETE /files/{ref}", "access-denied")
+    await audit.work()
+    assert len(log.appended) < 30
+    assert log.appended[-1][0].actor == "alice"
 
 
 async def test_refusals_wait_in_order_while_the_log_is_away() -> None:
