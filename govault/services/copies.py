@@ -97,8 +97,8 @@ class Copies:
             return await self._copy_file(actor, source, source.entity, space, wish)
         return await self._copy_folder(actor, source, source.entity, space, wish)
 
-    async def copy_all(self, actor: Actor, source: Located, wish: CopyWish) -> Copied:
-        """Copy a whole file or folder in one go.
+    def refuse_too_large(self, source: Located) -> None:
+        """Refuse what one call cannot copy as a whole.
 
         Raises:
             TooLarge: The folder has more than COPY_ENTRIES_MAX entries.
@@ -110,7 +110,6 @@ class Copies:
                     f"the folder has more than {COPY_ENTRIES_MAX} entries; copy it, then remove the original",
                     entries_max=COPY_ENTRIES_MAX,
                 )
-        return await self.copy_located(actor, source, wish)
 
     def still_as_copied(self, source: Located, copied: Copied) -> bool:
         """Whether a folder is what it was when it was copied: every entry, version and metadata revision."""

@@ -8,7 +8,7 @@ from govault.errors import Conflict, NotFound, PreconditionFailed
 from govault.limits import SUBMIT_ATTEMPTS_MAX
 from govault.services.copies import Copied, Copies, CopyWish
 from govault.services.submit import Submitter
-from govault.services.targets import Guard, Located, Target, Targets
+from govault.services.targets import ByPath, Guard, Located, Target, Targets
 from govault.services.trash import Trash
 from schemas.events.files import EntryMoved
 
@@ -58,7 +58,7 @@ class Moves:
         if guard is not None:
             guard(located)
         if wish.space is not None and wish.space != located.space.name:
-            return await self._move_across(actor, located, wish)
+            return await self._move_across(actor, located, wish, resumed=repeat is not None)
         moved = EntryMoved(
             space_id=located.space.space_id,
             entity_id=located.entity.entity_id,
@@ -69,24 +69,28 @@ class Moves:
         await self.submitter.submit(actor, moved, located.space.partition, subject=located.space.space_id)
         return self.targets.located(located.entity.entity_id)
 
-    async def _move_across(self, actor: Actor, located: Located, wish: MoveWish) -> Located:
+    async def _move_across(self, actor: Actor, located: Located, wish: MoveWish, resumed: bool) -> Located:
         """Copy, and make the original trash if it is still what was copied; else copy what changed, again."""
         actor = self.submitter.keyed(actor)
+        self.copies.refuse_too_large(located)
         for attempt in range(SUBMIT_ATTEMPTS_MAX):
             entity = located.entity
             if isinstance(entity, FileRow) and wish.match and entity.current.sha256 not in wish.match:
                 raise PreconditionFailed("the content is not the one you named", etag=entity.current.sha256)
-            copied = await self.copies.copy_all(
+            if wish.replace and not (attempt or resumed):
+                await self._clear(actor, wish)
+            copied = await self.copies.copy_located(
                 actor,
                 located,
                 CopyWish(
                     wish.path,
                     wish.space,
-                    replace=wish.replace or attempt > 0,
+                    replace=attempt > 0,
+                    resumed=resumed,
                     step=f"across{attempt}" if attempt else "",
                 ),
             )
-            if await self._trash_if_same(actor, located, copied):
+            if await self._trash_if_same(actor, located, copied, attempt):
                 return self.targets.located(copied.located.entity.entity_id)
             located = self.targets.located(entity.entity_id)
         raise Conflict(
@@ -94,14 +98,23 @@ class Moves:
             code="conflict.busy",
         )
 
-    async def _trash_if_same(self, actor: Actor, located: Located, copied: Copied) -> bool:
+    async def _clear(self, actor: Actor, wish: MoveWish) -> None:
+        """Make what stands at the path in the other space trash."""
+        assert wish.space is not None
+        try:
+            other = self.targets.find(actor, ByPath(wish.space, wish.path))
+            await self.trash.trash_located(actor, other, (), step="clear")
+        except NotFound:
+            self.targets.space(wish.space)
+
+    async def _trash_if_same(self, actor: Actor, located: Located, copied: Copied, attempt: int) -> bool:
         """A file's sameness is decided in the log; a folder's is read just before, and its trash can come back."""
         entity = located.entity
         if not isinstance(entity, FileRow) and not self.copies.still_as_copied(located, copied):
             return False
         match = (entity.current.sha256,) if isinstance(entity, FileRow) else ()
         try:
-            await self.trash.trash_located(actor, located, match, step="across")
+            await self.trash.trash_located(actor, located, match, step=f"across-trash{attempt}")
         except PreconditionFailed:
             return False
         except NotFound:

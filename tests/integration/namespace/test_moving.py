@@ -219,5 +219,11 @@ async def test_a_move_to_another_space_is_a_copy_and_then_trash(vault: Vault) ->
     assert (await vault.get("f")).content == b"1"
     occupied = await vault.client.patch("/spaces/other/files/x/d/e/g", json={"path": "f", "space": "main"})
     assert occupied.status_code == 409
+    replaced = await vault.client.patch("/spaces/other/files/x/d/e/g?replace=true", json={"path": "f", "space": "main"})
+    assert (replaced.status_code, replaced.json()["version"]) == (200, 1)
+    assert (await vault.get("f")).content == b"2"
+    trash = (await vault.client.get("/trash?space=main")).json()["items"]
+    assert sorted(item["trashed_path"] for item in trash) == ["d", "f"]
+    await vault.put("x/d/e/g", b"3", space="other")
     nowhere = await vault.client.patch("/spaces/other/files/x/d/e/g", json={"path": "f", "space": "none"})
     assert nowhere.status_code == 404
