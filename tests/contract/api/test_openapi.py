@@ -95,3 +95,16 @@ async def test_a_problem_is_as_the_document_says(vault: Vault, document: dict) -
     for answer in (await vault.get("nowhere"), await vault.client.post("/spaces"), await vault.client.get("/nowhere")):
         jsonschema.validate(answer.json(), schema)
         Problem.model_validate(answer.json())
+
+
+async def test_an_uploads_answer_is_as_the_document_says(vault: Vault, document: dict) -> None:  # type: ignore[type-arg]
+    answers = [
+        await vault.put("a", b"x"),
+        await vault.put("a", b"y"),
+        await vault.put("a", b"y"),
+        await vault.client.post("/files", files={"file": ("b", b"x")}),
+    ]
+    fields = set(UploadAnswer.model_fields)
+    for answer in answers:
+        assert set(answer.json()) == fields
+        jsonschema.validate(answer.json(), document["components"]["schemas"]["UploadAnswer"])
