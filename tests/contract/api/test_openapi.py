@@ -4,6 +4,7 @@ import jsonschema
 import pytest
 
 from api.raw_routes import raw_routes
+from schemas.rest.content import UploadAnswer
 from schemas.rest.shapes import Problem
 from tests.fakes.vault import Vault
 
