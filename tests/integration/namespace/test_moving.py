@@ -1,8 +1,15 @@
 """Moves, renames, trash and coming back: what stands in the way, and under which condition."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.fakes.vault import Vault
+from govault.domain.actor import Actor
+from govault.services.copies import Copied, CopyWish
+from govault.services.moves import MoveWish
+from govault.services.targets import ByPath, Located
+from schemas.events.files import EntityTrashed
+from tests.fakes.vault import ADMIN, Vault
 
 
 async def id_of(vault: Vault, path: str, space: str = "main") -> str:
@@ -227,3 +234,69 @@ async def test_a_move_to_another_space_is_a_copy_and_then_trash(vault: Vault) ->
     await vault.put("x/d/e/g", b"3", space="other")
     nowhere = await vault.client.patch("/spaces/other/files/x/d/e/g", json={"path": "f", "space": "none"})
     assert nowhere.status_code == 404
+
+
+class Meddling:
+    """A submitter that lets somebody else write between the copy and the trash of a move to another space."""
+
+    def __init__(self, vault: Vault, path: str) -> None:
+        self.vault, self.path, self.times = vault, path, 1
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.vault.services.submitter, name)
+
+    async def submit(self, actor, data, partition, *, subject, step=""):
+        if isinstance(data, EntityTrashed) and self.times:
+            self.times -= 1
+            await self.vault.put(self.path, b"meddled")
+        return await self.vault.services.submitter.submit(actor, data, partition, subject=subject, step=step)
+
+
+async def test_a_file_that_changes_while_it_moves_to_another_space_arrives_changed(vault: Vault) -> None:
+    await vault.client.post("/spaces", json={"name": "other"})
+    await vault.put("f", b"1")
+    moves = vault.services.namespace.moves
+    slow = replace(moves, trash=replace(moves.trash, submitter=Meddling(vault, "f")))  # type: ignore[arg-type]
+    moved = await slow.move(ADMIN, ByPath("main", "f"), MoveWish("g", "other"))
+    assert moved.path == "g"
+    assert (await vault.get("g", space="other")).content == b"meddled"
+    assert (await vault.get("f")).status_code == 404
+
+
+async def test_a_folder_that_grows_while_it_moves_to_another_space_arrives_grown(vault: Vault) -> None:
+    await vault.client.post("/spaces", json={"name": "other"})
+    await vault.put("d/f", b"1")
+    moves = vault.services.namespace.moves
+    meddled = False
+
+    class Growing:
+        """Copies; behind its back the source grows once."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(moves.copies, name)
+
+        async def copy_located(self, actor: Actor, source: Located, wish: CopyWish) -> Copied:
+            nonlocal meddled
+            copied = await moves.copies.copy_located(actor, source, wish)
+            if not meddled:
+                meddled = True
+                await vault.put("d/late", b"2")
+            return copied
+
+    slow = replace(moves, copies=Growing())  # type: ignore[arg-type]
+    await slow.move(ADMIN, ByPath("main", "d"), MoveWish("e", "other"))
+    assert await paths(vault, "other") == ["e", "e/f", "e/late"]
+    assert await paths(vault) == []
+
+
+async def test_a_move_to_another_space_is_repeated_with_the_same_key(vault: Vault) -> None:
+    await vault.client.post("/spaces", json={"name": "other"})
+    await vault.put("d/f", b"1")
+    for target, to in (("files/d/f", "f"), ("folders/d", "d")):
+        ask, headers = {"path": to, "space": "other", "replace": True}, {"idempotency-key": to}
+        first = await vault.client.patch(f"/spaces/main/{target}", json=ask, headers=headers)
+        appended = len(vault.log.events)
+        again = await vault.client.patch(f"/spaces/main/{target}", json=ask, headers=headers)
+        assert (first.status_code, first.json()) == (again.status_code, again.json())
+        assert first.status_code == 200
+        assert len(vault.log.events) == appended
