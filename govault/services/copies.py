@@ -5,6 +5,7 @@ both partitions, read before the source: so a source that is removed meanwhile k
 is either applied or refused as stale.
 """
 
+import asyncio
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -137,7 +138,7 @@ class Copies:
         copied = Copied(Located(space, top, wish.path))
         entries = walk(self.views, source.space.space_id, folder.entity_id, after)
         # Read ahead of what is written: a folder copied beside itself must not meet its own copy.
-        batch = list(islice(entries, COPY_ENTRIES_MAX + 1))
+        batch = await asyncio.to_thread(list, islice(entries, COPY_ENTRIES_MAX + 1))
         slices = [batch[start : start + COPIES_AT_ONCE_MAX] for start in range(0, len(batch), COPIES_AT_ONCE_MAX)]
         for some in slices if len(batch) <= COPY_ENTRIES_MAX else slices[:-1]:
             await together(self._copy_found(actor, source.space, found, space, wish) for found in some)

@@ -1,5 +1,6 @@
 """Moving and renaming: one event inside a space; a copy and then a conditional delete across spaces."""
 
+import asyncio
 from dataclasses import dataclass
 
 from govault.domain.actor import Actor
@@ -72,7 +73,7 @@ class Moves:
     async def _move_across(self, actor: Actor, located: Located, wish: MoveWish, resumed: bool) -> Located:
         """Copy, and make the original trash if it is still what was copied; else copy what changed, again."""
         actor = self.submitter.keyed(actor)
-        self.copies.refuse_too_large(located)
+        await asyncio.to_thread(self.copies.refuse_too_large, located)
         for attempt in range(SUBMIT_ATTEMPTS_MAX):
             entity = located.entity
             if isinstance(entity, FileRow) and wish.match and entity.current.sha256 not in wish.match:
@@ -110,7 +111,9 @@ class Moves:
     async def _trash_if_same(self, actor: Actor, located: Located, copied: Copied, attempt: int) -> bool:
         """A file's sameness is decided in the log; a folder's is read just before, and its trash can come back."""
         entity = located.entity
-        if not isinstance(entity, FileRow) and not self.copies.still_as_copied(located, copied):
+        if not isinstance(entity, FileRow) and not await asyncio.to_thread(
+            self.copies.still_as_copied, located, copied
+        ):
             return False
         match = (entity.current.sha256,) if isinstance(entity, FileRow) else ()
         try:

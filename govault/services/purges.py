@@ -3,6 +3,7 @@
 A crash between two events leaves a smaller tree, still trash: doing it again goes on where it stopped.
 """
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -11,7 +12,7 @@ from govault.domain.actor import Actor
 from govault.domain.reasons import Reason
 from govault.domain.rows import DirectoryRow, Entity, FileRow
 from govault.errors import Conflict, GoVaultError, NotFound
-from govault.limits import BATCH_OPERATIONS_MAX, TRASHINGS_AT_ONCE_MAX, VERSIONS_PER_PURGE_MAX
+from govault.limits import BATCH_OPERATIONS_MAX, SCAN_YIELD_ROWS, TRASHINGS_AT_ONCE_MAX, VERSIONS_PER_PURGE_MAX
 from govault.ports import Views
 from govault.services.submit import Submitter
 from govault.services.together import together
@@ -155,7 +156,9 @@ class Purges:
     ) -> None:
         batch: list[str] = []
         weight = 0
-        for entity in entities:
+        for count, entity in enumerate(entities, 1):
+            if count % SCAN_YIELD_ROWS == 0:
+                await asyncio.sleep(0)
             if not budget.take(entity):
                 break
             if budget.dry_run:
