@@ -113,7 +113,7 @@ class Collector:
         async with self._turn, self._packs.frozen():
             yield
 
-    async def collect(self, said: Said = lambda text, report: None, dead_share_min: float = 0.02) -> CollectionReport:
+    async def collect(self, said: Said = lambda text, report: None, dead_share_min: float = 0.001) -> CollectionReport:
         """Collect to the end, opening the epochs that grace needs. Safe beside uploads, and to cancel anywhere.
 
         Args:
