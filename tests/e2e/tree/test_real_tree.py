@@ -109,6 +109,6 @@ def test_a_real_tree_lives_its_whole_life(node: NodeProcess, tmp_path: Path) -> 
     left = disk_bytes(node)
     print(f"packs: {held_before} before the changed copy, {held_before + grown} with it, {left} after it was collected")
     assert left <= held_before + grown // 10, "what only the deleted files held is gone from the disk"
-    assert json.loads(govault(node, "check", "--read-data", "--json"))["findings"] == []
+    assert json.loads(govault(node, "check", "--read-data", "--json"))["result"]["findings"] == []
     timed(node, "download", "-q", "main:/tree/", tmp_path / "out")
     subprocess.run(["diff", "-r", "--no-dereference", tree, tmp_path / "out"], check=True, timeout=600)
