@@ -16,7 +16,6 @@ from schemas.events import EventData
 from schemas.ids import EventId, event_id_for_key, new_event_id
 from schemas.topics import Topic
 
-
 _FRESH = "fresh:"
 
 
