@@ -12,7 +12,7 @@ from streams.connection import Connection
 from streams.log import KafkaEventLog
 from streams.stall import StallWatch
 from streams.topics import ensure_topics
-from streams.views.bulk import BulkReader, Progress
+from streams.views.bulk import BulkReader, Place, Progress
 from streams.views.catching_up import LAG_FOR_BULK_MIN, catch_up
 from streams.views.filling import fill_generation
 from streams.views.generation import VaultIdentity
@@ -55,7 +55,7 @@ class Streams:
         self.log = log
         self.views = views
         self.crashed = app.crashed
-        self.watch = StallWatch(views.applied, views.stopped, log.end_offsets)
+        self.watch = StallWatch(views.applied, views.stopped, log.end_offsets, far_behind=self._catch_up)
         self._watching = asyncio.create_task(self._watch_for_stalls(), name="streams-stall-watch")
         self._app = app
         self._rebuilder = rebuilder
@@ -120,6 +120,16 @@ class Streams:
         _log.error("%s", reason)
         if not self.crashed.done():
             self.crashed.set_result(reason)
+
+    async def _catch_up(self) -> None:
+        """Overtake Faust in bulk; it skips what it then brings."""
+        stopped = self.views.stopped()
+
+        def to_fold() -> dict[Place, int]:
+            return {place: offset for place, offset in self.views.applied().items() if place not in stopped}
+
+        async with BulkReader(self._settings.connection) as reader, self.views.folding_paused():
+            await catch_up(reader, self.views, to_fold, LAG_FOR_BULK_MIN, lambda *_: None, logged=True)
 
     async def stop(self, grace_s: float = STOP_TIMEOUT_S) -> None:
         """Stop folding, send what is buffered, flush and close the views. May be called twice.
