@@ -14,6 +14,7 @@ _log = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 10.0
 STALLED_AFTER_S = 90.0
+LAG_FAR = 10_000
 
 Place = tuple[Topic, int]
 
@@ -31,6 +32,7 @@ class StallWatch:
         stopped: Callable[[], set[Place]],
         end_offsets: Callable[[Topic], Awaitable[Mapping[int, int]]],
         *,
+        far_behind: Callable[[], Awaitable[None]] | None = None,
         look_every_s: float = LOOK_EVERY_S,
         stalled_after_s: float = STALLED_AFTER_S,
     ) -> None:
@@ -38,7 +40,9 @@ class StallWatch:
 
         Args:
             stopped: Partitions that fold no more on purpose.
+            far_behind: Awaited when ``LAG_FAR`` records or more are to be folded.
         """
+        self._far_behind = far_behind
         self._applied = applied
         self._stopped = stopped
         self._end_offsets = end_offsets
@@ -60,6 +64,12 @@ class StallWatch:
             stalled = self._judge(ends)
             if stalled is not None:
                 return stalled
+            if self._far_behind is not None and self._lag_to_fold() >= LAG_FAR:
+                await self._far_behind()
+
+    def _lag_to_fold(self) -> int:
+        stopped = self._stopped()
+        return sum(records for place, records in self.lag.items() if place not in stopped)
 
     def _judge(self, ends: Mapping[Topic, Mapping[int, int]]) -> Place | None:
         now_s = asyncio.get_running_loop().time()

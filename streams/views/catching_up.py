@@ -25,14 +25,23 @@ class FoldsInBulk(Protocol):
     def write(self, place: Place, logged: bool) -> None:
         """Write what was staged, in one batch."""
 
-    async def index(self, pending_max: int) -> None:
+    async def index(self, pending_max: int, logged: bool) -> None:
         """Bring the search index up to date."""
 
 
 async def fold_to(
-    reader: BulkReader, into: FoldsInBulk, starts: Mapping[Place, int], ends: Mapping[Place, int], progress: Progress
+    reader: BulkReader,
+    into: FoldsInBulk,
+    starts: Mapping[Place, int],
+    ends: Mapping[Place, int],
+    progress: Progress,
+    *,
+    logged: bool = False,
 ) -> int:
     """Fold the records of [start, end) of each partition; how many they were. Yields to the loop often.
+
+    Args:
+        logged: See ``Database.write``. Where others write meanwhile, it must be as they do.
 
     Raises:
         EventLog: The log cannot be read, or lacks records.
@@ -43,8 +52,8 @@ async def fold_to(
         for at in range(0, len(records), RECORDS_BETWEEN_YIELDS):
             into.stage(place, records[at : at + RECORDS_BETWEEN_YIELDS])
             await asyncio.sleep(0)
-        into.write(place, logged=False)
-        await into.index(PENDING_BULK_MAX)
+        into.write(place, logged=logged)
+        await into.index(PENDING_BULK_MAX, logged)
         folded += len(records)
         progress(folded, total)
     return folded
@@ -56,15 +65,24 @@ async def catch_up(
     applied: Callable[[], Mapping[Place, int]],
     lag_max: int,
     progress: Progress,
+    *,
+    logged: bool = False,
 ) -> None:
-    """Fold until at most ``lag_max`` records are left; the log may grow meanwhile."""
+    """Fold until at most ``lag_max`` records are left; the log may grow meanwhile.
+
+    Partitions that do not move, because they have stopped for good, are left alone.
+    """
+    stopped: set[Place] = set()
     while True:
-        starts = {place: offset + 1 for place, offset in applied().items()}
+        starts = {place: offset + 1 for place, offset in applied().items() if place not in stopped}
         ends = {place: end for place, (_, end) in (await reader.bounds(list(starts))).items()}
-        lag = sum(max(0, ends[place] - start) for place, start in starts.items())
+        behind = {place for place, start in starts.items() if start < ends[place]}
+        lag = sum(ends[place] - starts[place] for place in behind)
         if lag <= lag_max:
             return
         began = time.monotonic()
-        folded = await fold_to(reader, into, starts, ends, progress)
+        folded = await fold_to(reader, into, starts, ends, progress, logged=logged)
         took_s = max(time.monotonic() - began, 1e-9)
         _log.info("folded %d records in bulk in %.1f s (%d a second)", folded, took_s, folded / took_s)
+        now = applied()
+        stopped |= {place for place in behind if now[place] + 1 == starts[place]}

@@ -29,7 +29,7 @@ from streams.views.sweep import OutcomeSweep
 
 _log = logging.getLogger(__name__)
 
-ROWS_KEPT_MAX = 1024
+ROWS_KEPT_MAX = 512
 MALFORMED_KEPT_MAX = 16
 
 Apply = Callable[[Any, Event, Position, int], Applied]

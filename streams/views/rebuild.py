@@ -35,9 +35,9 @@ class _Unserved:
         self.generation.shard(place).written(place, fold.write(logged))
         fold.rows.take_dereferenced()
 
-    async def index(self, pending_max: int) -> None:
+    async def index(self, pending_max: int, logged: bool) -> None:
         for shard in self.generation.shards:
-            await shard.search.maintain(pending_max, logged=False)
+            await shard.search.maintain(pending_max, logged)
 
     def applied(self) -> Mapping[Place, int]:
         return {place: fold.written for place, fold in self.generation.folds.items()}

@@ -81,8 +81,8 @@ class _Filling:
         self._shard.written(place, fold.write(logged))
         fold.rows.take_dereferenced()
 
-    async def index(self, pending_max: int) -> None:
-        await self._shard.search.maintain(pending_max, logged=False)
+    async def index(self, pending_max: int, logged: bool) -> None:
+        await self._shard.search.maintain(pending_max, logged)
 
 
 async def fill(order: Order) -> None:
@@ -104,7 +104,7 @@ async def fill(order: Order) -> None:
         async with BulkReader(order.connection) as reader:
             filling = _Filling(shard)
             folded = await fold_to(reader, filling, dict.fromkeys(order.ends, 0), order.ends, tell)
-            await filling.index(PENDING_LIVE_MAX)
+            await filling.index(PENDING_LIVE_MAX, logged=False)
     finally:
         shard.close()
     _say({"folded": folded})

@@ -151,10 +151,10 @@ class RocksViews:
         """
         await self._waiters[place].wait(offset, timeout_s)
 
-    async def index(self, pending_max: int) -> None:
+    async def index(self, pending_max: int, logged: bool) -> None:
         """Bring the search index up to date after records were staged in bulk."""
         for shard in self._serving.shards:
-            await shard.search.maintain(pending_max, logged=False)
+            await shard.search.maintain(pending_max, logged)
 
     async def stop(self) -> None:
         """Finish work in the background, flush and close. Nothing may be read afterwards."""

@@ -7,6 +7,7 @@ import pytest
 
 from govault.domain.position import Verdict
 from govault.errors import Config, EventLog
+from streams import streams as streams_module
 from streams.broker.supervisor import EmbeddedBroker
 from streams.streams import Streams
 from tests.integration.streams.vault_log import WAIT_S, Writer, digests, settings_for
@@ -148,5 +149,24 @@ async def test_damaged_views_are_folded_again(broker: EmbeddedBroker, tmp_path: 
     try:
         assert await streams.wait_caught_up(WAIT_S)
         assert digests(streams) == before
+    finally:
+        await streams.stop()
+
+
+async def test_a_long_lag_is_folded_in_bulk_while_faust_goes_on(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams_module, "LAG_FOR_BULK_MIN", 0)
+    streams = await Streams.start(settings_for(broker, tmp_path))
+    try:
+        writer = await Writer.with_space(streams)
+        async with streams.views.folding_paused():
+            for number in range(200):
+                await writer.append_only(writer.commit(f"f{number}", str(number)))
+        await streams._catch_up()
+        assert (await writer.write(writer.commit("after"))).verdict is Verdict.ACCEPTED
+        live = digests(streams)
+        await streams.views.rebuild(lambda *_: None)
+        assert digests(streams) == live
     finally:
         await streams.stop()

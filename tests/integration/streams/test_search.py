@@ -62,10 +62,10 @@ async def library(tmp_path: Path) -> Library:
             f"{folder}/{name}", rng.randrange(1, 5000), media_type=rng.choice(TYPES), tags=tuple({rng.choice(WORDS)})
         )
         if number % 100 == 60:
-            await views.index(1)
+            await views.index(1, logged=False)
     for file_id in rng.sample(history.file_ids, 120):
         history.fold(_change(rng, history.space_id, file_id))
-    await views.index(50)
+    await views.index(50, logged=False)
     for file_id in rng.sample(history.file_ids, 20):
         history.fold(_change(rng, history.space_id, file_id))
     yield library

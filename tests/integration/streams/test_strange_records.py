@@ -3,12 +3,14 @@
 from pathlib import Path
 
 import orjson
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from govault.domain.position import Verdict
 from schemas.codec import encode
 from schemas.events.files import RulesActivated
 from schemas.topics import Topic
+from streams import streams as streams_module
 from streams.broker.supervisor import EmbeddedBroker
 from streams.records import headers_of
 from streams.streams import Streams, StreamsSettings
@@ -81,6 +83,30 @@ async def test_an_event_of_a_newer_type_stops_its_partition_only(broker: Embedde
         assert streams.views.resolve(writer.space_id, "before") is not None
         assert streams.views.resolve(writer.space_id, "behind") is None
         assert not streams.crashed.done()
+    finally:
+        await streams.stop()
+
+
+async def test_a_stopped_partition_with_a_long_tail_does_not_hold_up_a_start(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams_module, "LAG_FOR_BULK_MIN", 3)
+    settings = settings_for(broker, tmp_path)
+    streams = await Streams.start(settings)
+    writer = await Writer.with_space(streams)
+    value, key = newer(writer, "govault.files.something_new.v1"), writer.space_id.encode()
+    headers = headers_of(Topic.FILES, 1, key, value, MAC_KEY)
+    await send_raw(settings, Topic.FILES, 1, value, key=key, headers=headers)
+    await streams.stop()
+    streams = await Streams.start(settings)
+    for number in range(20):
+        await streams.log.append(event(writer.commit(f"f{number}"), writer.space_id), 1)
+    await streams.stop()
+    streams = await Streams.start(settings)
+    try:
+        row = next(row for row in streams.views.status() if (row.topic, row.partition) == (Topic.FILES, 1))
+        assert row.applied == 0
+        assert row.stopped
     finally:
         await streams.stop()
 
