@@ -20,7 +20,7 @@ What is where, from the outside in
     recovery                opening a folder after any kind of end
     retention, compaction   what goes: old or surplus segments · records with a newer one of their key
     records                 inside of a batch, for compaction alone
-    topics, offsets, producers, identity, lock, journal, limits, failures
+    topics, offsets, producers, identity, lock, space, journal, limits, failures
     disk                    the one door to the file system, replaced by tests
 
 The folder

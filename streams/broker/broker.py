@@ -24,6 +24,7 @@ from streams.broker.partition import Partition
 from streams.broker.protocol import Request
 from streams.broker.recovery import open_store
 from streams.broker.retention import retain
+from streams.broker.space import FreeSpace
 from streams.broker.store import LogStore
 
 
@@ -53,6 +54,7 @@ class Broker:
         self.groups: dict[str, Group] = {}
         self.store: LogStore
         self.committer: Committer
+        self.space: FreeSpace
         self.catalogue = asyncio.Lock()
         """Held while topics are made, changed or removed."""
         self._listener = listener
@@ -73,6 +75,7 @@ class Broker:
         syncer = SegmentSyncer(self._disk)
         self.store, recovered = open_store(self._disk, syncer)
         self.committer = Committer(self.store, syncer, self._fail)
+        self.space = FreeSpace(self._disk)
         self.server = Server(self)
         await self.server.start(self._listener)
         self._tasks.append(asyncio.create_task(self._keep_house_regularly()))

@@ -69,6 +69,10 @@ class Disk(Protocol):
 
     def sync_dir(self, path: str) -> None: ...
 
+    def free_bytes(self) -> int:
+        """How much may still be written."""
+        ...
+
 
 class RealFile:
     """A file descriptor."""
@@ -164,6 +168,10 @@ class RealDisk:
 
     def sync_dir(self, path: str) -> None:
         self._sync(self._at(path))
+
+    def free_bytes(self) -> int:
+        state = os.statvfs(self._root)
+        return state.f_bavail * state.f_frsize
 
     @staticmethod
     def _sync(folder: str) -> None:

@@ -48,6 +48,10 @@ WAL_FILE_BYTES: Final = 16 * MIB
 WAL_CYCLE_BYTES_MAX: Final = 512 * KIB
 """A cycle above this size is synced in the segment files themselves: copying it twice costs more."""
 DIRECT_BYTES_BETWEEN_CHECKPOINTS: Final = 64 * MIB
+FREE_BYTES_MIN: Final = 96 * MIB
+"""Below it produce requests are refused: what was accepted must still find room, and a start too."""
+FREE_CHECK_BYTES: Final = 16 * MIB
+"""Free space is looked at once in so many bytes (and with every sweep)."""
 PENDING_BYTES_MAX: Final = 32 * MIB
 """Bytes appended and not yet synced; beyond it requests wait before they are read."""
 INLINE_CYCLE_BYTES_MAX: Final = 64 * KIB
@@ -67,10 +71,10 @@ PRODUCER_BATCHES_REMEMBERED: Final = 16
 PRODUCER_BATCHES_STORED: Final = 5
 PRODUCER_EXPIRY_MS: Final = 7 * 24 * 3600 * 1000
 
-# Groups.
+# Groups. The first two bind read-only principals, so that they cannot use up what the node needs.
 GROUPS_MAX: Final = 1000
-GROUP_MEMBERS_MAX: Final = 1000
 GROUP_OFFSETS_MAX: Final = 100_000
+GROUP_MEMBERS_MAX: Final = 1000
 GROUP_METADATA_BYTES_MAX: Final = 4096
 SESSION_TIMEOUT_MS_MIN: Final = 500
 SESSION_TIMEOUT_MS_MAX: Final = 1_800_000

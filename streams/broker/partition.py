@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from streams.broker.batches import BatchHeader, BatchInvalid, check_produced, stamped
-from streams.broker.producers import ProducerStates
+from streams.broker.producers import ProducerStates, SequenceRefused
 from streams.broker.records import records_of
 from streams.broker.segment import OpenFiles, Segment
 from streams.broker.topics import TopicConfig
@@ -96,6 +96,14 @@ class Partition:
             return Duplicate(earlier.base_offset, earlier.last_offset + 1, earlier.time_ms)
         time_ms = max(now_ms, self.last_time_ms)
         return self.place(header, stamped(batch, self.next_offset, time_ms), time_ms)
+
+    def is_repeat(self, batch: bytes) -> bool:
+        """Whether a produced batch is in the log already."""
+        try:
+            header = check_produced(batch)
+            return header.producer_id >= 0 and self.producers.check(header) is not None
+        except (BatchInvalid, SequenceRefused):
+            return False
 
     def place(self, header: BatchHeader, data: bytearray | memoryview, time_ms: int) -> Append:
         """Put a stamped batch at the end of the log (in memory)."""

@@ -59,6 +59,7 @@ class Server:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL_S)
             self._tell_rejected()
+            self._broker.space.look()
             now = loop.time()
             for connection in tuple(self._connections):
                 connection.check_patience(now)

@@ -44,7 +44,7 @@ def _refuses_commit(broker: Broker, request: Request) -> Code | None:
     body = request.body
     if refused := broker.may_use_group(request, body.group_id):
         return refused
-    if broker.store.offsets.count >= GROUP_OFFSETS_MAX:
+    if not request.may_write and broker.store.offsets.count >= GROUP_OFFSETS_MAX:
         return Code.INVALID_COMMIT_OFFSET_SIZE
     generation = body.generation_id_or_member_epoch
     group = broker.groups.get(body.group_id)

@@ -93,6 +93,8 @@ def _append(broker: Broker, topic: str, index: int, records: bytes | None) -> Re
         return Result(index, Code.UNKNOWN_TOPIC_OR_PARTITION)
     if not records:
         return Result(index, Code.INVALID_RECORD, message="no record batch")
+    if not broker.space.take(len(records)) and not partition.is_repeat(records):
+        return Result(index, Code.POLICY_VIOLATION, message="no space left for the log: free some and send again")
     try:
         place = broker.store.append(partition, records, broker.now_ms())
     except tuple(_ERRORS) as problem:

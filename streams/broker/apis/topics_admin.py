@@ -162,6 +162,9 @@ async def _delete(broker: Broker, request: Request, name: str | None, topic_id: 
         row["name"], row["topic_id"] = topic.name, topic.id
         await _store(broker, {n: t for n, t in store.topics.items() if n != topic.name})
         gone = store.remove_topic(topic.name)
+        for segment in (segment for partition in gone for segment in partition.segments):
+            # An open file would keep its space taken.
+            store.files.forget(segment.path)
         await broker.committer.quiet()
         await broker.committer.on_disk(lambda: _remove_files(broker, gone))
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, PolicyViolationError
 
 from streams.broker.disk import File, RealDisk
 from streams.broker.failures import DiskFailed, DiskFull
@@ -46,6 +46,10 @@ class FailingDisk(RealDisk):
         self.failing = ""
         self.error = errno.EIO
         self.failed_calls = 0
+        self.free = 1 << 40
+
+    def free_bytes(self) -> int:
+        return self.free
 
     def maybe(self, kind: str) -> None:
         if self.failing == kind:
@@ -86,6 +90,30 @@ async def test_a_failed_write_or_fsync_stops_the_broker_and_is_never_retried(
         assert partition is not None
         # The write itself may have reached the file; the acknowledged one has to be there.
         assert partition.durable_offset >= 1
+
+
+async def test_a_nearly_full_disk_refuses_producers_and_serves_everybody_else(tmp_path: Path) -> None:
+    disk = FailingDisk(tmp_path / "log")
+    async with serving(tmp_path / "log", disk=disk) as served:
+        await make_topic(served.settings)
+        place = TopicPartition("t", 0)
+        async with (
+            AIOKafkaProducer(**served.settings, acks="all") as producer,
+            AIOKafkaConsumer(**served.settings, group_id="g", enable_auto_commit=False) as consumer,
+        ):
+            await producer.send_and_wait("t", b"before")
+            disk.free = 1_000_000
+            served.broker.space.look()
+            with pytest.raises(PolicyViolationError):
+                await producer.send_and_wait("t", b"too much")
+            consumer.assign([place])
+            consumer.seek(place, 0)
+            assert (await asyncio.wait_for(consumer.getone(), 10)).value == b"before"
+            await consumer.commit({place: 1})
+            disk.free = 1 << 40
+            served.broker.space.look()
+            await producer.send_and_wait("t", b"after")
+        assert not served.failures
 
 
 async def test_a_catalogue_that_cannot_be_written_stops_the_broker(tmp_path: Path) -> None:

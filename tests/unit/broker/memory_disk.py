@@ -183,6 +183,9 @@ class MemoryDisk:
         self.mutating("sync_dir")
         self._folder(path).sync()
 
+    def free_bytes(self) -> int:
+        return 1 << 40
+
     def after_crash(self, rng: random.Random, survival: float) -> MemoryDisk:
         """A state that a power cut now may leave; `survival` is how much of the unsynced stays."""
         left = MemoryDisk()

@@ -113,6 +113,9 @@ def test_a_repeat_is_answered_with_its_first_place_and_not_stored() -> None:
     again = log.append(b"a", producer=1, epoch=0, sequence=0)
     assert isinstance(again, Duplicate)
     assert (again.base_offset, again.time_ms) == (first.base_offset, first.time_ms)
+    assert log.partition.is_repeat(batch(b"a", producer=1, epoch=0, sequence=0))
+    assert not log.partition.is_repeat(batch(b"b", producer=1, epoch=0, sequence=1))
+    assert not log.partition.is_repeat(batch(b"a"))
     assert log.partition.next_offset == 1
 
 
