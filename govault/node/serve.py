@@ -28,6 +28,7 @@ from govault.node import log_output
 from govault.node.compose import BROKEN_GRACE_S, Running, compose
 from govault.node.folder import DataFolder
 from govault.node.greeting import Greeting
+from govault.node.http_protocol import GatheringProtocol
 
 EXIT_CRASHED = 70
 _LISTEN_BACKLOG = 1024
@@ -68,7 +69,7 @@ async def _live(loaded: Loaded, folder: DataFolder, listener: socket.socket, beg
                 log_config=None,
                 access_log=False,
                 lifespan="off",
-                http="httptools",
+                http=GatheringProtocol,
                 ws="none",
                 server_header=False,
                 timeout_graceful_shutdown=int(SHUTDOWN_UPLOADS_S),
