@@ -6,8 +6,8 @@ the process starts it again.
 """
 
 import asyncio
-import gc
 import contextlib
+import gc
 import logging
 import os
 import signal
