@@ -19,17 +19,24 @@ from api.middleware.access import ACCESS_EVENT, AccessEntry, AccessLog
 
 REPEAT_AFTER_S = 30.0
 _REMEMBERED_MAX = 1000
-_NOISY = ("aiokafka", "faust", "mode", "kafka")
+_NOISY = ("aiokafka", "faust", "mode", "kafka", "uvicorn")
 
 
 class _OncePerWhile(logging.Filter):
-    """Lets one record per (logger, message template) through each REPEAT_AFTER_S."""
+    """Lets one record per (logger, message template) through each REPEAT_AFTER_S.
+
+    Never: the steps of Faust's services (``[^-…]``), and aiokafka's warning of a login in the clear: the embedded log is
+    on loopback, and of a Kafka that is reached without TLS ``health`` speaks.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._last: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
+        text = str(record.msg)
+        if text.endswith(" in the clear") or (text.startswith("[^") and record.levelno <= logging.INFO):
+            return False
         if not record.name.startswith(_NOISY):
             return True
         key = (record.name, str(record.msg))

@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 
 async def _serve(options: argparse.Namespace) -> int:
-    journal = Journal()
+    journal = Journal(info=False)
     loop = asyncio.get_running_loop()
     ending = asyncio.Event()
     loop.add_reader(options.life_fd, ending.set)

@@ -9,13 +9,20 @@ from typing import TextIO
 
 
 class Journal:
-    """Writes one JSON object a line, with ECS field names."""
+    """Writes one JSON object a line, with ECS field names.
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    Args:
+        stream: Where to; stderr by default.
+        info: Whether the ordinary is told too. A node's screen is for what people need to know.
+    """
+
+    def __init__(self, stream: TextIO | None = None, *, info: bool = True) -> None:
         self._stream = stream
+        self._info = info
 
     def info(self, message: str, **fields: object) -> None:
-        self._write("info", message, fields)
+        if self._info:
+            self._write("info", message, fields)
 
     def warning(self, message: str, **fields: object) -> None:
         self._write("warning", message, fields)
