@@ -25,7 +25,7 @@ _NOISY = ("aiokafka", "faust", "mode", "kafka", "uvicorn")
 class _OncePerWhile(logging.Filter):
     """Lets one record per (logger, message template) through each REPEAT_AFTER_S.
 
-    Never: the steps of Faust's services (``[^-…]``), and aiokafka's warning of a login in the clear: the embedded log is
+    Never: the steps of Faust's services (``[^-…]``), and aiokafka's warning of a clear login: the embedded log is
     on loopback, and of a Kafka that is reached without TLS ``health`` speaks.
     """
 
