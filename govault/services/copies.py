@@ -1,9 +1,4 @@
-"""Copies: new files that refer to the chunks of old ones. No bytes move.
-
-Across spaces a version's manifest parts are added to the other space first. A commit then carries the lower epoch of
-both partitions, read before the source: so a source that is removed meanwhile keeps its chunks until the commit
-is either applied or refused as stale.
-"""
+"""Copies of files and folders, inside a space and across spaces: new files that refer to the chunks of old ones."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -15,18 +10,17 @@ from govault.domain.position import Verdict
 from govault.domain.reasons import Reason
 from govault.domain.rows import DirectoryRow, FileRow, FolderRow, VersionContent
 from govault.errors import Conflict, NotFound, PreconditionFailed, TooLarge
-from govault.limits import COPIES_AT_ONCE_MAX, COPY_ENTRIES_MAX, PARTS_PER_EVENT_MAX, SUBMIT_ATTEMPTS_MAX
-from govault.ports import Clock, Randomness, Views
+from govault.limits import COPIES_AT_ONCE_MAX, COPY_ENTRIES_MAX
+from govault.ports import Views
 from govault.services import cursors
+from govault.services.recommits import Recommits, content_of
 from govault.services.submit import Submitter
 from govault.services.targets import Located, Target, Targets
 from govault.services.together import together
 from govault.services.walk import Found, walk
-from schemas.events.files import Content, FolderMade, ManifestPartsAdded, Origin, VersionCommitted
-from schemas.ids import new_entity_id
+from schemas.events.files import FolderMade, Origin, VersionCommitted
+from schemas.ids import EntityId
 from schemas.topics import Topic
-
-_RETRIED = frozenset({Reason.STALE_EPOCH.value, Reason.PARTS_MISSING.value})
 
 
 class CopyWish(NamedTuple):
@@ -74,8 +68,7 @@ class Copies:
     views: Views
     targets: Targets
     submitter: Submitter
-    clock: Clock
-    randomness: Randomness
+    recommits: Recommits
 
     async def copy(self, actor: Actor, target: Target, wish: CopyWish) -> Copied:
         """Copy a file, or the next COPY_ENTRIES_MAX entries of a folder.
@@ -188,13 +181,12 @@ class Copies:
         version: int | None,
     ) -> str:
         """Commit a version of the file at the wished path; the id of the file there."""
-        for attempt in range(SUBMIT_ATTEMPTS_MAX):
-            epoch = min(self.views.partition_row(place.partition).epoch for place in (source, space))
-            content = self._content(file, version)
-            committed = VersionCommitted(
+
+        def draft(content: VersionContent, epoch: int, new_file_id: EntityId) -> VersionCommitted:
+            return VersionCommitted(
                 space_id=space.space_id,
                 path=wish.path,
-                new_file_id=new_entity_id(self.clock.time_ms(), self.randomness.token(10)),
+                new_file_id=new_file_id,
                 condition="any" if wish.replace else "absent",
                 content=content_of(content, file.media_type),
                 epoch=epoch,
@@ -203,70 +195,21 @@ class Copies:
                 description=file.description or None,
                 origin=Origin(how="copy", file_id=file.entity_id, version=content.number),
             )
-            try:
-                if source.space_id != space.space_id:
-                    await self._add_parts(actor, source, content, space, epoch, f"{wish.step}:parts{attempt}")
-                outcome = await self.submitter.submit(
-                    actor,
-                    committed,
-                    space.partition,
-                    subject=space.space_id,
-                    step=f"{wish.step}:{attempt}" if attempt else wish.step,
-                )
-                return str(outcome.fact("file_id"))
-            except PreconditionFailed as error:
-                raise Conflict(
-                    f"something else is at {wish.path!r}; move it away, or ask to replace it",
-                    code="conflict.occupied",
-                    **{**error.details, "reason": Reason.OCCUPIED.value},
-                ) from error
-            except Conflict as error:
-                if error.details.get("reason") not in _RETRIED:
-                    raise
-        raise Conflict("collection moved on again and again while it was copied; repeat it", code="conflict.busy")
 
-    async def _add_parts(
-        self, actor: Actor, source: DirectoryRow, content: VersionContent, space: DirectoryRow, epoch: int, step: str
-    ) -> None:
-        reader = self.views.files(source.partition)
-        distinct = list(dict.fromkeys(content.parts))
-        for start in range(0, len(distinct), PARTS_PER_EVENT_MAX):
-            rows = [reader.part(source.space_id, part) for part in distinct[start : start + PARTS_PER_EVENT_MAX]]
-            packed = tuple(row.packed for row in rows if row is not None)
-            if len(packed) < len(rows):
-                raise NotFound("the version was removed while it was copied", code="not-found.version-unknown")
-            added = ManifestPartsAdded(space_id=space.space_id, parts=packed, epoch=epoch)
-            await self.submitter.submit(actor, added, space.partition, subject=space.space_id, step=f"{step}:{start}")
-
-    def _content(self, file: FileRow, version: int | None) -> VersionContent:
-        """A version as it is retained right now."""
-        now = self.views.entity(file.entity_id)
-        number = file.current.number if version is None else version
-        content = self.views.version(now, number) if isinstance(now, FileRow) else None
-        if content is None:
-            raise NotFound(
-                f"the file {file.entity_id} has no version {number}", code="not-found.version-unknown", version=number
-            )
-        return content
+        try:
+            outcome = await self.recommits.commit(actor, source, file, version, space, draft, wish.step)
+        except PreconditionFailed as error:
+            raise Conflict(
+                f"something else is at {wish.path!r}; move it away, or ask to replace it",
+                code="conflict.occupied",
+                **{**error.details, "reason": Reason.OCCUPIED.value},
+            ) from error
+        return str(outcome.fact("file_id"))
 
     def _copied_before(self, file_id: str) -> Copied:
         located = self.targets.located(file_id)
         size_bytes = located.entity.current.size_bytes if isinstance(located.entity, FileRow) else 0
         return Copied(located, files=1, size_bytes=size_bytes)
-
-
-def content_of(content: VersionContent, media_type: str = "") -> Content:
-    """The same content, to be committed again."""
-    return Content(
-        sha256=content.sha256,
-        size_bytes=content.size_bytes,
-        inline_manifest=content.manifest or None,
-        parts=content.parts,
-        kind="symlink" if content.kind == "symlink" else "file",
-        executable=content.executable,
-        mtime_ns=content.mtime_ns,
-        media_type=media_type or content.media_type,
-    )
 
 
 def _count(copied: Copied, found: Found) -> None:

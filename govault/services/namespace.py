@@ -11,6 +11,7 @@ from govault.services.listing import Listing
 from govault.services.metadata import Metadata
 from govault.services.moves import Moves
 from govault.services.purges import Purges
+from govault.services.recommits import Recommits
 from govault.services.spaces import Spaces
 from govault.services.submit import Submitter
 from govault.services.targets import Targets
@@ -44,7 +45,8 @@ def assemble_namespace(
     targets = Targets(views)
     purges = Purges(views, submitter)
     trash = Trash(views, targets, submitter, purges, clock)
-    copies = Copies(views, targets, submitter, clock, randomness)
+    recommits = Recommits(views, submitter, clock, randomness)
+    copies = Copies(views, targets, submitter, recommits)
     moves = Moves(targets, submitter, copies, trash)
     metadata = Metadata(targets, submitter)
     return Namespace(
@@ -57,7 +59,7 @@ def assemble_namespace(
         purges=purges,
         metadata=metadata,
         changes=Changes(targets, moves, metadata),
-        versions=Versions(views, targets, submitter, purges, clock, randomness),
+        versions=Versions(views, targets, submitter, purges, recommits),
         listing=Listing(views, targets),
         history=History(views),
     )

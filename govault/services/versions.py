@@ -4,19 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from govault.domain.actor import Actor
-from govault.domain.reasons import Reason
 from govault.domain.rows import FileRow, VersionContent
 from govault.errors import Conflict, NotFound
-from govault.limits import SUBMIT_ATTEMPTS_MAX
-from govault.ports import Clock, Randomness, Views
-from govault.services.copies import content_of
+from govault.ports import Views
 from govault.services.purges import Purges
+from govault.services.recommits import Recommits, content_of
 from govault.services.submit import Submitter
 from govault.services.targets import Located, Target, Targets
 from schemas.events.files import Base, Origin, VersionCommitted
-from schemas.ids import new_entity_id
-
-_RETRIED = frozenset({Reason.STALE_EPOCH.value, Reason.PARTS_MISSING.value})
+from schemas.ids import EntityId
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +23,7 @@ class Versions:
     targets: Targets
     submitter: Submitter
     purges: Purges
-    clock: Clock
-    randomness: Randomness
+    recommits: Recommits
 
     def listed(self, file: FileRow, before: int | None = None) -> Iterator[VersionContent]:
         """Retained versions, newest first, below a number."""
@@ -82,14 +77,12 @@ class Versions:
             PreconditionFailed: The current content is none of ``match``.
         """
         located, file = self.targets.file(actor, target)
-        actor = self.submitter.keyed(actor)
-        for attempt in range(SUBMIT_ATTEMPTS_MAX):
-            epoch = self.views.partition_row(located.space.partition).epoch
-            content = self.get(file, number)
-            committed = VersionCommitted(
+
+        def draft(content: VersionContent, epoch: int, new_file_id: EntityId) -> VersionCommitted:
+            return VersionCommitted(
                 space_id=file.space_id,
                 file_id=file.entity_id,
-                new_file_id=new_entity_id(self.clock.time_ms(), self.randomness.token(10)),
+                new_file_id=new_file_id,
                 base=Base(file_id=file.entity_id, version=file.current.number),
                 condition="match" if match else "any",
                 match_sha256=match,
@@ -98,16 +91,7 @@ class Versions:
                 original_name=file.original_name,
                 origin=Origin(how="restore", file_id=file.entity_id, version=number),
             )
-            try:
-                await self.submitter.submit(
-                    actor,
-                    committed,
-                    located.space.partition,
-                    subject=file.space_id,
-                    step=f"restore:{attempt}" if attempt else "",
-                )
-                return self.targets.located(file.entity_id)
-            except Conflict as error:
-                if error.details.get("reason") not in _RETRIED:
-                    raise
-        raise Conflict("collection moved on again and again while it was restored; repeat it", code="conflict.busy")
+
+        keyed = self.submitter.keyed(actor)
+        await self.recommits.commit(keyed, located.space, file, number, located.space, draft)
+        return self.targets.located(file.entity_id)

@@ -149,7 +149,7 @@ async def test_a_copy_whose_epoch_passed_is_committed_under_the_new_one(vault: V
                     await submitter.submit(system("epochs"), opened, partition, subject="epochs")
             return await submitter.submit(actor, data, partition, subject=subject, step=step)
 
-    slow = replace(copies, submitter=Passing())  # type: ignore[arg-type]
+    slow = replace(copies, recommits=replace(copies.recommits, submitter=Passing()))  # type: ignore[arg-type]
     located = vault.services.targets.located(file_id)
     copied = await slow.copy_located(system("test"), located, copies_module.CopyWish("b"))
     assert passed
