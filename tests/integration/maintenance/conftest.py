@@ -35,7 +35,8 @@ class Door:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as refused:
-            return refused.code, refused.read()
+            with refused:
+                return refused.code, refused.read()
 
     def ask(self, method: str, path: str, body: object = None, status: int = 200) -> Any:
         """The JSON of an answer that must have this status."""
