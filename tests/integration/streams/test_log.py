@@ -1,8 +1,6 @@
 """The write side against a broker that works, one that is gone, and events that do not fit."""
 
 import asyncio
-import gc
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,15 +15,6 @@ from streams.log import KafkaEventLog
 from streams.streams import Streams
 from streams.views.tokens import make_token
 from tests.integration.streams.vault_log import MAC_KEY, PARTITIONS, Writer, event, settings_for
-
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-
-
-@pytest.fixture(autouse=True)
-def collect_garbage() -> Iterator[None]:
-    """aiokafka drops the sockets of a killed broker unclosed: they complain here, and not in a later test."""
-    yield
-    gc.collect()
 
 
 async def test_appends_of_many_tasks_get_positions_without_gaps(broker: EmbeddedBroker, tmp_path: Path) -> None:
