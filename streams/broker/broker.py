@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 from streams.broker.auth import Credentials
 from streams.broker.batches import BatchInvalid
@@ -17,7 +18,7 @@ from streams.broker.disk import Disk, RealDisk
 from streams.broker.failures import BrokerFailure
 from streams.broker.groups import Group
 from streams.broker.journal import Journal
-from streams.broker.limits import RETENTION_INTERVAL_S
+from streams.broker.limits import RETENTION_INTERVAL_S, STOP_TIMEOUT_S
 from streams.broker.lock import FolderLock
 from streams.broker.offsets import gone_change
 from streams.broker.partition import Partition
@@ -26,6 +27,8 @@ from streams.broker.recovery import open_store
 from streams.broker.retention import retain
 from streams.broker.space import FreeSpace
 from streams.broker.store import LogStore
+
+T = TypeVar("T")
 
 
 class Broker:
@@ -62,6 +65,7 @@ class Broker:
         self._lock = FolderLock(folder)
         self._failed = failed
         self._tasks: list[asyncio.Task[None]] = []
+        self._lasting: set[asyncio.Future[Any]] = set()
 
     async def start(self) -> None:
         """Lock the folder, recover the log, serve.
@@ -88,6 +92,8 @@ class Broker:
         for task in self._tasks:
             task.cancel()
         await self.server.stop()
+        if self._lasting:
+            await asyncio.wait(self._lasting, timeout=STOP_TIMEOUT_S / 2)
         for group in self.groups.values():
             group.close()
         try:
@@ -96,6 +102,13 @@ class Broker:
             pass  # It was reported; the next start recovers.
         self.store.close()
         self._lock.release()
+
+    def run_to_the_end(self, work: Awaitable[T]) -> asyncio.Future[T]:
+        """Work that who waits for it may leave, and that goes on nevertheless."""
+        task = asyncio.ensure_future(work)
+        self._lasting.add(task)
+        task.add_done_callback(self._lasting.discard)
+        return asyncio.shield(task)
 
     def _fail(self, failure: BrokerFailure) -> None:
         self.server.abort()

@@ -197,10 +197,12 @@ class Connection(asyncio.Protocol):
             case key if key == API_VERSIONS:
                 self._queue(encode_answer(request.head, api_versions()))
             case key:
-                from streams.broker.apis.table import HANDLERS
+                from streams.broker.apis.table import HANDLERS, RUN_TO_THE_END
 
                 tree = HANDLERS[key](self._broker, request)
                 if isinstance(tree, Awaitable):
+                    if key in RUN_TO_THE_END:
+                        tree = self._broker.run_to_the_end(tree)
                     self._task = self._loop.create_task(self._await(request, tree))
                 else:
                     self._queue(encode_answer(request.head, tree))

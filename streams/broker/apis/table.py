@@ -38,3 +38,6 @@ HANDLERS: Final[dict[int, Handler]] = {
     60: catalogue.describe_cluster,
 }
 """Produce, Fetch, ApiVersions and the logins are answered by the connection itself."""
+
+RUN_TO_THE_END: Final = frozenset({19, 20, 21, 22, 33, 37, 42, 44, 47})
+"""What changes the log in several steps goes on when its client is gone: half of it must not stay."""
