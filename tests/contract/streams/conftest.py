@@ -29,7 +29,7 @@ async def connection(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIte
 
 @pytest.fixture(autouse=True)
 def collect_garbage() -> Iterator[None]:
-    """Faust ends its consumer's thread, and aiokafka drops killed connections, with sockets open: they complain here."""
+    """Faust ends its consumer's thread and aiokafka drops killed connections with sockets open: these complain here."""
     yield
     gc.collect()
 

@@ -19,7 +19,7 @@ async def broker(tmp_path: Path) -> AsyncIterator[EmbeddedBroker]:
 
 @pytest.fixture(autouse=True)
 def collect_garbage() -> Iterator[None]:
-    """Faust ends its consumer's thread, and aiokafka drops killed connections, with sockets open: they complain here."""
+    """Faust ends its consumer's thread and aiokafka drops killed connections with sockets open: these complain here."""
     yield
     gc.collect()
 
