@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Query
 from fastapi.responses import StreamingResponse
 
-from api.answers import KNOWN_QUERY
+from api.answers import KNOWN_QUERY, problems
 from api.routes.upkeep_deps import UpkeepDep
 from govault.errors import EventLog
 from govault.limits import LOG_RECORDS_PER_REQUEST_MAX
@@ -36,14 +36,15 @@ async def get_log(upkeep: UpkeepDep) -> LogStatusDocument:
         200: {
             "description": "One record a line: its position and its event, or why it is malformed.",
             "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
-        }
+        },
+        **problems(404),
     },
 )
 async def get_records(
     upkeep: UpkeepDep,
     topic: Annotated[Topic | None, Query(description="Only this topic.")] = None,
-    partition: Annotated[int | None, Query(ge=0, le=100_000, description="Only this partition of the topic.")] = None,
-    start: Annotated[int | None, Query(ge=0, le=_OFFSET_MAX, description="First offset (with a partition).")] = None,
+    partition: Annotated[int | None, Query(ge=0, le=100_000, description="Only this partition.")] = None,
+    start: Annotated[int | None, Query(ge=0, le=_OFFSET_MAX, description="First offset, of every partition.")] = None,
     stop: Annotated[int | None, Query(ge=0, le=_OFFSET_MAX, description="Offset to end before.")] = None,
     since_ms: Annotated[int | None, Query(ge=0, le=_OFFSET_MAX, description="First append time.")] = None,
     until_ms: Annotated[int | None, Query(ge=0, le=_OFFSET_MAX, description="Append time to end before.")] = None,
@@ -54,9 +55,13 @@ async def get_records(
     limit: Annotated[
         int, Query(ge=1, le=LOG_RECORDS_PER_REQUEST_MAX, description="At most so many records.")
     ] = LOG_RECORDS_PER_REQUEST_MAX,
-    follow: Annotated[bool, Query(description="Go on with what is appended later.")] = False,
+    # Told in words instead of as a parameter: generic clients and testers wait for the end of every answer.
+    follow: Annotated[bool, Query(include_in_schema=False)] = False,
 ) -> StreamingResponse:
-    """Merged by append time; in order within a partition. With ``follow`` it ends when the client goes away."""
+    """Merged by append time; in order within a partition.
+
+    With `follow=true` the answer goes on with what is appended later, and ends when the client goes away.
+    """
     asked = LogSlice(topic, partition, start, stop, since_ms, until_ms, last, limit, follow)
     lines = await upkeep.logs.records(asked)
     return StreamingResponse(_guarded(lines), media_type="application/x-ndjson")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from govault.errors import InvalidRequest
+from govault.errors import NotFound
 from govault.limits import LOG_RECORDS_PER_REQUEST_MAX
 from govault.ports import LogReader, LogRecord, ViewsMaintenance
 from schemas.codec import MalformedEvent, verify_mac
@@ -46,7 +46,7 @@ class LogSlice:
     Attributes:
         topic: None for all topics.
         partition: None for all partitions.
-        start: First offset (needs topic and partition).
+        start: First offset, in every partition that is read; ``stop`` the one to end before.
         since_ms: First append time; ``until_ms`` the append time to end before.
         last: Only that many at the end of each partition.
         limit: At most so many records altogether.
@@ -107,13 +107,9 @@ class LogBrowser:
         """One JSON document a record, each with a newline; merged by append time, and in order within a partition.
 
         Raises:
-            InvalidRequest: The slice contradicts itself; before the first record.
+            NotFound: There is no such partition; before the first record.
             EventLog: The log cannot be reached.
         """
-        if (asked.start is not None or asked.stop is not None) and (asked.topic is None or asked.partition is None):
-            raise InvalidRequest("an offset needs its topic and partition", rule="log-offset")
-        if asked.partition is not None and asked.topic is None:
-            raise InvalidRequest("a partition needs its topic", rule="log-partition")
         spans = await self._spans(asked)
         return self._lines(self._followed(spans) if asked.follow else self._merged(spans), asked.limit)
 
@@ -149,9 +145,6 @@ class LogBrowser:
         topics = tuple(Topic) if asked.topic is None else (asked.topic,)
         all_bounds = await asyncio.gather(*(self._reader.bounds(topic) for topic in topics))
         for topic, bounds in zip(topics, all_bounds, strict=True):
-            if asked.partition is not None and asked.topic is not None and asked.partition not in bounds:
-                message = f"topic {topic.value} has {len(bounds)} partitions; there is no partition {asked.partition}"
-                raise InvalidRequest(message, rule="log-partition")
             for partition, (begin, end) in sorted(bounds.items()):
                 if asked.partition is not None and partition != asked.partition:
                     continue
@@ -169,6 +162,8 @@ class LogBrowser:
                     spans.append((topic, partition, start, None))
                 elif start < stop:
                     spans.append((topic, partition, start, stop))
+        if asked.partition is not None and not any(asked.partition in bounds for bounds in all_bounds):
+            raise NotFound(f"there is no partition {asked.partition} there", code="not-found.partition")
         return spans
 
     async def _merged(self, spans: list[tuple[Topic, int, int, int | None]]) -> AsyncGenerator[LogRecord]:

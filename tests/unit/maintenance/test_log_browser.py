@@ -6,7 +6,7 @@ import json
 import pytest
 
 from govault.domain.position import Position
-from govault.errors import InvalidRequest
+from govault.errors import NotFound
 from govault.ports import LogRecord
 from govault.services.log_browser import LogBrowser, LogSlice
 from schemas.codec import encode, mac
@@ -51,6 +51,7 @@ async def test_records_of_all_partitions_come_merged_by_append_time() -> None:
     [
         (LogSlice(Topic.FILES, 0), ["files/0@0", "files/0@1", "files/0@2"]),
         (LogSlice(Topic.FILES, 0, start=1, stop=2), ["files/0@1"]),
+        (LogSlice(start=1), ["files/0@1", "files/1@1", "files/0@2"]),
         (LogSlice(since_ms=30), ["files/0@1", "files/1@1", "files/0@2"]),
         (LogSlice(until_ms=30), ["files/0@0", "files/1@0"]),
         (LogSlice(since_ms=60), []),
@@ -87,10 +88,10 @@ async def test_following_goes_on_with_what_is_appended_later() -> None:
     await lines.aclose()
 
 
-async def test_an_offset_without_its_partition_is_refused_before_anything_is_read() -> None:
+async def test_a_partition_that_is_not_there_is_refused_before_anything_is_read() -> None:
     logs, _ = browser()
-    for asked in (LogSlice(start=1), LogSlice(partition=1), LogSlice(Topic.FILES, 9)):
-        with pytest.raises(InvalidRequest):
+    for asked in (LogSlice(Topic.FILES, 9), LogSlice(partition=9)):
+        with pytest.raises(NotFound):
             await logs.records(asked)
 
 
