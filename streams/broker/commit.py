@@ -98,7 +98,8 @@ class Committer:
         """Like `committed`, for things that may be durable already: None when nothing is under way."""
         if self._store.has_pending:
             return self.committed()
-        return self._committing
+        # A cycle may have been taken and wait for room in the write-ahead log.
+        return self._committing if self._taken is None else self._taken_done
 
     async def on_disk(self, work: Callable[[], T]) -> T:
         """Run blocking disk work one after the other, beside commit cycles.
