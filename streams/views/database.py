@@ -23,6 +23,7 @@ from govault.errors import Config
 _MIB = 1024 * 1024
 _CACHE_BYTES = 32 * _MIB
 _MEMTABLE_BYTES = 8 * _MIB
+_FILLING_MEMTABLE_BYTES = 32 * _MIB
 _OPEN_FILES_MAX = 256
 
 
@@ -33,8 +34,11 @@ class DamagedViews(Exception):
 class Database:
     """Ordered bytes to bytes. One writer; readers of any thread see whole batches."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, filling: bool = False) -> None:
         """Open or create.
+
+        Args:
+            filling: Whether very much is about to be written at once: larger buffers leave less to be merged.
 
         Raises:
             Config: Another process has the folder open.
@@ -43,7 +47,7 @@ class Database:
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
         try:
-            self._rocks: Any = Rdict(str(path), _options())
+            self._rocks: Any = Rdict(str(path), _options(_FILLING_MEMTABLE_BYTES if filling else _MEMTABLE_BYTES))
         except Exception as error:
             if "lock" in str(error).lower():
                 raise Config(f"the views in {path} are open in another process: {error}; stop that node") from error
@@ -105,7 +109,7 @@ def _until(stop: bytes) -> ReadOptions:
     return options
 
 
-def _options() -> Options:
+def _options(memtable_bytes: int) -> Options:
     table = BlockBasedOptions()
     table.set_block_cache(Cache(_CACHE_BYTES))
     table.set_cache_index_and_filter_blocks(True)
@@ -116,7 +120,7 @@ def _options() -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)
-    options.set_write_buffer_size(_MEMTABLE_BYTES)
+    options.set_write_buffer_size(memtable_bytes)
     options.set_max_write_buffer_number(3)
     options.set_max_total_wal_size(64 * _MIB)
     options.set_compression_type(DBCompressionType.lz4())

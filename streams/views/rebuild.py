@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 _LAG_AT_SWAP_MAX = 200
 
 
-class _Unserved:
+class Unserved:
     """A generation that nobody reads yet."""
 
     def __init__(self, generation: Generation) -> None:
@@ -65,7 +65,7 @@ class Rebuilder:
         path, vault = self._folder.fresh(), self._views.serving.vault
         try:
             await fill_generation(path, vault, self._connection, progress)
-            fresh = _Unserved(Generation(path, vault))
+            fresh = Unserved(Generation(path, vault))
             try:
                 before = await self._fold_and_swap(fresh, progress)
             except BaseException:
@@ -80,7 +80,7 @@ class Rebuilder:
         before.close()
         await asyncio.to_thread(self._folder.remove, before.path)
 
-    async def _fold_and_swap(self, fresh: _Unserved, progress: Progress) -> Generation:
+    async def _fold_and_swap(self, fresh: Unserved, progress: Progress) -> Generation:
         async with BulkReader(self._connection) as reader:
             await catch_up(reader, fresh, fresh.applied, _LAG_AT_SWAP_MAX, progress)
             async with self._views.folding_paused():

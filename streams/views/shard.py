@@ -81,7 +81,7 @@ class Shard:
         self.number = number
         self.path = path
         self._vault = vault
-        self.database = Database(path / "rows")
+        self.database = Database(path / "rows", filling=key_filter is not None)
         try:
             self._check_identity()
             self.folds: Mapping[Place, PartitionFold] = {

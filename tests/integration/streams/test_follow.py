@@ -1,5 +1,6 @@
 """From an append to a visible outcome, and back after restarts."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
@@ -168,5 +169,29 @@ async def test_a_long_lag_is_folded_in_bulk_while_faust_goes_on(
         live = digests(streams)
         await streams.views.rebuild(lambda *_: None)
         assert digests(streams) == live
+    finally:
+        await streams.stop()
+
+
+async def test_a_fold_that_fails_crashes_the_streams_and_loses_nothing(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(broker, tmp_path)
+    streams = await Streams.start(settings)
+    writer = await Writer.with_space(streams)
+
+    async def fail(record: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(streams.views, "follow", fail)
+    await writer.append_only(writer.commit("a"))
+    reason = await asyncio.wait_for(asyncio.shield(streams.crashed), WAIT_S)
+    assert "no space left" in str(reason)
+    await streams.stop()
+
+    streams = await Streams.start(settings)
+    try:
+        assert await streams.wait_caught_up(WAIT_S)
+        assert streams.views.resolve(writer.space_id, "a") is not None
     finally:
         await streams.stop()

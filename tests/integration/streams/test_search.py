@@ -1,5 +1,6 @@
 """Searches over real segments, pending documents and changes, compared with looking at every file."""
 
+import asyncio
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from govault.errors import InvalidRequest
 from govault.ports import SearchQuery
 from schemas.events.base import EventData
 from schemas.events.files import EntityTrashed, EntryMoved, MetadataChanged
+from streams.views import views as views_module
+from streams.views.search import index as index_module
 from streams.views.search import query as query_module
 from streams.views.views import RocksViews
 from tests.integration.streams.history import History, fresh_views
@@ -200,3 +203,48 @@ def _value(by: str, row: FileRow, path: str) -> object:
         "created": row.created_ms,
         "path": path.encode(),
     }[by]
+
+
+async def test_searches_stay_right_while_segments_are_written_and_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views_module, "PENDING_LIVE_MAX", 15)
+    monkeypatch.setattr(index_module, "SMALL_SEGMENTS_MAX", 2)
+    views = fresh_views(tmp_path)
+    history = History(views, seed=3)
+    try:
+        for number in range(300):
+            history.fold = lambda data: history.records.append(history.record(data))  # type: ignore[assignment, return-value]
+            history.commit(f"d/report-{number:03d}.txt", number + 1)
+            await views.follow(history.records[-1])
+            if number % 20 == 19:
+                page = await asyncio.to_thread(views.search, SearchQuery(name="report-*", limit=1000, sort="name"))
+                assert [row.name for row, _ in page.files] == [f"report-{at:03d}.txt" for at in range(number + 1)]
+    finally:
+        await views.stop()
+    segments = list((tmp_path / "views").glob("shard-*/search/*.segment"))
+    assert 1 <= len(segments) <= 6
+    again = fresh_views(tmp_path)
+    assert len(again.search(SearchQuery(name="*report*", limit=1000)).files) == 300
+    again.close()
+
+
+async def test_an_index_that_is_mostly_out_of_date_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "DOCUMENTS_MAX", 10)
+    monkeypatch.setattr(index_module, "_SMALL_DOCUMENTS", 0)
+    views = fresh_views(tmp_path)
+    history = History(views, seed=5)
+    try:
+        for number in range(30):
+            history.commit(f"f{number}", 1)
+        for turn in range(6):
+            for file_id in history.file_ids:
+                history.fold(MetadataChanged(space_id=history.space_id, entity_id=file_id, description=f"turn{turn}"))
+            await views.index(1, logged=True)
+        assert sum(segment.documents for segment in views.serving.segments()) <= 60
+        assert len(views.search(SearchQuery(words="turn5", limit=100)).files) == 30
+        assert not views.search(SearchQuery(words="turn4", limit=100)).files
+    finally:
+        views.close()
