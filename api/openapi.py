@@ -46,7 +46,7 @@ _APART = frozenset(
     for name in (
         *("If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range", "Range"),
         *("Content-Digest", "Repr-Digest", "Idempotency-Key", "GoVault-Content", *_EVERYWHERE),
-        *("cursor", "archive"),
+        *("cursor", "archive", "delimiter"),
     )
 )
 _COMMON_HEADERS: Json = {
@@ -122,7 +122,7 @@ def _complete_operation(operation: Json, shared: Json, public: bool) -> None:
 
 
 def _set_apart(operation: Json, shared: Json) -> None:
-    """Parameters that are right or wrong only against the state of the vault become ``x-parameters``.
+    """Parameters that are right or wrong only against the vault's state, or beside others, become ``x-parameters``.
 
     As plain ones they would promise to generators that any well-formed value succeeds. People read of them in the
     description, programs find the same parameter objects under the extension.

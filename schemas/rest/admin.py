@@ -22,7 +22,6 @@ def _no_truth(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_truth)]
 
 
 class FindingDocument(_Answer):
@@ -274,8 +273,8 @@ class DigestRequest(_Request):
     """Both digests of one partition at one position, as they were signed."""
 
     topic: str = Field(max_length=64, examples=["files"])
-    partition: Whole = Field(ge=0, le=2**31)
-    offset: Whole = Field(ge=-1, le=2**53)
+    partition: Annotated[int, Field(ge=0, le=2**31), BeforeValidator(_no_truth)]
+    offset: Annotated[int, Field(ge=-1, le=2**53), BeforeValidator(_no_truth)]
     history: str = Field(max_length=128)
     view: str = Field(max_length=128)
 

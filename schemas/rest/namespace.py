@@ -13,8 +13,19 @@ MEDIA_TYPE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-
 
 EntityIdText = Annotated[str, Field(pattern=ENTITY_ID_PATTERN, examples=["f_01JCZ8M5T4Q9V2W3X4Y5Z6A7B8"])]
 SpaceName = Annotated[str, Field(pattern=SPACE_NAME_PATTERN, examples=["main"])]
-PathText = Annotated[str, Field(min_length=1, max_length=1024, examples=["reports/2026/summary.pdf"])]
-Tag = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$", examples=["invoice"])]
+_NAME = r"(?!\.\.?(?:/|$))(?:[\x20-\x2e\x30-\x7e]{1,255}|[^/\x00-\x1f\x7f-\x9f]{1,63})"
+PATHS_PATTERN = rf"^{_NAME}(?:/{_NAME})*$"
+"""Told, not checked here: ``govault.domain.paths`` names the rule that is broken, and counts bytes."""
+PathText = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=1024,
+        examples=["reports/2026/summary.pdf"],
+        json_schema_extra={"pattern": PATHS_PATTERN},
+    ),
+]
+Tag = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$", examples=["invoice"])]
 Tags = Annotated[list[Tag], Field(max_length=64)]
 Description = Annotated[str, Field(max_length=4096)]
 MediaType = Annotated[str, Field(max_length=255, pattern=rf"^$|{MEDIA_TYPE_PATTERN}", examples=["image/png"])]
@@ -30,8 +41,8 @@ def _whole(value: object) -> object:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-VersionNumber = Annotated[Whole, Field(ge=1, le=2**31 - 1)]
+# The bounds stand inside, next to the int: outside of the validator they would be checked, but not be told.
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_whole)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
@@ -308,13 +319,13 @@ class RetentionDocument(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keep_last: Annotated[Whole, Field(ge=1, le=2**31)] | None = Field(
+    keep_last: Annotated[int, Field(ge=1, le=2**31), BeforeValidator(_whole)] | None = Field(
         default=None, description="Keep this many newest versions of each file."
     )
-    keep_within_s: Annotated[Whole, Field(ge=1, le=2**40)] | None = Field(
+    keep_within_s: Annotated[int, Field(ge=1, le=2**40), BeforeValidator(_whole)] | None = Field(
         default=None, description="Keep versions that were current within this time."
     )
-    trash_expires_after_s: Annotated[Whole, Field(ge=1, le=2**40)] | None = Field(
+    trash_expires_after_s: Annotated[int, Field(ge=1, le=2**40), BeforeValidator(_whole)] | None = Field(
         default=None, description="Purge trash of this age."
     )
 

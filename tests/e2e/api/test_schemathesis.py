@@ -1,0 +1,36 @@
+"""The OpenAPI document against a real node, by a tool that knows only the document."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.node_process import NodeProcess
+
+PROJECT = Path(__file__).parents[3]
+RUN_S = 60
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(RUN_S * 4)
+def test_schemathesis_finds_no_failure(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path / "data")
+    node.root.mkdir()
+    node.start()
+    try:
+        found = subprocess.run(
+            [
+                *(Path(sys.executable).parent / "schemathesis", "run", f"{node.url}/openapi.json"),
+                *("--header", f"Authorization: Bearer {node.token}"),
+                *("--max-time", str(RUN_S), "--max-examples", "20"),
+            ],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            timeout=RUN_S * 3,
+            check=False,
+        )
+    finally:
+        node.stop()
+    assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
