@@ -43,9 +43,7 @@ _DATE_TIME: dict[str, JsonValue] = {"format": "date-time"}
 async def files_query(
     space: Annotated[SpaceName | None, Query(description="Only in this space.")] = None,
     prefix: Annotated[str, Query(max_length=1024, description="Only paths that begin so.")] = "",
-    delimiter: Annotated[
-        Literal["", "/"], Query(description="Roll up what lies deeper into `prefixes`; needs `space`.")
-    ] = "",
+    delimiter: Annotated[Literal["", "/"], Query(description="Roll up what lies deeper into `prefixes`.")] = "",
     name: Annotated[str, Query(max_length=255, description="A glob on the name: `*`, `?`, `[…]`.")] = "",
     q: Annotated[str, Query(max_length=255, description="Words of name, description and tags; all must occur.")] = "",
     tag: Annotated[str, Query(max_length=128, description="Only with this tag.")] = "",

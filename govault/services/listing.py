@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from govault.domain.rows import DirectoryRow, FileRow, FolderRow
-from govault.errors import Conflict, InvalidRequest, NotFound
+from govault.errors import Conflict, NotFound
 from govault.limits import PAGE_DEFAULT
 from govault.ports import SearchQuery, Views
 from govault.services import cursors
@@ -104,28 +104,20 @@ class Listing:
         """
         after = cursors.place(query.bound(), cursor)
         space = None if query.space is None else self.targets.space(query.space)
-        if query.delimiter:
+        if space is not None and query.is_plain and query.delimiter:
             return await _off_the_loop(limit, lambda: self._rolled_up(query, space, after, limit))
         if space is not None and query.is_plain:
             return await _off_the_loop(limit, lambda: self._plain(query, space, after, limit))
-        search = SearchQuery(
-            space_id=None if space is None else space.space_id,
-            prefix=query.prefix,
-            name=query.name,
-            words=query.words,
-            tag=query.tag,
-            media_type=query.media_type,
-            since_ms=query.since_ms,
-            until_ms=query.until_ms,
-            larger=query.larger,
-            smaller=query.smaller,
-            owner=query.owner,
-            sort=query.sort,
-            cursor=after,
-            limit=limit,
-        )
-        page = await asyncio.to_thread(self.views.search, search)
-        return FilesPage(page.files, [], cursors.make(query.bound(), page.next_cursor) if page.next_cursor else "")
+        if not query.delimiter:
+            page = await asyncio.to_thread(self.views.search, _search(query, space, query.sort, after, limit))
+            return FilesPage(page.files, [], cursors.make(query.bound(), page.next_cursor) if page.next_cursor else "")
+        inner, _, last = after.partition("\n")
+        page = await asyncio.to_thread(self.views.search, _search(query, space, query.sort or "path", inner, limit))
+        found = _grouped(page.files, query.prefix, last)
+        if not page.next_cursor:
+            return found
+        last = found.prefixes[-1] if found.prefixes else last
+        return found._replace(next_cursor=cursors.make(query.bound(), f"{page.next_cursor}\n{last}"))
 
     def _plain(self, query: FilesQuery, space: DirectoryRow, after: str, limit: int) -> FilesPage:
         found = walk(self.views, space.space_id, space.space_id, after, query.prefix, page=limit + 1)
@@ -135,12 +127,8 @@ class Listing:
         items = items[:limit]
         return FilesPage(items, [], cursors.make(query.bound(), items[-1][1]) if more else "")
 
-    def _rolled_up(self, query: FilesQuery, space: DirectoryRow | None, after: str, limit: int) -> FilesPage:
+    def _rolled_up(self, query: FilesQuery, space: DirectoryRow, after: str, limit: int) -> FilesPage:
         """One folder's files, and its folders as prefixes, of those that begin with the prefix."""
-        if query.delimiter != DELIMITER or space is None or not query.is_plain:
-            raise InvalidRequest(
-                f"the delimiter is {DELIMITER!r}, and goes with space and prefix only", rule="delimiter"
-            )
         *names, start = query.prefix.split("/")
         folder_id = folder_below(self.views, space.space_id, space.space_id, names)
         if folder_id is None:
@@ -181,6 +169,38 @@ class Listing:
         if not isinstance(entity, FolderRow):
             raise Conflict(f"{path!r} is a file, not a folder", code="conflict.not-a-folder", id=entity.entity_id)
         return entity
+
+
+def _search(query: FilesQuery, space: DirectoryRow | None, sort: str, cursor: str, limit: int) -> SearchQuery:
+    return SearchQuery(
+        space_id=None if space is None else space.space_id,
+        prefix=query.prefix,
+        name=query.name,
+        words=query.words,
+        tag=query.tag,
+        media_type=query.media_type,
+        since_ms=query.since_ms,
+        until_ms=query.until_ms,
+        larger=query.larger,
+        smaller=query.smaller,
+        owner=query.owner,
+        sort=sort,
+        cursor=cursor,
+        limit=limit,
+    )
+
+
+def _grouped(files: list[tuple[FileRow, str]], prefix: str, last: str) -> FilesPage:
+    """What was found, with what lies deeper rolled up; ``last`` is the prefix that the page before ended with."""
+    items: list[tuple[FileRow, str]] = []
+    prefixes: list[str] = []
+    for file, path in files:
+        name, deeper, _ = path[len(prefix) :].partition(DELIMITER)
+        if not deeper:
+            items.append((file, path))
+        elif (rolled := prefix + name + DELIMITER) != last and rolled not in prefixes[-1:]:
+            prefixes.append(rolled)
+    return FilesPage(items, prefixes, "")
 
 
 async def _off_the_loop(limit: int, read: Callable[[], T]) -> T:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from govault.domain.actor import Actor
+from govault.domain.paths import CONTROL
 from govault.errors import InvalidRequest
 from govault.limits import DESCRIPTION_BYTES_MAX, TAG_BYTES_MAX
 from govault.services.submit import Submitter
@@ -39,9 +40,9 @@ class MetadataWish:
         if self.tags is not None and (self.add_tags or self.remove_tags):
             raise InvalidRequest("either set all tags, or add and remove some", rule="tags-or-add-remove")
         for tag in (*(self.tags or ()), *self.add_tags):
-            if not tag or not tag.isprintable() or len(tag.encode()) > TAG_BYTES_MAX:
+            if not tag or CONTROL.search(tag) or len(tag.encode()) > TAG_BYTES_MAX:
                 raise InvalidRequest(
-                    f"{tag[:40]!r} is no tag: 1 to {TAG_BYTES_MAX} bytes of printable characters", rule="tag"
+                    f"{tag[:40]!r} is no tag: 1 to {TAG_BYTES_MAX} bytes without control characters", rule="tag"
                 )
         if self.description is not None and len(self.description.encode()) > DESCRIPTION_BYTES_MAX:
             raise InvalidRequest(f"a description has at most {DESCRIPTION_BYTES_MAX} bytes", rule="description")

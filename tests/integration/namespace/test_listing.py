@@ -74,8 +74,6 @@ async def test_files_are_listed_by_place_and_rolled_up_at_the_delimiter(tree: Va
     assert ([item["path"] for item in inside["items"]], inside["prefixes"]) == (["b.txt", "b0"], ["b/"])
     deep = (await tree.client.get("/files?space=main&prefix=b/y/")).json()
     assert [item["path"] for item in deep["items"]] == ["b/y/z"]
-    assert (await tree.client.get("/files?delimiter=/")).status_code == 422
-    assert (await tree.client.get("/files?space=main&delimiter=/&q=x")).status_code == 422
     assert (await tree.client.get("/files?space=none")).status_code == 404
 
 
@@ -128,3 +126,23 @@ async def test_what_is_in_the_trash_is_not_listed(tree: Vault) -> None:
     for query in ("space=main", "sort=name", "name=*", "prefix=b/&space=main"):
         listed = [item["path"] for item in (await tree.client.get(f"/files?{query}")).json()["items"]]
         assert not [path for path in listed if path.startswith("b/")], query
+
+
+async def test_what_a_search_finds_is_rolled_up_too(tree: Vault) -> None:
+    for limit in (1, 2, 100):
+        for query, files, prefixes in (
+            ("larger=0", ["a", "b.txt", "b0"], ["b/", "c/", "ä/"]),
+            ("larger=0&space=main&prefix=b", ["b.txt", "b0"], ["b/"]),
+            ("name=[xz]", [], ["b/"]),
+            ("name=[xz]&prefix=b/", ["b/x"], ["b/y/"]),
+        ):
+            found: tuple[list[str], list[str]] = ([], [])
+            cursor = ""
+            while True:
+                page = (await tree.client.get(f"/files?{query}&delimiter=/&limit={limit}&cursor={cursor}")).json()
+                found[0].extend(item["path"] for item in page["items"])
+                found[1].extend(page["prefixes"])
+                if not page["more"]:
+                    break
+                cursor = page["next_cursor"]
+            assert found == (files, prefixes), (query, limit)
