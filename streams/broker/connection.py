@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
         """An answer that later requests wait for (a long poll)."""
         self._writable = True
         self._paused = False
+        self._pumping = False
         self._transport: asyncio.Transport
         self._since = self._loop.time()
         self._opened = self._since
@@ -114,6 +115,8 @@ class Connection(asyncio.Protocol):
         quiet_s = now - self._since
         if self._login.principal is None and now - self._opened > AUTHENTICATION_TIMEOUT_S:
             self._reject("no login in time")
+        elif self._paused:
+            return  # It is we who do not read.
         elif self._frames.is_partial and quiet_s > FRAME_TIMEOUT_S:
             self._reject("a frame was not finished in time")
         elif self._frames.is_partial and self._frames.age(now) > FRAME_TIMEOUT_S * 4:
@@ -129,20 +132,22 @@ class Connection(asyncio.Protocol):
 
     def _pump(self) -> None:
         """Take requests while none has to be waited for."""
-        while self._waiting and self._may_take():
-            frame = self._waiting.popleft()
-            try:
-                self._take(frame)
-            except Malformed as problem:
-                self._reject(str(problem))
-                return
-            except BrokerFailure:
-                return  # It was reported; nobody is answered any more.
-            except Exception as problem:  # noqa: BLE001 - the edge: one bad request must not end the broker
-                self._broker.journal.error("request failed", error=repr(problem))
-                self._transport.abort()
-                return
-        self._pace()
+        if self._pumping:
+            return  # An answer that was ready at once brought us here again.
+        self._pumping = True
+        try:
+            while self._waiting and self._may_take():
+                self._take(self._waiting.popleft())
+            self._pace()
+        except Malformed as problem:
+            self._reject(str(problem))
+        except BrokerFailure:
+            pass  # It was reported; nobody is answered any more.
+        except Exception as problem:  # noqa: BLE001 - the edge: one bad request must not end the broker
+            self._broker.journal.error("request failed", error=repr(problem))
+            self._transport.abort()
+        finally:
+            self._pumping = False
 
     def _may_take(self) -> bool:
         if self._task is not None or self._open is not None or not self._writable:
@@ -160,6 +165,7 @@ class Connection(asyncio.Protocol):
             if full:
                 self._transport.pause_reading()
             else:
+                self._since = self._loop.time()
                 self._transport.resume_reading()
 
     def _take(self, frame: bytes) -> None:

@@ -48,7 +48,7 @@ WAL_FILE_BYTES: Final = 16 * MIB
 WAL_CYCLE_BYTES_MAX: Final = 512 * KIB
 """A cycle above this size is synced in the segment files themselves: copying it twice costs more."""
 DIRECT_BYTES_BETWEEN_CHECKPOINTS: Final = 64 * MIB
-FREE_BYTES_MIN: Final = 96 * MIB
+FREE_BYTES_MIN: Final = 40 * MIB
 """Below it produce requests are refused: what was accepted must still find room, and a start too."""
 FREE_CHECK_BYTES: Final = 16 * MIB
 """Free space is looked at once in so many bytes (and with every sweep)."""

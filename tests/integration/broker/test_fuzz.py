@@ -20,6 +20,12 @@ FUZZ = settings(
 )
 TOKEN = f"\0{CREDENTIALS.user}\0{CREDENTIALS.password}".encode()
 LOGIN = [header(17, 1) + b"\0\x05PLAIN", header(36, 0) + len(TOKEN).to_bytes(4, "big") + TOKEN]
+CREATE_WAITING = b"\0\0\0\1\0\7waiting\0\0\0\1\0\1\0\0\0\0\0\0\0\0\0\0\x10\0\0"
+"""CreateTopics v2: one topic, one partition; 4 s, not only validated."""
+FETCH_WAITING = (
+    b"\xff\xff\xff\xff\0\0\x02\0\0\0\0\1\0\x10\0\0\0"  # replica, 512 ms, 1 byte, 1 MiB, isolation
+    b"\0\0\0\1\0\7waiting\0\0\0\1\0\0\0\0" + bytes(8) + b"\0\x10\0\0"
+)
 EXAMPLES = [example(key, version) for key, version in ALL_VERSIONS]
 
 
@@ -142,11 +148,14 @@ async def test_pipelined_requests_are_answered_in_order(served: Served) -> None:
     reader, writer = await asyncio.open_connection(served.broker.host, served.broker.port)
     for frame in LOGIN:
         writer.write(framed(frame))
-    for correlation in range(300):
+    # A fetch that waits holds the others up first; then they are answered all at once.
+    writer.write(framed(header(19, 2) + CREATE_WAITING))
+    writer.write(framed(header(1, 4) + FETCH_WAITING))
+    for correlation in range(3000):
         writer.write(framed(header(3, 1, correlation) + b"\xff\xff\xff\xff"))
-    for _ in LOGIN:
+    for _ in [*LOGIN, "create", "fetch"]:
         await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
-    for correlation in range(300):
+    for correlation in range(3000):
         answer = await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
         assert int.from_bytes(answer[:4], "big") == correlation
     writer.close()
