@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from datetime import timedelta
 
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, GCCollector
 
 from api.settings import ApiSettings
 from govault.config import Configuration
+from govault.config.model import Log
 from govault.errors import Config
 from govault.node.folder import DataFolder, write_durably
 from govault.node.log_output import access_log
@@ -29,7 +30,24 @@ async def connect(
     """
     log = configuration.log
     if log.kind == "kafka":
-        return None, _to_kafka(configuration)
+        return None, to_kafka(log)
+    broker = await start_embedded_log(folder, log, stack)
+    credentials = broker.credentials
+    write_durably(
+        folder.root / "kcat.conf",
+        "security.protocol=SASL_PLAINTEXT\nsasl.mechanisms=PLAIN\n"
+        f"sasl.username={credentials.reader_user}\nsasl.password={credentials.reader_password}\n",
+        mode=0o600,
+    )
+    return broker, to_embedded(broker, log.topic_prefix)
+
+
+async def start_embedded_log(folder: DataFolder, log: Log, stack: AsyncExitStack) -> EmbeddedBroker:
+    """The folder's own log, running; the stack stops it.
+
+    Raises:
+        Config: It cannot be started.
+    """
     broker = EmbeddedBroker(folder.log, port=log.embedded_port)
     stack.push_async_callback(broker.stop)
     try:
@@ -41,24 +59,27 @@ async def connect(
             f"the embedded log cannot use port {log.embedded_port}: {error.strerror}. "
             "Stop what uses it, or set log.embedded_port: 0 to take a free one"
         ) from error
-    credentials = broker.credentials
-    write_durably(
-        folder.root / "kcat.conf",
-        "security.protocol=SASL_PLAINTEXT\nsasl.mechanisms=PLAIN\n"
-        f"sasl.username={credentials.reader_user}\nsasl.password={credentials.reader_password}\n",
-        mode=0o600,
-    )
-    return broker, Connection(
+    return broker
+
+
+def to_embedded(broker: EmbeddedBroker, prefix: str) -> Connection:
+    """The node's own way to its embedded log."""
+    return Connection(
         broker.bootstrap,
-        prefix=log.topic_prefix,
-        username=credentials.user,
-        password=credentials.password,
+        prefix=prefix,
+        username=broker.credentials.user,
+        password=broker.credentials.password,
         mechanism="PLAIN",
     )
 
 
-def _to_kafka(configuration: Configuration) -> Connection:
-    log, security = configuration.log, configuration.log.security
+def to_kafka(log: Log) -> Connection:
+    """The way to Apache Kafka.
+
+    Raises:
+        Config: A secret's file cannot be read.
+    """
+    security = log.security
     password = ""
     if security.password_file is not None:
         try:
@@ -146,10 +167,8 @@ def api_settings(configuration: Configuration, program_version: str, registry: C
 
 
 def metrics_registry() -> CollectorRegistry:
-    """A registry with the process's own figures in it."""
+    """A registry with the figures of the interpreter's memory in it; upkeep adds the process's and the vault's."""
     registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     return registry
 
