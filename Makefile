@@ -7,14 +7,14 @@ DATA ?= data
 SUITES := unit property contract golden architecture integration simulation powerloss e2e
 # Seconds a suite may take before it counts as failed.
 BOX_unit := 180
-BOX_property := 300
-BOX_contract := 240
+BOX_property := 420
+BOX_contract := 420
 BOX_golden := 60
 BOX_architecture := 120
-BOX_integration := 420
-BOX_simulation := 300
-BOX_powerloss := 300
-BOX_e2e := 600
+BOX_integration := 600
+BOX_simulation := 420
+BOX_powerloss := 420
+BOX_e2e := 900
 
 .PHONY: help setup run test $(addprefix test-,$(SUITES)) check format lint types layers bench sim lock publish image clean
 .DEFAULT_GOAL := help
