@@ -68,6 +68,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
 WITHOUT_A_NODE: dict[str, str] = {
     "start": "makes the node",
     "recover": "makes a data folder while no node runs",
+    "log migrate": "moves a vault to Apache Kafka while no node runs",
     "config init": "writes a file",
     "config validate": "reads files",
 }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from govault.cli.app import App
+from govault.cli.commands.log_migrate import log_migrate
 from govault.cli.confirm import confirm
 from govault.cli.filters import parse_instant
 from govault.cli.jobs import run_job
@@ -29,6 +30,7 @@ def register(app: App) -> None:
     log.verb("tail")(log_tail)
     log.verb("dump")(log_dump)
     log.verb("status")(log_status)
+    log.verb("migrate")(log_migrate)
     app.add_typer(log, name="log")
     views = App(help="The views: what was folded from the log.")
     views.verb("digest")(views_digest)
