@@ -87,6 +87,12 @@ def differences_of(spec: TopicSpec, connection: Connection, files_partitions: in
                 f"{name} has {setting}={actual}, it must be {value}: `kafka-configs.sh --alter --entity-type topics "
                 f"--entity-name {name} --add-config {setting}={value}`"
             )
+    largest = int(found.settings.get("max.message.bytes", MESSAGE_BYTES_MAX))
+    if largest < MESSAGE_BYTES_MAX:
+        wrong.append(
+            f"{name} takes messages of {largest} bytes at most, events need {MESSAGE_BYTES_MAX}: `kafka-configs.sh "
+            f"--alter --entity-type topics --entity-name {name} --add-config max.message.bytes={MESSAGE_BYTES_MAX}`"
+        )
     return wrong
 
 

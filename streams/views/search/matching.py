@@ -14,12 +14,14 @@ class Wanted:
 
     Attributes:
         terms: What every file that matches has in a segment's terms.
+        is_vain: Whether nothing can match: words were asked for, and there is no letter or digit in them.
     """
 
     def __init__(self, query: SearchQuery) -> None:
         self.query = query
         self._name = re.compile(translate(query.name.casefold())) if query.name else None
         words = words_of(query.words)
+        self.is_vain = bool(query.words.strip()) and not words
         self._words = [f" {word} " for word in words[:-1]] + [f" {word}" for word in words[-1:]]
         self.terms = self._terms()
 

@@ -27,6 +27,8 @@ def search(generation: Generation, query: SearchQuery) -> SearchPage:
     """One page of the files that match (see the port)."""
     wanted, order = Wanted(query), Order.of(query.sort)
     after = order.after(query.cursor)
+    if wanted.is_vain:
+        return SearchPage([], "")
     limit = max(1, min(query.limit, PAGE_MAX))
     segments = generation.segments()
     try:

@@ -141,6 +141,10 @@ async def test_every_order_gives_every_match_once_and_in_order(library: Library,
     assert values == sorted(values, reverse=sort.startswith("-"))
 
 
+async def test_words_without_a_letter_or_digit_find_nothing(library: Library) -> None:
+    assert library.all(SearchQuery(words=" --- ")) == []
+
+
 async def test_bounds_of_time_are_half_open(library: Library) -> None:
     times = sorted(row.modified_ms for row, _ in library.live())
     asked = SearchQuery(since_ms=times[50], until_ms=times[120], limit=1000)
