@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.cli.conftest import Shell
-from tests.e2e.kafka.vault_on_kafka import VaultOnKafka
+from tests.e2e.kafka.vault_on_kafka import Folded, VaultOnKafka
 from tests.kafka.broker import ApacheKafka
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -72,10 +72,9 @@ def test_a_vault_moves_with_its_whole_history_and_goes_on(
     on_kafka = VaultOnKafka.on(embedded.node.root, kafka.bootstrap, prefix)
     on_kafka.node.start()
     try:
-        same = {place: row for place, row in before.items() if place[0] == "files"}
-        assert on_kafka.files_folded() == same
+        assert _goes_on_from(on_kafka.folded(), before)
         on_kafka.rebuild()
-        assert on_kafka.files_folded() == same
+        assert _goes_on_from(on_kafka.folded(), before)
         assert _times(on_kafka)[: len(times)] == times
         assert on_kafka.paths() == set(there)
         for path in ("big", "d1/f1", "d4/f4"):
@@ -135,9 +134,7 @@ def test_a_target_with_the_records_of_something_else_is_refused(
     assert "another" in refused.err
     assert "Migrate to another cluster" in refused.err
     embedded.node.start()
-    assert {place: row for place, row in embedded.folded().items() if place[0] == "files"} == {
-        place: row for place, row in before.items() if place[0] == "files"
-    }
+    assert _goes_on_from(embedded.folded(), before)
     embedded.node.stop()
     # The other vault was left as it was.
     vault.node.start()
@@ -153,6 +150,12 @@ def test_one_broker_cannot_hold_three_copies_and_the_command_says_how_to_ask_for
     refused = shell("log", "migrate", "--to", kafka.bootstrap, "--set", f"log.topic_prefix={prefix}")
     assert refused.code == 1
     assert "log.replication=1" in refused.err
+
+
+def _goes_on_from(now: Folded, before: Folded) -> bool:
+    """Equal digests where nothing was written since; a starting node announces itself and may open an epoch."""
+    grown = {place for place in before if now[place][0] > before[place][0]}
+    return now.keys() == before.keys() and all(now[place] == before[place] for place in before.keys() - grown)
 
 
 def _times(vault: VaultOnKafka) -> list[int]:

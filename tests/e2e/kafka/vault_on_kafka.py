@@ -12,6 +12,9 @@ from tests.e2e.node_process import NodeProcess
 
 JOB_S = 60.0
 
+Folded = dict[tuple[str, int], tuple[int, str, str]]
+"""Position, history digest and view digest of folded partitions."""
+
 
 class Answer(NamedTuple):
     """Status and body."""
@@ -68,12 +71,12 @@ class VaultOnKafka:
         """Every file of the default space."""
         return {item["path"] for item in self.ask("GET", "/files?space=main&limit=1000").document["items"]}
 
-    def folded(self) -> dict[tuple[str, int], tuple[int, str, str]]:
+    def folded(self) -> Folded:
         """Position and both digests of every folded partition."""
         rows = self.ask("GET", "/admin/views").document["partitions"]
         return {(row["topic"], row["partition"]): (row["applied"], row["history"], row["view"]) for row in rows}
 
-    def files_folded(self) -> dict[tuple[str, int], tuple[int, str, str]]:
+    def files_folded(self) -> Folded:
         """The same of what happened inside spaces: starts of nodes leave it alone."""
         return {place: row for place, row in self.folded().items() if place[0] == "files"}
 
