@@ -25,6 +25,7 @@ from govault.config import Loaded
 from govault.errors import Config
 from govault.limits import SHUTDOWN_UPLOADS_S
 from govault.node import log_output
+from govault.node.allocator import keep_freed_blocks
 from govault.node.compose import BROKEN_GRACE_S, Running, compose
 from govault.node.folder import DataFolder
 from govault.node.greeting import Greeting
@@ -32,6 +33,10 @@ from govault.node.http_protocol import GatheringProtocol
 
 EXIT_CRASHED = 70
 _LISTEN_BACKLOG = 1024
+SWITCH_INTERVAL_S = 0.001
+"""How long a thread that wants the interpreter waits for one that computes. A small upload passes three threads,
+each of which wants it several times, and the event loop hardly ever gives it up by itself.
+"""
 _log = logging.getLogger(__name__)
 
 
@@ -42,6 +47,8 @@ def run(loaded: Loaded) -> int:
         GoVaultError: It cannot start; the message says why and the way out.
     """
     began_s = time.monotonic()
+    keep_freed_blocks()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     configuration = loaded.configuration
     log_output.configure(configuration.logging.level, configuration.logging.format)
     folder = DataFolder.open(configuration.server.storage_root)
