@@ -29,6 +29,7 @@ class _Stop:
 
 
 _Item = SmallContent | Done | _Stop | None
+_Queued = list[SmallContent] | Done | _Stop | None
 
 
 class Committer:
@@ -39,7 +40,7 @@ class Committer:
         self._writer = writer
         self._ledger = ledger
         self._store_small: StoreSmall | None = None
-        self._queue: SimpleQueue[_Item] = SimpleQueue()
+        self._queue: SimpleQueue[_Queued] = SimpleQueue()
         self._ended = False
         self._unsynced_index_bytes = 0
         self._ends: dict[int, int] = {}
@@ -64,11 +65,11 @@ class Committer:
         """The same, and call ``done`` on the committer's thread afterwards, with the error if it failed."""
         self._put(done)
 
-    def submit(self, small: SmallContent) -> None:
-        """Store a small content and commit it."""
+    def submit(self, small: list[SmallContent]) -> None:
+        """Store small contents and commit them."""
         self._put(small)
 
-    def _put(self, item: SmallContent | Done) -> None:
+    def _put(self, item: list[SmallContent] | Done) -> None:
         self._queue.put(item)
         if self._ended:
             # The thread may have looked into the queue for the last time before this came.
@@ -100,12 +101,12 @@ class Committer:
 
     def _gather(self, items: list[_Item]) -> None:
         """Take what waits, and store the small contents; what came meanwhile joins the same commit, a few times."""
-        items.append(self._queue.get())
+        _add(items, self._queue.get())
         begin = 0
         for _ in range(_ROUNDS_PER_COMMIT_MAX):
             with suppress(Empty):
                 while len(items) - begin < _SMALL_PER_ROUND_MAX:
-                    items.append(self._queue.get_nowait())
+                    _add(items, self._queue.get_nowait())
             if begin == len(items):
                 return
             small = [item for item in items[begin:] if isinstance(item, SmallContent)]
@@ -119,8 +120,9 @@ class Committer:
         try:
             while True:
                 item = self._queue.get_nowait()
-                if isinstance(item, SmallContent):
-                    item.segment.finish(failure)
+                if isinstance(item, list):
+                    for small in item:
+                        small.segment.finish(failure)
                 elif callable(item):
                     item(failure)
         except Empty:
@@ -179,3 +181,10 @@ class Committer:
         for segment in self._ledger.stop(failure):
             segment.finish(failure)
         return failure
+
+
+def _add(items: list[_Item], queued: _Queued) -> None:
+    if isinstance(queued, list):
+        items += queued
+    else:
+        items.append(queued)

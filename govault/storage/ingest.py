@@ -70,6 +70,20 @@ class IngestContext:
         self.budget = Budget(SEGMENT_BYTES_IN_WORK_MAX)
         self.closed = False
         """Set when the store closes: the threads take no more work."""
+        self._small: list[SmallContent] = []
+
+    def store_small(self, small: SmallContent) -> None:
+        """Give the committer a small content, together with the others of this turn of the loop.
+
+        Each hand-over wakes the committer's thread, and that costs more than the rest of the way there.
+        """
+        if not self._small:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._small.append(small)
+
+    def _hand_over(self) -> None:
+        small, self._small = self._small, []
+        self.committer.submit(small)
 
 
 class PackIngest:
@@ -110,7 +124,7 @@ class PackIngest:
         self._check()
         self._ended = True
         if self._cutting is None and self._gathered_bytes <= SMALL_BYTES_MAX:
-            self._context.committer.submit(SmallContent(self._content, self._make_segment(last=True, charged=False)))
+            self._context.store_small(SmallContent(self._content, self._make_segment(last=True, charged=False)))
         else:
             await self._ship(last=True)
         while self._unfinished and self._failure is None:
