@@ -66,7 +66,7 @@ bench: $(READY) ## Measure against restic, borg and nginx in one run (see docs/b
 	@$(BIN)/python -m tests.benchmarks.run
 
 sim: $(READY) ## Simulate: make sim SEED=1 N=1000
-	@GOVAULT_SIM_SEED=$${SEED:-0} GOVAULT_SIM_RUNS=$${N:-200} $(BIN)/python -m pytest -q tests/simulation
+	@GOVAULT_SIM_SEED=$${SEED:-0} GOVAULT_SIM_N=$${N:-200} $(BIN)/python -m pytest -q tests/simulation
 
 publish: $(READY) ## Write schemas/published/ anew from the code
 	@$(BIN)/python -m schemas.publish
