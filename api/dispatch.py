@@ -76,11 +76,33 @@ class Dispatcher:
             if isinstance(actor, Actor) and actor.idempotency_key is not None:
                 scope["state"]["actor"] = replace(actor, request_hash=fingerprint(scope, body))
             receive = _replay(body, receive)
+        if scope["method"] == "HEAD":
+            inner["method"] = "GET"
+            head = _HeadOnly(receive, send)
+            receive, send = head.receive, head.send
         try:
             await self._rest(inner, receive, send)
         finally:
             route = inner.get("route")
             scope["state"]["route"] = getattr(route, "path", "none")
+
+
+class _HeadOnly:
+    """The answer of a GET without its body (RFC 9110, 9.3.2). Whoever streams one hears that the client has gone."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._answered = False
+
+    async def receive(self) -> Message:
+        return {"type": "http.disconnect"} if self._answered else await self._receive()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._answered = True
+            await self._send(message)
+            await self._send({"type": "http.response.body", "body": b""})
 
 
 def parse_query(query_string: bytes) -> dict[str, str]:

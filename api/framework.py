@@ -74,4 +74,5 @@ def _problem(
 
 def _framework_methods(routes: list[Route], path: str) -> set[str]:
     """Every method that some route answers at this path: the framework itself tells only the first route's."""
-    return {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    methods = {method for route in routes if route.path_regex.match(path) for method in route.methods or ()}
+    return methods | {"HEAD"} if "GET" in methods else methods

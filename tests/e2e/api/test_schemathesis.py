@@ -1,5 +1,6 @@
 """The OpenAPI document against a real node, by a tool that knows only the document."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ RUN_S = 60
 def test_schemathesis_finds_no_failure(tmp_path: Path) -> None:
     node = NodeProcess(tmp_path / "data")
     node.root.mkdir()
+    shutil.copy(PROJECT / "schemathesis.toml", tmp_path)
     node.start()
     try:
         found = subprocess.run(
@@ -25,7 +27,7 @@ def test_schemathesis_finds_no_failure(tmp_path: Path) -> None:
                 *("--header", f"Authorization: Bearer {node.token}"),
                 *("--max-time", str(RUN_S), "--max-examples", "20"),
             ],
-            cwd=PROJECT,
+            cwd=tmp_path,
             capture_output=True,
             text=True,
             timeout=RUN_S * 3,

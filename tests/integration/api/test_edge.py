@@ -151,3 +151,13 @@ async def test_a_query_that_is_not_understood_is_never_ignored(vault: Vault, pat
     answer = await call(vault.app, "GET", path)
     assert answer.status == 422
     assert f'"rule":"{rule}"'.encode() in answer.body
+
+
+@pytest.mark.parametrize(
+    "path", ["/spaces", "/files?limit=1", "/spaces/main/folders/", "/openapi.json", "/spaces/main"]
+)
+async def test_head_is_answered_wherever_get_is(vault: Vault, path: str) -> None:
+    get, head = await vault.client.get(path), await vault.client.head(path)
+    assert (head.status_code, head.content) == (get.status_code, b"") == (200, b"")
+    for name in ("content-type", "content-length", "etag"):
+        assert head.headers.get(name) == get.headers.get(name)
