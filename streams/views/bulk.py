@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 Place = tuple[Topic, int]
 RECORDS_PER_BATCH = 1_000
 RECORDS_BETWEEN_YIELDS = 50
-FETCH_BYTES_MAX = 4 * 1024 * 1024
+FETCH_BYTES_MAX = 1024 * 1024
 FETCH_TIMEOUT_S = 30.0
 _POLL_MS = 1_000
 _FETCH_WAIT_MS = 20
@@ -43,7 +43,7 @@ class BulkReader:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
-            fetch_max_bytes=2 * FETCH_BYTES_MAX,
+            fetch_max_bytes=4 * FETCH_BYTES_MAX,
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
             check_crcs=True,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
@@ -102,7 +102,9 @@ class BulkReader:
         waited_s = 0.0
         while True:
             try:
-                found: dict[Any, list[Any]] = await self._consumer.getmany(*names, timeout_ms=_POLL_MS)
+                found: dict[Any, list[Any]] = await self._consumer.getmany(
+                    *names, timeout_ms=_POLL_MS, max_records=RECORDS_PER_BATCH
+                )
             except (KafkaError, OSError) as error:
                 raise EventLog(f"the log cannot be read on: {error!r}") from error
             if found:

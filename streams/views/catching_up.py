@@ -8,7 +8,8 @@ from typing import Protocol
 
 from streams.records import Record
 from streams.views.bulk import BulkReader, Place, Progress
-from streams.views.search.index import PENDING_BULK_MAX
+from streams.views.memory import release_free_memory
+from streams.views.search.index import PENDING_BULK_MAX, PENDING_LIVE_MAX
 
 _log = logging.getLogger(__name__)
 
@@ -73,12 +74,16 @@ async def catch_up(
     Partitions that do not move, because they have stopped for good, are left alone.
     """
     stopped: set[Place] = set()
+    folded = 0
     while True:
         starts = {place: offset + 1 for place, offset in applied().items() if place not in stopped}
         ends = {place: end for place, (_, end) in (await reader.bounds(list(starts))).items()}
         behind = {place for place, start in starts.items() if start < ends[place]}
         lag = sum(ends[place] - starts[place] for place in behind)
         if lag <= lag_max:
+            if folded:
+                await into.index(PENDING_LIVE_MAX, logged)
+                release_free_memory()
             return
         began = time.monotonic()
         folded = await fold_to(reader, into, starts, ends, progress, logged=logged)

@@ -25,6 +25,8 @@ _CACHE_BYTES = 32 * _MIB
 _MEMTABLE_BYTES = 8 * _MIB
 _FILLING_MEMTABLE_BYTES = 32 * _MIB
 _OPEN_FILES_MAX = 256
+_CACHE = Cache(_CACHE_BYTES)
+"""One for all databases of the process: shards, and for a while two generations, share the same memory."""
 
 
 class DamagedViews(Exception):
@@ -111,7 +113,7 @@ def _until(stop: bytes) -> ReadOptions:
 
 def _options(memtable_bytes: int) -> Options:
     table = BlockBasedOptions()
-    table.set_block_cache(Cache(_CACHE_BYTES))
+    table.set_block_cache(_CACHE)
     table.set_cache_index_and_filter_blocks(True)
     table.set_pin_l0_filter_and_index_blocks_in_cache(True)
     table.set_bloom_filter(10.0, False)
@@ -121,7 +123,7 @@ def _options(memtable_bytes: int) -> Options:
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)
     options.set_write_buffer_size(memtable_bytes)
-    options.set_max_write_buffer_number(3)
+    options.set_max_write_buffer_number(2)
     options.set_max_total_wal_size(64 * _MIB)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_level_compaction_dynamic_level_bytes(True)

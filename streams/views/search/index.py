@@ -26,7 +26,7 @@ from streams.views.search.segment_writer import DOCUMENTS_MAX, write_segment
 _log = logging.getLogger(__name__)
 
 PENDING_LIVE_MAX = 2_048
-PENDING_BULK_MAX = 32_768
+PENDING_BULK_MAX = 16_384
 SMALL_SEGMENTS_MAX = 8
 STALE_SHARE_MAX = 0.5
 _SMALL_DOCUMENTS = DOCUMENTS_MAX // 2

@@ -19,6 +19,8 @@ SEGMENT_FORMAT = 1
 DOCUMENTS_MAX = 65_536
 HEADER_BYTES = 4_096
 ID_BYTES = 28
+_DOCUMENTS_AT_ONCE = 4_096
+"""Bounds the arrays on the way: they take fifty times what they end as."""
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
 
@@ -82,15 +84,22 @@ def _postings(documents: Sequence[Document]) -> dict[str, Array]:
 
 
 def _gram_pairs(documents: Sequence[Document]) -> Array:
-    """term << 16 | ordinal of every gram, with repeats."""
+    """term << 16 | ordinal of every gram, each once."""
+    portions = [
+        _grams_of(documents[first : first + _DOCUMENTS_AT_ONCE], first)
+        for first in range(0, len(documents), _DOCUMENTS_AT_ONCE)
+    ]
+    return np.concatenate(portions)
+
+
+def _grams_of(documents: Sequence[Document], first: int) -> Array:
     texts = [gram_text(one) for one in documents]
     lengths = np.fromiter(map(len, texts), np.uint32, len(texts))
     letters = np.frombuffer(b"".join(texts), np.uint8).astype(np.uint64)
-    owners = np.repeat(np.arange(len(texts), dtype=np.uint64), lengths)
+    owners = np.repeat(np.arange(first, first + len(texts), dtype=np.uint64), lengths)
     codes = letters[:-2] << np.uint64(16) | letters[1:-1] << np.uint64(8) | letters[2:]
     whole = letters[1:-1] > MARK_MAX
-    pairs: Array = (codes << np.uint64(16) | owners[1:-1])[whole]
-    return pairs
+    return np.unique((codes << np.uint64(16) | owners[1:-1])[whole])
 
 
 def _label_pairs(documents: Sequence[Document]) -> Array:
