@@ -10,12 +10,13 @@ from aiokafka.errors import (
     KafkaTimeoutError,
     MessageSizeTooLargeError,
     NodeNotReadyError,
+    PolicyViolationError,
     RecordTooLargeError,
     RequestTimedOutError,
 )
 
 from govault.domain.position import Position
-from govault.errors import EventLog, OutcomePending, TooLarge
+from govault.errors import EventLog, OutcomePending, StorageFull, TooLarge
 from govault.limits import EVENT_BYTES_MAX
 from schemas.codec import encode
 from schemas.envelope import Event
@@ -46,6 +47,7 @@ class KafkaEventLog:
         self._producer: AIOKafkaProducer | None = None
         self._asker: AIOKafkaConsumer | None = None
         self._room = asyncio.Semaphore(APPENDS_AT_ONCE_MAX)
+        self._renewing = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect.
@@ -53,14 +55,7 @@ class KafkaEventLog:
         Raises:
             EventLog: The log cannot be reached, or refuses the credentials.
         """
-        settings = self._connection.client_settings("govault-writer")
-        self._producer = AIOKafkaProducer(
-            acks="all",
-            enable_idempotence=True,
-            linger_ms=0,
-            max_request_size=EVENT_BYTES_MAX + _OVERHEAD_BYTES,
-            **settings,
-        )
+        self._producer = self._new_producer()
         self._asker = AIOKafkaConsumer(
             group_id=None, enable_auto_commit=False, **self._connection.client_settings("govault-asker")
         )
@@ -74,14 +69,39 @@ class KafkaEventLog:
 
     async def stop(self, grace_s: float = ASK_TIMEOUT_S) -> None:
         """Send what is buffered, then disconnect; each client within ``grace_s``. May be called twice."""
-        for client in (self._producer, self._asker):
+        producer, asker, self._producer, self._asker = self._producer, self._asker, None, None
+        for client in (producer, asker):
             if client is not None:
-                try:
-                    async with asyncio.timeout(grace_s):
-                        await client.stop()
-                except (KafkaError, OSError, TimeoutError) as error:
-                    _log.warning("a client of the log did not stop cleanly: %r", error)
-        self._producer = self._asker = None
+                await _stop(client, grace_s)
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=0,
+            max_request_size=EVENT_BYTES_MAX + _OVERHEAD_BYTES,
+            **self._connection.client_settings("govault-writer"),
+        )
+
+    async def _renew(self, broken: AIOKafkaProducer) -> None:
+        """Take a fresh producer in place of one whose batch was refused.
+
+        An idempotent producer numbers its batches, and the log takes no number after one that it refused: without this,
+        one refusal (a full disk, say) would be the last thing this node ever wrote.
+        """
+        async with self._renewing:
+            if self._producer is not broken:
+                return
+            fresh = self._new_producer()
+            try:
+                async with asyncio.timeout(ASK_TIMEOUT_S):
+                    await fresh.start()
+            except (KafkaError, OSError, TimeoutError) as error:
+                _log.warning("no fresh producer yet: %r", error)
+                await _stop(fresh, ASK_TIMEOUT_S)
+                return
+            self._producer = fresh
+            await _stop(broken, ASK_TIMEOUT_S)
 
     async def append(self, event: Event, partition: int) -> Position:
         """Write an event (see the port)."""
@@ -121,7 +141,13 @@ class KafkaEventLog:
             raise OutcomePending(
                 f"the log did not confirm event {event.id} in time; ask for its outcome later", event_id=event.id
             ) from error
+        except PolicyViolationError as error:
+            await self._renew(producer)
+            raise StorageFull(
+                f"the disk of the log is full; event {event.id} was not written. Free space and repeat"
+            ) from error
         except KafkaError as error:
+            await self._renew(producer)
             raise EventLog(f"the log refused event {event.id}: {error!r}") from error
         return Position(topic, partition, written.offset)
 
@@ -139,3 +165,11 @@ class KafkaEventLog:
 
     def _partitions(self, topic: Topic) -> range:
         return range(self._files_partitions if topic is Topic.FILES else 1)
+
+
+async def _stop(client: AIOKafkaProducer | AIOKafkaConsumer, grace_s: float) -> None:
+    try:
+        async with asyncio.timeout(grace_s):
+            await client.stop()
+    except (KafkaError, OSError, TimeoutError) as error:
+        _log.warning("a client of the log did not stop cleanly: %r", error)
