@@ -10,6 +10,7 @@ from api.content_headers import description, media_type_header, validators
 from api.middleware.edge import ClientGone
 from api.ranges import ByteRange, parse_ranges
 from api.raw import RawRequest
+from api.stalling import StallWatch
 from api.targets import ref_from_url, space_from_url, tree_path_from_url
 from api.types import Headers
 from govault.errors import InvalidRequest
@@ -113,30 +114,24 @@ async def send_stream(request: RawRequest, first: bytes, rest: AsyncGenerator[by
     """Send pieces until the end, or until the client is gone: a server drops what a closed connection is sent."""
     gone = asyncio.ensure_future(_disconnected(request))
     try:
-        await _send_slices(request, first)
-        async for data in rest:
-            if gone.done():
-                raise ClientGone
-            await _send_slices(request, data)
-        await request.send({"type": "http.response.body", "body": b""})
-    except TimeoutError as error:
-        # Whoever reads nothing for so long holds buffers and read-ahead that others could use.
-        raise ClientGone from error
+        # Whoever reads nothing for long holds buffers and read-ahead that others could use.
+        async with StallWatch(DOWNLOAD_STALL_TIMEOUT_S) as watch:
+            await _send_slices(request, first, watch)
+            async for data in rest:
+                if gone.done():
+                    raise ClientGone
+                await _send_slices(request, data, watch)
+            await request.send({"type": "http.response.body", "body": b""})
     finally:
         gone.cancel()
 
 
-async def _send_slices(request: RawRequest, data: bytes) -> None:
-    """Send one chunk.
-
-    Raises:
-        TimeoutError: The client takes nothing any more.
-    """
+async def _send_slices(request: RawRequest, data: bytes, watch: StallWatch) -> None:
     view = memoryview(data) if len(data) > BODY_SLICE_BYTES else data
     for start in range(0, len(view), BODY_SLICE_BYTES):
         piece = view[start : start + BODY_SLICE_BYTES]
-        async with asyncio.timeout(DOWNLOAD_STALL_TIMEOUT_S):
-            await request.send({"type": "http.response.body", "body": piece, "more_body": True})
+        await request.send({"type": "http.response.body", "body": piece, "more_body": True})
+        watch.moved = True
 
 
 async def _disconnected(request: RawRequest) -> None:
