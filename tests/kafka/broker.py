@@ -42,10 +42,15 @@ def resolve_jars() -> Path:
 
 @dataclass
 class ApacheKafka:
-    """One broker on loopback. ``start`` returns once it answers; ``stop`` and ``kill`` end it; the folder stays."""
+    """One broker on loopback. ``start`` returns once it answers; ``stop`` and ``kill`` end it; the folder stays.
+
+    Attributes:
+        settings: Of the broker, beyond those that it needs to run here; they win.
+    """
 
     folder: Path
     port: int = 0
+    settings: dict[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _log: IO[bytes] | None = field(default=None, repr=False)
 
@@ -127,6 +132,7 @@ class ApacheKafka:
                 "transaction.state.log.replication.factor=1",
                 "transaction.state.log.min.isr=1",
                 "group.initial.rebalance.delay.ms=0",
+                *(f"{name}={value}" for name, value in self.settings.items()),
                 "",
             ]
         )
