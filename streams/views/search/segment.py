@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from streams.views.search.segment_writer import HEADER_BYTES, ID_BYTES, SEGMENT_FORMAT
+from streams.views.search.segment_writer import DOCUMENTS_MAX, HEADER_BYTES, ID_BYTES, SEGMENT_FORMAT
 from streams.views.search.terms import TermRange
 
 Ordinals = np.ndarray[tuple[int], np.dtype[Any]]
@@ -99,7 +99,7 @@ class Segment:
         for _, low, high in sorted(spans):
             ordinals = self._columns["posting"][int(starts[low]) : int(starts[high])]
             if high > low + 1:
-                ordinals = np.unique(ordinals)
+                ordinals = _distinct(ordinals)
             found = ordinals if found is None else _both(found, ordinals)
             if not len(found):
                 break
@@ -108,6 +108,13 @@ class Segment:
     def forget_pages(self) -> None:
         """Give the pages read so far back to the system's cache: they do not count as this process's memory."""
         self._map.madvise(mmap.MADV_DONTNEED)
+
+
+def _distinct(ordinals: Ordinals) -> Ordinals:
+    """Each once, ascending."""
+    has = np.zeros(DOCUMENTS_MAX, bool)
+    has[ordinals] = True
+    return np.flatnonzero(has).astype(np.uint16)
 
 
 def _both(fewer: Ordinals, more: Ordinals) -> Ordinals:

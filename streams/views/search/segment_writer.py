@@ -73,14 +73,27 @@ def _names(documents: Sequence[Document]) -> dict[str, Array]:
 
 
 def _postings(documents: Sequence[Document]) -> dict[str, Array]:
-    pairs = np.unique(np.concatenate((_gram_pairs(documents), _label_pairs(documents))))
+    pairs = _distinct(np.concatenate((_gram_pairs(documents), _label_pairs(documents))))
     terms = pairs >> np.uint64(16)
-    firsts = np.flatnonzero(np.concatenate((np.ones(1, bool), terms[1:] != terms[:-1])))
+    firsts = np.flatnonzero(_is_first(terms))
     return {
         "term": terms[firsts],
         "posting_start": np.append(firsts, len(pairs)).astype(np.uint32),
         "posting": (pairs & np.uint64(0xFFFF)).astype(np.uint16),
     }
+
+
+def _distinct(values: Array) -> Array:
+    """Each value once, ascending. ``np.unique`` hashes, and takes a hundred times as long as sorting."""
+    ordered = np.sort(values)
+    return ordered[_is_first(ordered)]
+
+
+def _is_first(ordered: Array) -> Array:
+    """Which of sorted values are the first of their kind."""
+    first = np.ones(len(ordered), bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
+    return first
 
 
 def _gram_pairs(documents: Sequence[Document]) -> Array:
@@ -99,7 +112,7 @@ def _grams_of(documents: Sequence[Document], first: int) -> Array:
     owners = np.repeat(np.arange(first, first + len(texts), dtype=np.uint64), lengths)
     codes = letters[:-2] << np.uint64(16) | letters[1:-1] << np.uint64(8) | letters[2:]
     whole = letters[1:-1] > MARK_MAX
-    return np.unique((codes << np.uint64(16) | owners[1:-1])[whole])
+    return _distinct((codes << np.uint64(16) | owners[1:-1])[whole])
 
 
 def _label_pairs(documents: Sequence[Document]) -> Array:
