@@ -91,7 +91,7 @@ def test_any_interleaving_with_redelivery_and_crashes_gives_equal_digests(seed: 
             # What a killed process leaves: the files as they are, without a clean end.
             crashed += 1
             after = tmp_path / f"g{crashed}"
-            shutil.copytree(path, after, ignore=shutil.ignore_patterns("LOCK"))
+            copy_of_one_instant(path, after)
             generation.close()
             path, generation = after, Generation(after, IDENTITY)
     assert crashed
@@ -99,6 +99,31 @@ def test_any_interleaving_with_redelivery_and_crashes_gives_equal_digests(seed: 
     assert stored_rows(generation) == stored_rows(expected)
     generation.close()
     expected.close()
+
+
+def files_below(folder: Path) -> dict[str, tuple[int, int]]:
+    found = {}
+    for path in folder.rglob("*"):
+        try:
+            found[str(path)] = (path.stat().st_size, path.stat().st_mtime_ns)
+        except FileNotFoundError:
+            found[str(path)] = (-1, -1)
+    return found
+
+
+def copy_of_one_instant(source: Path, target: Path) -> None:
+    """Copy a folder as it was at one instant: RocksDB compacts in threads of its own, so until nothing moved meanwhile."""
+    for _ in range(100):
+        before = files_below(source)
+        try:
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("LOCK"))
+        except shutil.Error:
+            shutil.rmtree(target)
+            continue
+        if files_below(source) == before:
+            return
+        shutil.rmtree(target)
+    raise AssertionError(f"{source} never stood still")
 
 
 @pytest.mark.parametrize("seed", range(2))
