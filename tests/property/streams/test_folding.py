@@ -112,7 +112,7 @@ def files_below(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def copy_of_one_instant(source: Path, target: Path) -> None:
-    """Copy a folder as it was at one instant: RocksDB compacts in threads of its own, so until nothing moved meanwhile."""
+    """Copy a folder as it was at one instant: RocksDB compacts in its own threads, so until nothing moved meanwhile."""
     for _ in range(100):
         before = files_below(source)
         try:
