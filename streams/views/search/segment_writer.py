@@ -23,6 +23,7 @@ _DOCUMENTS_AT_ONCE = 4_096
 """Bounds the arrays on the way: they take fifty times what they end as."""
 
 Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+Numbers = np.ndarray[tuple[int, ...], np.dtype[np.uint64]]
 
 
 def write_segment(path: Path, documents: Sequence[Document]) -> None:
@@ -83,20 +84,20 @@ def _postings(documents: Sequence[Document]) -> dict[str, Array]:
     }
 
 
-def _distinct(values: Array) -> Array:
+def _distinct(values: Numbers) -> Numbers:
     """Each value once, ascending. ``np.unique`` hashes, and takes a hundred times as long as sorting."""
-    ordered = np.sort(values)
+    ordered: Numbers = np.sort(values)
     return ordered[_is_first(ordered)]
 
 
-def _is_first(ordered: Array) -> Array:
+def _is_first(ordered: Numbers) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
     """Which of sorted values are the first of their kind."""
     first = np.ones(len(ordered), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=first[1:])
     return first
 
 
-def _gram_pairs(documents: Sequence[Document]) -> Array:
+def _gram_pairs(documents: Sequence[Document]) -> Numbers:
     """term << 16 | ordinal of every gram, each once."""
     portions = [
         _grams_of(documents[first : first + _DOCUMENTS_AT_ONCE], first)
@@ -105,7 +106,7 @@ def _gram_pairs(documents: Sequence[Document]) -> Array:
     return np.concatenate(portions)
 
 
-def _grams_of(documents: Sequence[Document], first: int) -> Array:
+def _grams_of(documents: Sequence[Document], first: int) -> Numbers:
     texts = [gram_text(one) for one in documents]
     lengths = np.fromiter(map(len, texts), np.uint32, len(texts))
     letters = np.frombuffer(b"".join(texts), np.uint8).astype(np.uint64)
@@ -115,7 +116,7 @@ def _grams_of(documents: Sequence[Document], first: int) -> Array:
     return _distinct((codes << np.uint64(16) | owners[1:-1])[whole])
 
 
-def _label_pairs(documents: Sequence[Document]) -> Array:
+def _label_pairs(documents: Sequence[Document]) -> Numbers:
     known: dict[tuple[str, str], int] = {}
     pairs: list[int] = []
     for ordinal, document in enumerate(documents):
