@@ -14,8 +14,8 @@ from streams.stall import StallWatch
 from streams.topics import ensure_topics
 from streams.views.bulk import BulkReader, Place, Progress
 from streams.views.catching_up import LAG_FOR_BULK_MIN, catch_up
-from streams.views.filling import fill_generation
-from streams.views.generation import VaultIdentity
+from streams.views.filling import ends_far_ahead, fill_generation, fold_in_processes
+from streams.views.generation import Generation, VaultIdentity
 from streams.views.generations import GenerationsFolder
 from streams.views.opening import check_log, open_serving, refuse_foreign
 from streams.views.rebuild import Rebuilder
@@ -90,6 +90,7 @@ class Streams:
             async with BulkReader(settings.connection) as reader:
                 await check_log(reader, generation)
                 await refuse_foreign(reader, settings.vault)
+                await _catch_up_far(views, settings, progress)
                 await catch_up(reader, views, views.applied, LAG_FOR_BULK_MIN, progress)
             views.flush()
             await log.start()
@@ -153,3 +154,16 @@ async def _fill(path: Path, settings: StreamsSettings, progress: Progress) -> bo
     async with BulkReader(settings.connection) as reader:
         await refuse_foreign(reader, settings.vault)
     return await fill_generation(path, settings.vault, settings.connection, progress)
+
+
+async def _catch_up_far(views: RocksViews, settings: StreamsSettings, progress: Progress) -> None:
+    """Fold a very long backlog with processes. Nobody reads yet, so the serving generation may be closed meanwhile."""
+    starts = {place: offset + 1 for place, offset in views.applied().items() if place not in views.stopped()}
+    ends = await ends_far_ahead(settings.connection, starts)
+    if ends is None:
+        return
+    path = views.serving.path
+    views.close()
+    await fold_in_processes(path, settings.vault, settings.connection, starts, ends, progress, views.tell_dereferenced)
+    views.swap(Generation(path, settings.vault))
+    views.tell_epochs()

@@ -58,6 +58,8 @@ class BulkReader:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        # aiokafka cancels a task of its own and awaits it; one that never ran would seem to cancel us.
+        await asyncio.sleep(0)
         await self._consumer.stop()
 
     async def bounds(self, places: Sequence[Place]) -> dict[Place, tuple[int, int]]:

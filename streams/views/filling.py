@@ -7,7 +7,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import orjson
@@ -17,32 +17,66 @@ from govault.errors import EventLog
 from streams.connection import Connection
 from streams.views.bulk import BulkReader, Progress
 from streams.views.generation import shard_path
-from streams.views.shard import SHARDS, VaultIdentity, shard_of
+from streams.views.shard import SHARDS, Place, VaultIdentity, shard_of
 from streams.views.shard_process import Order
 
 _log = logging.getLogger(__name__)
 
 RECORDS_FOR_PROCESSES_MIN = 20_000
+Dereferenced = Callable[[Sequence[bytes], int], None]
+_LINE_BYTES_MAX = 1024 * 1024
 _PACKAGES = str(Path(streams.__file__).resolve().parents[1])
+
+
+async def ends_far_ahead(connection: Connection, starts: Mapping[Place, int]) -> dict[Place, int] | None:
+    """The next offset of each partition, where folding from ``starts`` to there is worth processes of its own.
+
+    None where it is not, or where TLS settings cannot be handed to another process.
+
+    Raises:
+        EventLog: The log does not say.
+    """
+    if connection.tls is not None:
+        return None
+    async with BulkReader(connection) as reader:
+        ends = {place: end for place, (_, end) in (await reader.bounds(list(starts))).items()}
+    return ends if _records(starts, ends) >= RECORDS_FOR_PROCESSES_MIN else None
 
 
 async def fill_generation(path: Path, vault: VaultIdentity, connection: Connection, progress: Progress) -> bool:
     """Fold the whole log, as far as it goes now, into a generation that does not exist yet.
 
     Returns:
-        Whether it was done. Not where the log is short, or TLS settings cannot be handed to another process: then
-        whoever asked folds by itself.
+        Whether it was done. Where it was not, whoever asked folds by itself.
 
     Raises:
         EventLog: The log cannot be read, or lacks records. What was written is of no use.
     """
-    if connection.tls is not None:
-        return False
-    async with BulkReader(connection) as reader:
-        ends = {place: end for place, (_, end) in (await reader.bounds(vault.places())).items()}
-    total = sum(ends.values())
-    if total < RECORDS_FOR_PROCESSES_MIN:
-        return False
+    starts = dict.fromkeys(vault.places(), 0)
+    ends = await ends_far_ahead(connection, starts)
+    if ends is not None:
+        await fold_in_processes(path, vault, connection, starts, ends, progress)
+    return ends is not None
+
+
+async def fold_in_processes(
+    path: Path,
+    vault: VaultIdentity,
+    connection: Connection,
+    starts: Mapping[Place, int],
+    ends: Mapping[Place, int],
+    progress: Progress,
+    dereferenced: Dereferenced = lambda chunk_ids, epoch: None,
+) -> None:
+    """Fold the records of [start, end) of every partition into a generation that nobody has open.
+
+    Args:
+        dereferenced: Told (chunk ids, epoch) as ``ViewsMaintenance.on_dereferenced`` is.
+
+    Raises:
+        EventLog: The log cannot be read, or lacks records. What was folded until then is good.
+    """
+    total = _records(starts, ends)
     folded = [0] * SHARDS
     workers = asyncio.Semaphore(os.cpu_count() or 1)
 
@@ -52,9 +86,9 @@ async def fill_generation(path: Path, vault: VaultIdentity, connection: Connecti
 
     async def fill(number: int) -> None:
         mine = {place: end for place, end in ends.items() if shard_of(place) == number}
-        order = Order(shard_path(path, number), number, vault, connection, mine)
+        order = Order(shard_path(path, number), number, vault, connection, {p: starts[p] for p in mine}, mine)
         async with workers:
-            await _run(order, lambda records: tell(number, records))
+            await _run(order, lambda records: tell(number, records), dereferenced)
 
     began = asyncio.get_running_loop().time()
     try:
@@ -65,16 +99,20 @@ async def fill_generation(path: Path, vault: VaultIdentity, connection: Connecti
         raise failed.exceptions[0] from failed
     took_s = asyncio.get_running_loop().time() - began
     _log.info("folded %d records in %.1f s (%d a second)", total, took_s, total / took_s)
-    return True
 
 
-async def _run(order: Order, tell: Callable[[int], None]) -> None:
+def _records(starts: Mapping[Place, int], ends: Mapping[Place, int]) -> int:
+    return sum(max(0, ends[place] - start) for place, start in starts.items())
+
+
+async def _run(order: Order, tell: Callable[[int], None], dereferenced: Dereferenced) -> None:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "streams.views.shard_process"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH"))))},
         start_new_session=True,
+        limit=_LINE_BYTES_MAX,
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -87,6 +125,8 @@ async def _run(order: Order, tell: Callable[[int], None]) -> None:
             reason = said.get("error", reason)
             if "folded" in said:
                 tell(said["folded"])
+            if "dereferenced" in said:
+                dereferenced([bytes.fromhex(one) for one in said["dereferenced"]], said["epoch"])
         code = await process.wait()
     finally:
         if process.returncode is None:

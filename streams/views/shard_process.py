@@ -27,6 +27,7 @@ from streams.views.search.index import PENDING_LIVE_MAX
 from streams.views.shard import Shard, VaultIdentity
 
 _PROGRESS_RECORDS = 5_000
+_CHUNKS_PER_LINE = 1_000
 _COLLECT_AFTER = 200_000
 
 
@@ -35,20 +36,24 @@ class Order:
     """What to fold into which shard.
 
     Attributes:
-        ends: The next offset behind the last record to fold, of each of the shard's partitions.
+        starts: The first offset to fold, of each of the shard's partitions.
+        ends: The next offset behind the last one.
     """
 
     path: Path
     number: int
     vault: VaultIdentity
     connection: Connection
+    starts: dict[Place, int]
     ends: dict[Place, int]
 
     def to_json(self) -> bytes:
         """One line."""
         connection = {name: getattr(self.connection, name) for name in _CONNECTION_FIELDS}
         keys = {name: value.hex() for name, value in asdict(self.vault.fold_keys).items()}
-        ends = [(topic.value, partition, end) for (topic, partition), end in self.ends.items()]
+        ends = [
+            (topic.value, partition, self.starts[topic, partition], e) for (topic, partition), e in self.ends.items()
+        ]
         vault = (self.vault.vault_id, self.vault.files_partitions)
         return orjson.dumps((str(self.path), self.number, vault, keys, connection, ends)) + b"\n"
 
@@ -58,8 +63,9 @@ class Order:
         path, number, vault, keys, connection, ends = orjson.loads(line)
         fold_keys = FoldKeys(**{name: bytes.fromhex(value) for name, value in keys.items()})
         identity = VaultIdentity(vault[0], vault[1], fold_keys)
-        wanted = {(Topic(topic), partition): end for topic, partition, end in ends}
-        return cls(Path(path), number, identity, Connection(**connection), wanted)
+        starts = {(Topic(topic), partition): start for topic, partition, start, _ in ends}
+        wanted = {(Topic(topic), partition): end for topic, partition, _, end in ends}
+        return cls(Path(path), number, identity, Connection(**connection), starts, wanted)
 
 
 _CONNECTION_FIELDS = ("bootstrap", "prefix", "username", "password", "mechanism", "replicated")
@@ -68,8 +74,9 @@ _CONNECTION_FIELDS = ("bootstrap", "prefix", "username", "password", "mechanism"
 class _Filling:
     """``FoldsInBulk`` of one shard."""
 
-    def __init__(self, shard: Shard) -> None:
+    def __init__(self, shard: Shard, tells: bool) -> None:
         self._shard = shard
+        self._tells = tells
 
     def stage(self, place: Place, records: Iterable[Record]) -> None:
         fold = self._shard.folds[place].fold
@@ -79,7 +86,9 @@ class _Filling:
     def write(self, place: Place, logged: bool) -> None:
         fold = self._shard.folds[place]
         self._shard.written(place, fold.write(logged))
-        fold.rows.take_dereferenced()
+        dereferenced = [chunk_id.hex() for chunk_id in fold.rows.take_dereferenced()]
+        for first in range(0, len(dereferenced) if self._tells else 0, _CHUNKS_PER_LINE):
+            _say({"dereferenced": dereferenced[first : first + _CHUNKS_PER_LINE], "epoch": fold.epoch})
 
     async def index(self, pending_max: int, logged: bool) -> None:
         await self._shard.search.maintain(pending_max, logged)
@@ -91,7 +100,8 @@ async def fill(order: Order) -> None:
     Raises:
         GoVaultError: The log cannot be read, or lacks records.
     """
-    shard = Shard(order.path, order.number, order.vault, KeyFilter())
+    fresh = not any(order.starts.values())
+    shard = Shard(order.path, order.number, order.vault, KeyFilter() if fresh else None)
     told = 0
 
     def tell(folded: int, _: int) -> None:
@@ -102,8 +112,8 @@ async def fill(order: Order) -> None:
 
     try:
         async with BulkReader(order.connection) as reader:
-            filling = _Filling(shard)
-            folded = await fold_to(reader, filling, dict.fromkeys(order.ends, 0), order.ends, tell)
+            filling = _Filling(shard, tells=not fresh)
+            folded = await fold_to(reader, filling, order.starts, order.ends, tell)
             await filling.index(PENDING_LIVE_MAX, logged=False)
     finally:
         shard.close()

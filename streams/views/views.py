@@ -119,6 +119,22 @@ class RocksViews:
         """Everything written is in files when this returns."""
         self._serving.flush()
 
+    def tell_dereferenced(self, chunk_ids: Sequence[bytes], epoch: int) -> None:
+        """Chunks lost their last reference in a partition: pass it on."""
+        for tell in self._on_dereferenced:
+            tell(chunk_ids, epoch)
+
+    def tell_epochs(self) -> None:
+        """Pass on epochs that partitions have opened since last told."""
+        for number in self.partitions():
+            self._note_epoch(number, self._serving.folds[Topic.FILES, number].epoch)
+
+    def _note_epoch(self, partition: int, epoch: int) -> None:
+        if epoch != self._epochs.get(partition):
+            self._epochs[partition] = epoch
+            for note in self._on_epoch:
+                note(epoch)
+
     def swap(self, generation: Generation) -> Generation:
         """Serve another generation, which has folded at least as far; the one before is returned, still open."""
         before, self._serving = self._serving, generation
@@ -132,12 +148,8 @@ class RocksViews:
             return
         epoch = fold.epoch
         if dereferenced:
-            for tell in self._on_dereferenced:
-                tell(dereferenced, epoch)
-        if epoch != self._epochs.get(place[1]):
-            self._epochs[place[1]] = epoch
-            for note in self._on_epoch:
-                note(epoch)
+            self.tell_dereferenced(dereferenced, epoch)
+        self._note_epoch(place[1], epoch)
 
     def next_offset(self, topic: Topic, partition: int) -> int:
         """Where to read on."""

@@ -5,15 +5,18 @@ import os
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from govault.errors import Conflict, EventLog
 from govault.ports import SearchQuery
+from schemas.events.files import EntityTrashed, EpochOpened, TrashPurged
 from streams.broker.supervisor import EmbeddedBroker
 from streams.streams import Streams
 from streams.views import filling
+from streams.views.views import RocksViews
 from tests.integration.streams.vault_log import WAIT_S, Writer, digests, settings_for
 
 FILES = 400
@@ -107,3 +110,38 @@ def _kill_each(monkeypatch: pytest.MonkeyPatch, act: Callable[[asyncio.subproces
         return process
 
     monkeypatch.setattr(filling.asyncio, "create_subprocess_exec", start)
+
+
+async def test_a_long_backlog_is_folded_by_processes_and_callbacks_hear_of_it(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    settings = settings_for(broker, tmp_path)
+    streams = await Streams.start(settings)
+    ahead = await Streams.start(replace(settings_for(broker, tmp_path / "ahead"), node_id="node-ahead"))
+    writer = await with_files(ahead)
+    assert await streams.wait_caught_up(WAIT_S)
+    await streams.stop()
+    purged = ahead.views.resolve(writer.space_id, "d3/f3")
+    assert purged is not None
+    await writer.write(EntityTrashed(space_id=writer.space_id, entity_id=purged.entity_id))
+    await writer.write(TrashPurged(space_id=writer.space_id, entity_ids=(purged.entity_id,)))
+    await writer.write(EpochOpened(epoch=1))
+    live = digests(ahead)
+    await ahead.stop()
+
+    heard: list[tuple[int, int]] = []
+    epochs: list[int] = []
+
+    def listen(views: RocksViews) -> None:
+        views.on_dereferenced(lambda chunk_ids, epoch: heard.append((len(chunk_ids), epoch)))
+        views.on_epoch(epochs.append)
+
+    streams = await Streams.start(settings, on_open=listen)
+    try:
+        assert digests(streams) == live
+        assert heard == [(1, 1)]
+        assert epochs == [1]
+        again = Writer(streams, writer.space_id)
+        assert (await again.write(again.commit("after"))).fact("created") is True
+    finally:
+        await streams.stop()

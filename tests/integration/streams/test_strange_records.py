@@ -1,5 +1,6 @@
 """Records that are no events of ours, or newer than this program."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -39,7 +40,7 @@ async def test_malformed_records_are_skipped_and_counted_everywhere_alike(
 ) -> None:
     settings = settings_for(broker, tmp_path)
     streams = await Streams.start(settings)
-    other = await Streams.start(settings_for(broker, tmp_path / "other"))
+    other = await Streams.start(replace(settings_for(broker, tmp_path / "other"), node_id="another-node"))
     try:
         writer = await Writer.with_space(streams)
         genuine = encode(event(writer.commit("forged"), writer.space_id))
