@@ -11,6 +11,13 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from tests.contract.broker.under_test import BrokerUnderTest, LoopThread, of_embedded, start_embedded
 from tests.kafka.broker import ApacheKafka, missing
 
+IMPATIENT = {
+    "log.initial.task.delay.ms": "500",
+    "log.retention.check.interval.ms": "500",
+    "log.cleaner.backoff.ms": "500",
+}
+"""Kafka looks for what to forget every five minutes, unless told otherwise."""
+
 
 @pytest.fixture(scope="session", params=["embedded", pytest.param("apache-kafka", marks=pytest.mark.slow)])
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerUnderTest]:
@@ -25,7 +32,7 @@ def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return
     if reason := missing():
         pytest.skip(reason)
-    kafka = ApacheKafka(folder / "kafka")
+    kafka = ApacheKafka(folder / "kafka", settings=IMPATIENT)
     kafka.start()
     yield BrokerUnderTest("apache-kafka", kafka.bootstrap)
     kafka.stop()
