@@ -22,8 +22,6 @@ def _no_truth(value: object) -> object:
     return value
 
 
-
-
 class FindingDocument(_Answer):
     """One thing worth telling: what it is, what it means, what to do."""
 
