@@ -21,7 +21,7 @@ class DerivedKeys:
 
     def __init__(self) -> None:
         self._keys: dict[bytes, bool] = {}
-        self._unindexed: dict[str, None] = {}
+        self._unindexed: dict[str, FileRow] = {}
 
     def follow(self, old: Row | None, new: Row | None) -> None:
         """A row of one of ``FOLLOWED`` changed from ``old`` to ``new`` (None: absent)."""
@@ -42,9 +42,9 @@ class DerivedKeys:
         removed = {key for key, present in self._keys.items() if not present and key.startswith(start)}
         return added, removed
 
-    def take_unindexed(self) -> list[str]:
-        """Ids of files to be searched anew, since last taken."""
-        taken = list(self._unindexed)
+    def take_unindexed(self) -> list[FileRow]:
+        """Files whose searchable fields changed since last taken."""
+        taken = list(self._unindexed.values())
         self._unindexed.clear()
         return taken
 
@@ -65,7 +65,7 @@ class DerivedKeys:
             self._keys[keys.hash_key(new.current.sha256, new.entity_id, new.current.number)] = True
         self._follow_trash(old, new)
         if new is not None and (old is None or searchable(old) != searchable(new)):
-            self._unindexed[new.entity_id] = None
+            self._unindexed[new.entity_id] = new
 
     def _follow_trash(self, old: FileRow | FolderRow | None, new: FileRow | FolderRow | None) -> None:
         was = old is not None and old.trashed_ms is not None

@@ -11,7 +11,7 @@ import orjson
 from govault.domain.apply import apply_directory, apply_files, apply_peers
 from govault.domain.folding import Applied
 from govault.domain.position import Outcome, Position
-from govault.domain.rows import PartitionRow
+from govault.domain.rows import FileRow, PartitionRow
 from govault.domain.rules import must_stop
 from govault.errors import EventLog
 from schemas.codec import MalformedEvent, UnknownEventType
@@ -153,11 +153,11 @@ class PartitionFold:
         """The applied position of the last batch."""
         return self._written
 
-    def write(self, logged: bool) -> list[str]:
+    def write(self, logged: bool) -> list[FileRow]:
         """Write everything folded since the last call in one batch: rows, position, digests.
 
         Returns:
-            Ids of the files whose searchable fields changed.
+            Files whose searchable fields changed.
         """
         if self._written == self.applied:
             return []

@@ -1,10 +1,12 @@
 """Which keys are surely not in a RocksDB that is being filled from nothing.
 
 Most reads of a fresh fold ask for what is not there yet (a new file's id, its chunk, its outcome), and each would
-cost RocksDB five microseconds. A Bloom filter with two probes answers nearly all of them in half of one.
+cost RocksDB five microseconds. A bit per hash answers nearly all of them in a fraction of one; where a million files
+have set theirs, it is wrong about one absent key in fifty, which costs a look.
 """
 
 _BITS = 1 << 28
+_MASK = _BITS - 1
 
 
 class KeyFilter:
@@ -15,13 +17,10 @@ class KeyFilter:
 
     def add(self, key: bytes) -> None:
         """The key may be present from now on."""
-        hashed = hash(key)
-        one, two = hashed & _BITS - 1, hashed >> 29 & _BITS - 1
-        self._bits[one >> 3] |= 1 << (one & 7)
-        self._bits[two >> 3] |= 1 << (two & 7)
+        bit = hash(key) & _MASK
+        self._bits[bit >> 3] |= 1 << (bit & 7)
 
-    def may_have(self, key: bytes) -> bool:
-        """False only where the key is not present."""
-        hashed = hash(key)
-        one, two = hashed & _BITS - 1, hashed >> 29 & _BITS - 1
-        return bool(self._bits[one >> 3] >> (one & 7) & self._bits[two >> 3] >> (two & 7) & 1)
+    def may_have(self, key: bytes) -> int:
+        """Zero only where the key is not present."""
+        bit = hash(key) & _MASK
+        return self._bits[bit >> 3] & 1 << (bit & 7)

@@ -97,11 +97,9 @@ class Shard:
             self.database.close()
             raise
 
-    def written(self, place: Place, changed: list[str]) -> None:
+    def written(self, place: Place, changed: list[FileRow]) -> None:
         """Take note of the files whose searchable fields a batch changed."""
-        if changed:
-            rows = map(self.folds[place].reader.entity, changed)
-            self.search.note(place[1], (row for row in rows if isinstance(row, FileRow)))
+        self.search.note(place[1], changed)
 
     def files_now(self) -> int:
         """How many files there are, trash included."""

@@ -7,7 +7,7 @@ it from here. Folding one event a batch or thousands leaves the same bytes.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from govault.domain.rows import Change, ChunkRow, Put, Row
+from govault.domain.rows import Change, ChunkRow, FileRow, Put, Row
 from streams.views import keys
 from streams.views.database import Database
 from streams.views.derived import FOLLOWED, DerivedKeys
@@ -134,11 +134,11 @@ class StagedRows:
         """How many rows wait for a batch."""
         return len(self._dirty)
 
-    def write_to(self, batch: Any, applied: int) -> list[str]:
+    def write_to(self, batch: Any, applied: int) -> list[FileRow]:
         """Put every staged change into a batch and bring the sums up to date; nothing is staged afterwards.
 
         Returns:
-            Ids of the files whose searchable fields changed.
+            Files whose searchable fields changed, each as it was when they last did.
         """
         prefix, digest_key = self._prefix, self._digest_key
         put = batch.put
@@ -169,7 +169,10 @@ class StagedRows:
         self._derived.write_to(batch, prefix)
         unindexed = self._derived.take_unindexed()
         if unindexed:
-            put(prefix + keys.UNINDEXED + applied.to_bytes(8, "big"), "\0".join(unindexed).encode())
+            put(
+                prefix + keys.UNINDEXED + applied.to_bytes(8, "big"),
+                "\0".join([row.entity_id for row in unindexed]).encode(),
+            )
         self._revisions.clear()
         self._dirty.clear()
         self._dirty_entries.clear()
