@@ -5,12 +5,15 @@ Signatures are those of the file formats' own specifications; the list favours w
 
 import codecs
 import mimetypes
+import re
 
 OCTETS = "application/octet-stream"
 TEXT = "text/plain"
 _GENERIC = frozenset({"", OCTETS, "application/x-www-form-urlencoded", "binary/octet-stream"})
 _ZIP_FAMILY = ("+zip", ".openxmlformats-", ".oasis.opendocument", "java-archive", "android.package", "vnd.ms-")
 _TEXT_CONTROLS = frozenset(b"\t\n\r\x0b\x0c\x1b")
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_CHARSET = re.compile(r';\s*charset="?([A-Za-z0-9_.:-]{1,40})', re.IGNORECASE)
 _NOT_TEXT = bytes(byte for byte in range(32) if byte not in _TEXT_CONTROLS)
 
 _AT_START: tuple[tuple[bytes, str], ...] = (
@@ -87,6 +90,43 @@ _BRANDS = {
     b"3gp4": "video/3gpp",
     b"3gp5": "video/3gpp",
 }
+_NAMES = mimetypes.MimeTypes()
+"""Python's own table and what it lacks: the machine's /etc/mime.types would make nodes differ."""
+for _suffix, _kind in {
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+    ".odp": "application/vnd.oasis.opendocument.presentation",
+    ".epub": "application/epub+zip",
+    ".jar": "application/java-archive",
+    ".apk": "application/vnd.android.package-archive",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    ".toml": "application/toml",
+    ".md": "text/markdown",
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".rst": "text/x-rst",
+    ".log": "text/plain",
+    ".go": "text/x-go",
+    ".rs": "text/x-rust",
+    ".ts": "text/x-typescript",
+    ".java": "text/x-java",
+    ".mkv": "video/x-matroska",
+    ".ogg": "audio/ogg",
+    ".oga": "audio/ogg",
+    ".ogv": "video/ogg",
+    ".opus": "audio/ogg",
+    ".flac": "audio/flac",
+    ".parquet": "application/vnd.apache.parquet",
+    ".heic": "image/heic",
+    ".jxl": "image/jxl",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+}.items():
+    _NAMES.add_type(_kind, _suffix)
 _BY_FIRST_BYTE: dict[int, list[tuple[bytes, str]]] = {}
 for _magic, _kind in _AT_START:
     _BY_FIRST_BYTE.setdefault(_magic[0], []).append((_magic, _kind))
@@ -101,8 +141,9 @@ def sniff(head: bytes, name: str, declared: str = "") -> str:
         declared: What the client said; empty where it said nothing.
     """
     by_bytes = by_signature(head)
+    declared_charset = _charset(declared)
     declared = _bare(declared)
-    by_name = mimetypes.guess_type(name, strict=False)[0] or ""
+    by_name = _NAMES.guess_type(name, strict=False)[0] or ""
     if by_bytes == "application/zip":
         return next((kind for kind in (declared, by_name) if any(mark in kind for mark in _ZIP_FAMILY)), by_bytes)
     if by_bytes == "application/xml":
@@ -111,15 +152,24 @@ def sniff(head: bytes, name: str, declared: str = "") -> str:
         return next((kind for kind in (declared, by_name) if kind not in _GENERIC), by_bytes)
     if by_bytes:
         return by_bytes
+    named = [kind for kind in (declared, by_name) if kind not in _GENERIC]
     if looks_like_text(head):
-        return next((kind for kind in (declared, by_name) if kind not in _GENERIC), TEXT)
-    # Bytes that are no text and have no signature: a name or word that promises text does not make them so.
-    return next((kind for kind in (declared, by_name) if kind not in _GENERIC and not kind.startswith("text/")), OCTETS)
+        return named[0] if named else TEXT
+    if head.startswith(_UTF16_MARKS):
+        return next((kind for kind in named if kind.startswith("text/")), TEXT) + "; charset=utf-16"
+    # Eight-bit text of older days cannot be told from other bytes but by its name, and that it has no controls.
+    is_eight_bit = head.translate(None, _NOT_TEXT) == head
+    for kind in named:
+        if not kind.startswith("text/"):
+            return kind
+        if is_eight_bit:
+            return f"{kind}; charset={declared_charset or 'windows-1252'}"
+    return OCTETS
 
 
 def named_type(name: str, declared: str = "") -> str:
     """The type of bytes that nobody looks at: as declared, else as the name says."""
-    guessed = mimetypes.guess_type(name, strict=False)[0] or ""
+    guessed = _NAMES.guess_type(name, strict=False)[0] or ""
     return next((kind for kind in (_bare(declared), guessed) if kind not in _GENERIC), OCTETS)
 
 
@@ -148,6 +198,12 @@ def looks_like_text(head: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def _charset(declared: str) -> str:
+    """The charset of a declared type, where it is a plain word."""
+    found = _CHARSET.search(declared)
+    return found[1].lower() if found is not None else ""
 
 
 def _bare(declared: str) -> str:
