@@ -15,7 +15,7 @@ from govault.domain.manifest import PACKED_CHUNK_BYTES, unpack
 from govault.domain.position import Outcome
 from govault.domain.reasons import Reason
 from govault.domain.rows import DirectoryRow
-from govault.errors import Conflict, TooLarge
+from govault.errors import Conflict, IdempotencyMismatch, TooLarge
 from govault.limits import (
     CONFIRM_CHUNKS_AT_ONCE,
     INLINE_CHUNKS_MAX,
@@ -117,7 +117,13 @@ class Commits:
             content = version.content.model_copy(update={"parts": ids})
         event = version.model_copy(update={"content": content, "epoch": manifest.epoch})
         space = manifest.space
-        return await self.submitter.submit(actor, event, space.partition, subject=space.space_id, step=step_of(attempt))
+        outcome = await self.submitter.submit(
+            actor, event, space.partition, subject=space.space_id, step=step_of(attempt)
+        )
+        if outcome.fact("etag") != content.sha256:
+            # Another request with this key, and with other bytes, came first while these were on their way.
+            raise IdempotencyMismatch("this Idempotency-Key was used for other bytes before; use a new key")
+        return outcome
 
     async def _log_parts(self, actor: Actor, manifest: Manifest) -> None:
         """Write the next parts. Without the request's key: what a part's id says is in the part itself."""

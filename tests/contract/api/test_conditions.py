@@ -118,6 +118,14 @@ async def test_repeats_at_the_same_time_make_one_version(vault: Vault) -> None:
     assert {answer.json()["version"] for answer in answers} == {1}
 
 
+async def test_one_key_for_two_contents_at_the_same_time_makes_one_version(vault: Vault) -> None:
+    headers = {"idempotency-key": "k-1"}
+    answers = await asyncio.gather(*(vault.put("a", content, headers) for content in (b"one", b"two", b"six")))
+    assert sorted(answer.status_code for answer in answers) == [201, 422, 422]
+    made = next(answer for answer in answers if answer.status_code == 201)
+    assert (await vault.get("a")).headers["etag"] == f'"{made.json()["etag"]}"'
+
+
 async def test_an_outcome_not_known_in_time_is_a_202_with_its_place(vault: Vault) -> None:
     app = create_app(impatient(vault.services, 0.01), ApiSettings(), TokenAuthenticator(TOKEN))
     async with vault.client_for(app) as client:
