@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 APPENDS_AT_ONCE_MAX = 1_024
 APPEND_TIMEOUT_S = 20.0
 ASK_TIMEOUT_S = 15.0
+_RETRY_MS = 10
+"""Until the asker knows who leads a partition it asks again after this, several times in a row."""
 _OVERHEAD_BYTES = 16 * 1024
 _UNCERTAIN = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError)
 
@@ -57,7 +59,10 @@ class KafkaEventLog:
         """
         self._producer = self._new_producer()
         self._asker = AIOKafkaConsumer(
-            group_id=None, enable_auto_commit=False, **self._connection.client_settings("govault-asker")
+            group_id=None,
+            enable_auto_commit=False,
+            retry_backoff_ms=_RETRY_MS,
+            **self._connection.client_settings("govault-asker"),
         )
         try:
             async with asyncio.timeout(ASK_TIMEOUT_S):

@@ -28,6 +28,9 @@ _POLL_MS = 1_000
 _FETCH_WAIT_MS = 20
 """Only what is in the log is asked for, so a fetch need not wait; at a partition's end it would hold up the others."""
 
+_RETRY_MS = 10
+"""Before a new consumer knows who leads a partition it asks again after this, several times in a row at each start."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -47,6 +50,7 @@ class BulkReader:
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
             check_crcs=True,
             fetch_max_wait_ms=_FETCH_WAIT_MS,
+            retry_backoff_ms=_RETRY_MS,
             **self._connection.client_settings("govault-bulk"),
         )
         try:

@@ -1,5 +1,6 @@
 """The node: start status doctor stats peers backup recover."""
 
+import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,8 +44,12 @@ def start(
     from govault.config import load
 
     loaded = load(options().config, flags=flags_of(sets, options().data, listen=listen))
+    # Modules are no garbage: looking for some among them takes a sixth of the time until a node is ready.
+    gc.disable()
     from govault.node.serve import run
 
+    gc.freeze()
+    gc.enable()
     code = run(loaded)
     if code:
         raise typer.Exit(code)
