@@ -9,6 +9,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -79,16 +80,8 @@ async def _inside(table: Table, root: Path, files: int) -> Fixture:
             _list(table, streams, fixture)
             for name, word in SEARCHES.items():
                 for what, query in (("words", SearchQuery(words=word)), ("glob", SearchQuery(name=f"*{word}*"))):
-                    p50, p99 = _percentiles(
-                        [_timed(lambda q=query: streams.views.search(q)) for _ in range(ASKED_TIMES)]
-                    )  # type: ignore[misc]
-                    table.add(
-                        f"search, {what}, {name}",
-                        f"p50 {p50:.1f} ms p99 {p99:.1f} ms",
-                        value=p99,
-                        at_most=50,
-                        unit=" ms",
-                    )
+                    ask = partial(streams.views.search, query)
+                    _tell_latency(table, f"search, {what}, {name}", [_timed(ask) for _ in range(ASKED_TIMES)])
             await _visible(table, streams, fixture)
         finally:
             await streams.stop()
@@ -150,16 +143,9 @@ async def _over_http(table: Table, node: NodeProcess, fixture: Fixture) -> None:
                 began = time.perf_counter()
                 page = await get("/files", q=word)
                 took.append((time.perf_counter() - began) * 1e3)
-            p50, p99 = _percentiles(took)
             hits = len(page["items"])  # type: ignore[arg-type]
             assert bool(hits) == (name != "no hit"), (name, hits)
-            table.add(
-                f"search over HTTP, words, {name}",
-                f"p50 {p50:.1f} ms p99 {p99:.1f} ms",
-                value=p99,
-                at_most=50,
-                unit=" ms",
-            )
+            _tell_latency(table, f"search over HTTP, words, {name}", took)
         used, began, rows, cursor = cpu_s(node.pid), time.perf_counter(), 0, ""
         while rows < LISTED_MAX // 4:
             page = await get("/files", space="bench-0", limit=str(PAGE), **({"cursor": cursor} if cursor else {}))
@@ -171,6 +157,11 @@ async def _over_http(table: Table, node: NodeProcess, fixture: Fixture) -> None:
             "list over HTTP (Python client), pages of 1000", f"{rows / (time.perf_counter() - began):.0f} entries/s"
         )
         table.note(f"the node used {(cpu_s(node.pid) - used) / max(rows, 1) * 1e6:.0f} µs of processor an entry")
+
+
+def _tell_latency(table: Table, what: str, took: list[float]) -> None:
+    p50, p99 = _percentiles(took)
+    table.add(what, f"p50 {p50:.1f} ms p99 {p99:.1f} ms", value=p99, at_most=50, unit=" ms (p99)")
 
 
 def _timed(act: Callable[[], object]) -> float:
