@@ -57,15 +57,14 @@ class StallWatch:
             await asyncio.sleep(self._look_every_s)
             try:
                 ends = {topic: await self._end_offsets(topic) for topic in {place[0] for place in self._applied()}}
+                stalled = self._judge(ends)
+                if stalled is not None:
+                    return stalled
+                if self._far_behind is not None and self._lag_to_fold() >= LAG_FAR:
+                    await self._far_behind()
             except EventLog as error:
                 _log.warning("cannot compare the views with the log: %s", error)
                 self._moved.clear()
-                continue
-            stalled = self._judge(ends)
-            if stalled is not None:
-                return stalled
-            if self._far_behind is not None and self._lag_to_fold() >= LAG_FAR:
-                await self._far_behind()
 
     def _lag_to_fold(self) -> int:
         stopped = self._stopped()

@@ -57,6 +57,7 @@ class Streams:
         self.crashed = app.crashed
         self.watch = StallWatch(views.applied, views.stopped, log.end_offsets, far_behind=self._catch_up)
         self._watching = asyncio.create_task(self._watch_for_stalls(), name="streams-stall-watch")
+        self._watching.add_done_callback(self._watch_ended)
         self._app = app
         self._rebuilder = rebuilder
         self._settings = settings
@@ -121,6 +122,11 @@ class Streams:
         _log.error("%s", reason)
         if not self.crashed.done():
             self.crashed.set_result(reason)
+
+    def _watch_ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and not self.crashed.done():
+            _log.error("comparing the views with the log crashed: %r", error)
+            self.crashed.set_result(error)
 
     async def _catch_up(self) -> None:
         """Overtake Faust in bulk; it skips what it then brings."""

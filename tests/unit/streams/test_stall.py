@@ -56,3 +56,22 @@ async def test_nothing_else_counts_as_a_stall(
 ) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(watch(Log(steps), stopped).run(), 0.3)
+
+
+async def test_a_long_lag_asks_for_help_and_a_log_that_goes_away_meanwhile_does_not_end_the_watch() -> None:
+    asked = asyncio.Event()
+    times = 0
+
+    async def help_out() -> None:
+        nonlocal times
+        times += 1
+        if times == 1:
+            raise EventLog("away")
+        asked.set()
+
+    log = Log([({FILES: offset}, {0: 50_000}) for offset in range(1000)])
+    seen = StallWatch(log.applied, set, log.end_offsets, far_behind=help_out, look_every_s=0.001, stalled_after_s=5)
+    watching = asyncio.create_task(seen.run())
+    await asyncio.wait_for(asked.wait(), 5)
+    assert not watching.done()
+    watching.cancel()
