@@ -16,7 +16,7 @@ BOX_simulation := 420
 BOX_powerloss := 420
 BOX_e2e := 900
 
-.PHONY: help setup run test $(addprefix test-,$(SUITES)) check format lint types layers bench sim lock publish image clean
+.PHONY: help setup run test $(addprefix test-,$(SUITES)) test-kafka check format lint types layers bench sim lock publish image clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -61,6 +61,11 @@ types: $(READY)
 layers: $(READY)
 	@$(BIN)/lint-imports --no-logo > .import-linter.out 2>&1 || { cat .import-linter.out; exit 1; }
 	@rm -f .import-linter.out
+
+test-kafka: $(READY) ## Run the suites of a whole node once more, on Apache Kafka (needs Java and Maven)
+	@echo "== a node on Apache Kafka (at most 600 s)"
+	@TEST_KILLS=$${TEST_KILLS:-6} timeout --kill-after=10 600 $(BIN)/python -m tests.kafka.suite -q \
+	  tests/e2e/cli tests/e2e/crash tests/integration/node
 
 bench: $(READY) ## Measure against restic, borg and nginx in one run (see docs/benchmarks.md)
 	@$(BIN)/python -m tests.benchmarks.run

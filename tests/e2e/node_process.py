@@ -11,6 +11,8 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.kafka.broker import log_of_suite
+
 READY_S = 60.0
 
 
@@ -56,6 +58,7 @@ class NodeProcess:
             "GOVAULT_SERVER__STORAGE_ROOT": str(self.root),
             "GOVAULT_SERVER__LISTEN_ADDR": "127.0.0.1:0",
             "GOVAULT_STORAGE__RESERVE": "16MiB",
+            **log_of_suite(self.root),
             **self.environment,
         }
         with (self.root.parent / f"{self.root.name}.log").open("ab") as log:

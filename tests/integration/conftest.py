@@ -11,6 +11,7 @@ import pytest
 from govault.config.load import load
 from govault.node.compose import Running, compose
 from govault.node.folder import DataFolder
+from tests.kafka.broker import log_of_suite
 
 URL = "http://vault.test"
 
@@ -31,6 +32,7 @@ async def real_vault(root: Path) -> AsyncIterator[RealVault]:
             "GOVAULT_SERVER__STORAGE_ROOT": str(root),
             "GOVAULT_SERVER__LISTEN_ADDR": "127.0.0.1:0",
             "GOVAULT_STORAGE__RESERVE": "16MiB",
+            **log_of_suite(root),
         }
     )
     folder = DataFolder.open(root)
