@@ -40,7 +40,7 @@ from tests.e2e.node_process import NodeProcess
 from tests.powerloss.load import drive
 from tests.powerloss.trace import CrashModel, Op, materialise, read_trace
 
-POINTS = int(os.environ.get("GOVAULT_POWERLOSS_POINTS", "120"))
+POINTS = int(os.environ.get("GOVAULT_POWERLOSS_POINTS", "60"))
 TORN = 3
 STEPS = 40
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(480)]
