@@ -6,6 +6,7 @@ anew. Nothing is stored in the chunk store: these figures are about events and v
 
 import asyncio
 import json
+import shutil
 import statistics
 import time
 from collections.abc import Callable
@@ -70,8 +71,9 @@ async def _inside(table: Table, root: Path, files: int) -> Fixture:
         fixture = await produce_files(connection, keyring.event_mac_key, files, vault.partitions)
         table.note(f"{fixture.files} files appended to the log in {fixture.took_s:.0f} s")
         owner = ViewsOwner(vault.vault_id, vault.partitions, FoldKeys(keyring.event_mac_key, keyring.digest_key))
-        # Views of their own: everything is folded anew, as after `views rebuild`.
-        settings = StreamsSettings(connection, root / "views-anew", load_node(folder).node_id, owner)
+        # Without views everything is folded anew, as by `views rebuild`; the node then serves what came of it.
+        shutil.rmtree(folder.views)
+        settings = StreamsSettings(connection, folder.views, load_node(folder).node_id, owner)
         began = time.perf_counter()
         streams = await Streams.start(settings)
         rate = fixture.files / (time.perf_counter() - began)
