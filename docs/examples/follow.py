@@ -24,7 +24,8 @@ def main() -> None:
     consumer = Consumer(
         {
             "bootstrap.servers": asked.bootstrap,
-            "group.id": "not-used",  # librdkafka wants one; without subscribing, no group is joined.
+            # No group is joined, but librdkafka looks its coordinator up: the principal must be allowed to read it.
+            "group.id": asked.group,
             "enable.auto.commit": False,
             "enable.partition.eof": True,
             "auto.offset.reset": "error",
@@ -81,6 +82,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--config", type=Path, help="a file with credentials, e.g. the data folder's kcat.conf")
     parser.add_argument("--prefix", default="govault", help="the vault's log.topic_prefix")
     parser.add_argument("--topic", default="files", help="without the prefix")
+    parser.add_argument("--group", default="reader-follow", help="a group that this user may read")
     parser.add_argument("--since", type=datetime.fromisoformat, help="begin at this time, e.g. 2026-01-31T12:00+00:00")
     parser.add_argument("--once", action="store_true", help="end at the end of the log")
     return parser.parse_args()

@@ -67,11 +67,14 @@ class ApacheKafka:
 
     Attributes:
         settings: Of the broker, beyond those that it needs to run here; they win.
+        users: Name and password of everybody who may log in (SCRAM-SHA-512); ``admin`` may do everything, the others
+            what access lists say. Empty: plaintext, open to all.
     """
 
     folder: Path
     port: int = 0
     settings: dict[str, str] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _log: IO[bytes] | None = field(default=None, repr=False)
 
@@ -92,7 +95,11 @@ class ApacheKafka:
         if not properties.exists():
             self.port = self.port or _free_port()
             properties.write_text(self._properties(_free_port()), encoding="utf-8")
-            self._java(jars, "kafka.tools.StorageTool", "format", "-t", "R292YXVsdFRlc3RzMTIzNA", "-c", str(properties))
+            logins = [f"SCRAM-SHA-512=[name={name},password={word}]" for name, word in self.users.items()]
+            self._java(
+                jars, "kafka.tools.StorageTool", "format", "-t", "R292YXVsdFRlc3RzMTIzNA", "-c", str(properties),
+                *(word for login in logins for word in ("--add-scram", login)),
+            )  # fmt: skip
         self._log = (self.folder / "kafka.log").open("ab")
         self._process = subprocess.Popen(
             ["java", "-Xmx256m", "-Xms128m", "-XX:+UseSerialGC", "-cp", f"{jars}/*", "kafka.Kafka", str(properties)],
@@ -153,10 +160,27 @@ class ApacheKafka:
                 "transaction.state.log.replication.factor=1",
                 "transaction.state.log.min.isr=1",
                 "group.initial.rebalance.delay.ms=0",
+                *(self._guarded(controller_port) if self.users else ()),
                 *(f"{name}={value}" for name, value in self.settings.items()),
                 "",
             ]
         )
+
+    def _guarded(self, controller_port: int) -> list[str]:
+        """Clients log in; the broker's own two listeners are anonymous, on loopback."""
+        internal = _free_port()
+        return [
+            f"listeners=SASL_PLAINTEXT://127.0.0.1:{self.port},INTERNAL://127.0.0.1:{internal},"
+            f"CONTROLLER://127.0.0.1:{controller_port}",
+            f"advertised.listeners=SASL_PLAINTEXT://127.0.0.1:{self.port},INTERNAL://127.0.0.1:{internal}",
+            "inter.broker.listener.name=INTERNAL",
+            "listener.security.protocol.map=SASL_PLAINTEXT:SASL_PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "sasl.enabled.mechanisms=SCRAM-SHA-512",
+            "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config="
+            "org.apache.kafka.common.security.scram.ScramLoginModule required;",
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            "super.users=User:admin;User:ANONYMOUS",
+        ]
 
 
 def _free_port() -> int:
