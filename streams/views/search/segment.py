@@ -11,6 +11,9 @@ import orjson
 from streams.views.search.segment_writer import DOCUMENTS_MAX, HEADER_BYTES, ID_BYTES, SEGMENT_FORMAT
 from streams.views.search.terms import TermRange
 
+_SEARCHED_SHARE = 16
+"""Where one array is this much shorter, looking up each of its values beats marking all of the other's."""
+
 Ordinals = np.ndarray[tuple[int], np.dtype[Any]]
 Column = np.ndarray[tuple[int], np.dtype[Any]]
 
@@ -119,7 +122,12 @@ def _distinct(ordinals: Ordinals) -> Ordinals:
 
 def _both(fewer: Ordinals, more: Ordinals) -> Ordinals:
     """What two ascending arrays share."""
-    at = np.searchsorted(more, fewer)
-    at[at == len(more)] = len(more) - 1
-    shared: Ordinals = fewer[more[at] == fewer]
-    return shared
+    if len(fewer) * _SEARCHED_SHARE < len(more):
+        at = np.searchsorted(more, fewer)
+        at[at == len(more)] = len(more) - 1
+        shared: Ordinals = fewer[more[at] == fewer]
+        return shared
+    has = np.zeros(DOCUMENTS_MAX, bool)
+    has[more] = True
+    kept: Ordinals = fewer[has[fewer]]
+    return kept
