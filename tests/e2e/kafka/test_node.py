@@ -50,7 +50,7 @@ def test_a_log_that_was_killed_takes_writes_again_without_a_restart_of_the_node(
             writing = [pool.submit(vault.put, f"meanwhile/{number}", b"%d" % number) for number in range(3)]
             assert vault.get("before") == b"before"
             assert vault.paths() == {"before"}
-            assert vault.ask("GET", "/readyz").status == 503
+            vault.wait_status("/readyz", 503)
             assert vault.ask("GET", "/livez").status == 200
             answers = [write.result() for write in writing]
         # Nobody knows yet whether they were written: refused (503), or pending with a place to ask (202).
