@@ -75,7 +75,10 @@ def load_vault(folder: DataFolder, log_kind: str, topic_prefix: str, partitions:
         ("log.topic_prefix", topic_prefix, vault.topic_prefix),
     ):
         if wanted != has:
-            raise Config(f"this vault was made with {name}: {has}, and the configuration says {wanted}. Set it back")
+            way = ", or move the vault there with `govault log migrate`" if wanted == "kafka" else ""
+            raise Config(
+                f"this vault was made with {name}: {has}, and the configuration says {wanted}. Set it back{way}"
+            )
     return vault
 
 

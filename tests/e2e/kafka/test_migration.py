@@ -146,6 +146,10 @@ def test_one_broker_cannot_hold_three_copies_and_the_command_says_how_to_ask_for
 ) -> None:
     embedded.node.start()
     embedded.node.stop()
+    too_early = VaultOnKafka.on(embedded.node.root, kafka.bootstrap, prefix)
+    too_early.node.launch()
+    assert too_early.node.wait_end() == 1
+    assert "govault log migrate" in too_early.node.log_tail()
     shell = Shell(embedded.node.root)
     refused = shell("log", "migrate", "--to", kafka.bootstrap, "--set", f"log.topic_prefix={prefix}")
     assert refused.code == 1
