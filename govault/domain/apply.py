@@ -6,10 +6,21 @@ asks ``govault.domain.rules.must_stop`` first.
 """
 
 from govault.domain.apply_commit import commit
+from govault.domain.apply_directory import create_space, remove_space
+from govault.domain.apply_failures import recover_node, suspect_node
+from govault.domain.apply_layout import change_layout, open_sealing_root, reach_layout
+from govault.domain.apply_members import (
+    admit_node,
+    change_node,
+    issue_token,
+    move_node,
+    remove_node,
+    revoke_token,
+    start_node,
+)
 from govault.domain.apply_metadata import change_metadata
 from govault.domain.apply_parts import add_parts, release_parts
 from govault.domain.apply_removal import prune, purge
-from govault.domain.apply_roster import admit_node, create_space, remove_space, start_node
 from govault.domain.apply_spaces import change_space, close_space, open_space
 from govault.domain.apply_tree import make, make_trash, move, restore
 from govault.domain.draft import Draft
@@ -38,7 +49,20 @@ from schemas.events.files import (
     VersionCommitted,
     VersionsPruned,
 )
-from schemas.events.peers import NodeAdmitted, NodeStarted
+from schemas.events.peers import (
+    JoinTokenIssued,
+    JoinTokenRevoked,
+    LayoutChanged,
+    LayoutReached,
+    NodeAdmitted,
+    NodeChanged,
+    NodeMoved,
+    NodeRecovered,
+    NodeRemoved,
+    NodeStarted,
+    NodeSuspected,
+    SealingRootOpened,
+)
 from schemas.topics import Topic
 
 
@@ -89,16 +113,40 @@ def apply_peers(reader: PeersReader, event: Event, at: Position, vault_time_ms: 
     changes: list[Change] = []
     try:
         _check_time(event, vault_time_ms)
-        match event.data:
-            case NodeAdmitted() as data:
-                decision = admit_node(reader, data, vault_time_ms, changes)
-            case NodeStarted() as data:
-                decision = start_node(reader, data, vault_time_ms, changes)
-            case _:
-                raise Refusal(Reason.EVENT_INVALID, detail="not an event of this topic")
+        decision = _decide_peers(reader, event, vault_time_ms, changes)
     except Refusal as refusal:
         decision = refused(refusal)
     return _recorded(changes, reader.partition(), event, at, decision)
+
+
+def _decide_peers(reader: PeersReader, event: Event, vault_time_ms: int, changes: list[Change]) -> Decision:
+    match event.data:
+        case JoinTokenIssued() as data:
+            return issue_token(reader, data, vault_time_ms, changes)
+        case JoinTokenRevoked() as data:
+            return revoke_token(reader, data, changes)
+        case NodeAdmitted() as data:
+            return admit_node(reader, data, vault_time_ms, changes)
+        case NodeChanged() as data:
+            return change_node(reader, data, changes)
+        case NodeStarted() as data:
+            return start_node(reader, data, vault_time_ms, changes)
+        case NodeMoved() as data:
+            return move_node(reader, data, changes)
+        case NodeRemoved() as data:
+            return remove_node(reader, data, vault_time_ms, changes)
+        case NodeSuspected() as data:
+            return suspect_node(reader, data, vault_time_ms, changes)
+        case NodeRecovered() as data:
+            return recover_node(reader, data, vault_time_ms, changes)
+        case LayoutChanged() as data:
+            return change_layout(reader, data, vault_time_ms, changes)
+        case LayoutReached() as data:
+            return reach_layout(reader, data, changes)
+        case SealingRootOpened() as data:
+            return open_sealing_root(reader, data, changes)
+        case _:
+            raise Refusal(Reason.EVENT_INVALID, detail="not an event of this topic")
 
 
 def would_refuse(reader: FilesReader, event: Event, partition: int) -> Outcome | None:

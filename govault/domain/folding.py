@@ -1,6 +1,6 @@
 """What ``apply`` reads and returns. The decisions themselves are in ``govault.domain.apply_*``."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 from govault.domain.position import Outcome
@@ -10,10 +10,13 @@ from govault.domain.rows import (
     DirectoryRow,
     Entity,
     EntryRow,
+    JoinTokenRow,
+    LayoutRow,
     NodeRow,
     OutcomeRow,
     PartitionRow,
     PartRow,
+    SealingRootRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
@@ -88,4 +91,13 @@ class PeersReader(OutcomesReader, Protocol):
         """An admitted node."""
 
     def nodes(self) -> Iterable[NodeRow]:
-        """All admitted nodes."""
+        """All nodes that were ever admitted, removed ones too, by id."""
+
+    def join_token(self, token_hash: str) -> JoinTokenRow | None:
+        """A join token that was ever issued."""
+
+    def layouts(self) -> Sequence[LayoutRow]:
+        """The newest layout and those before it that are not left yet, by version."""
+
+    def sealing_roots(self) -> Sequence[SealingRootRow]:
+        """The sealing roots that were opened, by epoch."""

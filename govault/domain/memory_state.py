@@ -16,12 +16,15 @@ from govault.domain.rows import (
     EntryRow,
     FileRow,
     FolderRow,
+    JoinTokenRow,
+    LayoutRow,
     NodeRow,
     OutcomeRow,
     PartitionRow,
     PartRow,
     Put,
     Row,
+    SealingRootRow,
     SpaceNameRow,
     SpaceRow,
     TotalsRow,
@@ -172,7 +175,16 @@ class MemoryPeers(_Rows):
         return self._get(NodeRow, node_id)
 
     def nodes(self) -> list[NodeRow]:
-        return self.rows(NodeRow)
+        return sorted(self.rows(NodeRow))
+
+    def join_token(self, token_hash: str) -> JoinTokenRow | None:
+        return self._get(JoinTokenRow, token_hash)
+
+    def layouts(self) -> list[LayoutRow]:
+        return sorted(self.rows(LayoutRow))
+
+    def sealing_roots(self) -> list[SealingRootRow]:
+        return sorted(self.rows(SealingRootRow))
 
     def _decide(self, event: Event, at: Position) -> Applied:
         return apply_peers(self, event, at, self.vault_time_ms)

@@ -3,6 +3,7 @@
 ``KEY_FIELDS`` names the key of each; all rows of a partition lie under that partition's own prefix.
 """
 
+from enum import StrEnum
 from typing import NamedTuple
 
 
@@ -170,7 +171,13 @@ class SpaceNameRow(NamedTuple):
 
 
 class NodeRow(NamedTuple):
-    """A node of the vault (``.peers``)."""
+    """A node of the vault (``.peers``).
+
+    Attributes:
+        state: A ``NodeState``.
+        state_ms: Vault time of its last change of state.
+        suspicions: (witness, vault time) of each word against the incarnation of now.
+    """
 
     node_id: str
     public_key: str
@@ -181,6 +188,59 @@ class NodeRow(NamedTuple):
     started_ms: int
     version: str
     addresses: tuple[str, ...]
+    peer_addresses: tuple[str, ...] = ()
+    incarnation: int = 0
+    state: str = "admitted"
+    state_ms: int = 0
+    draining: bool = False
+    suspicions: tuple[tuple[str, int], ...] = ()
+
+
+class NodeState(StrEnum):
+    """How the log sees a node."""
+
+    ADMITTED = "admitted"
+    """Belongs to the vault, but never ran."""
+    UP = "up"
+    DEAD = "dead"
+    REMOVED = "removed"
+
+
+class JoinTokenRow(NamedTuple):
+    """A join token (``.peers``), spent or not."""
+
+    token_hash: str
+    expires_ms: int
+    name: str
+    zone: str
+    weight: int
+    issued_ms: int
+    spent_by: str = ""
+    """The node id; ``revoked`` where it was revoked."""
+
+
+class LayoutRow(NamedTuple):
+    """A layout (``.peers``); those before the newest stay until all holders of a newer one have reached it.
+
+    Attributes:
+        table: As in ``LayoutChanged``.
+        reached: Node ids of holders that have everything of their slots.
+    """
+
+    version: int
+    replicas: int
+    write_quorum: int
+    node_ids: tuple[str, ...]
+    table: str
+    changed_ms: int
+    reached: tuple[str, ...] = ()
+
+
+class SealingRootRow(NamedTuple):
+    """A sealing root, wrapped (``.peers``)."""
+
+    epoch: int
+    wrapped: str
 
 
 Entity = FileRow | FolderRow
@@ -198,6 +258,9 @@ Row = (
     | DirectoryRow
     | SpaceNameRow
     | NodeRow
+    | JoinTokenRow
+    | LayoutRow
+    | SealingRootRow
 )
 
 
@@ -229,4 +292,7 @@ KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     DirectoryRow: ("space_id",),
     SpaceNameRow: ("name",),
     NodeRow: ("node_id",),
+    JoinTokenRow: ("token_hash",),
+    LayoutRow: ("version",),
+    SealingRootRow: ("epoch",),
 }

@@ -4,9 +4,11 @@ Unless a method says otherwise: it may be called twice and concurrently, it may 
 raises ``GoVaultError`` families only.
 """
 
+from govault.ports.cluster import ClusterMap, LinkQualities, LinkQuality
 from govault.ports.keys import KeyCustody
 from govault.ports.log import EventLog, LogReader, LogRecord, LogRestorer
 from govault.ports.outside import Clock, Randomness
+from govault.ports.replicas import PeerProbes, PeerStores, ReplicaStore, SealedChunk
 from govault.ports.search import SearchPage, SearchQuery
 from govault.ports.store import ChunkStore, Ingest, Ingested, StoreStats
 from govault.ports.store_upkeep import PackFile, QuarantinedChunk, StampedChunk, StoreMaintenance
@@ -16,18 +18,25 @@ from govault.ports.views import PartSpan, Views
 __all__ = [
     "ChunkStore",
     "Clock",
+    "ClusterMap",
     "EventLog",
     "Ingest",
     "Ingested",
     "KeyCustody",
+    "LinkQualities",
+    "LinkQuality",
     "LogReader",
     "LogRecord",
     "LogRestorer",
     "PackFile",
     "PartSpan",
     "PartitionStatus",
+    "PeerProbes",
+    "PeerStores",
     "QuarantinedChunk",
     "Randomness",
+    "ReplicaStore",
+    "SealedChunk",
     "SearchPage",
     "SearchQuery",
     "StampedChunk",

@@ -46,6 +46,16 @@ class ViewsMaintenance(Protocol):
     def on_epoch(self, callback: Callable[[int], None]) -> None:
         """Call back with the new epoch of a partition, before another task can see it."""
 
+    def on_referenced(self, callback: Callable[[Sequence[bytes], int], None]) -> None:
+        """Call back (chunk ids, partition epoch) for every applied event that brings a partition's first reference.
+
+        The callback must not block or raise. What is folded before the node follows the log (a rebuild, a long
+        backlog) is not told: whoever needs all of it walks ``Views.referenced_chunks``.
+        """
+
+    def on_peers(self, callback: Callable[[], None]) -> None:
+        """Call back after every batch applied to ``.peers``. The callback must not block or raise."""
+
     async def rebuild(self, progress: Callable[[int, int], None]) -> None:
         """Fold everything again beside the serving generation, then swap.
 

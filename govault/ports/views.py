@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from govault.domain.folding import FilesReader
+from govault.domain.folding import FilesReader, PeersReader
 from govault.domain.manifest import ChunkRef
 from govault.domain.position import Outcome, Position
 from govault.domain.rows import (
@@ -139,4 +139,7 @@ class Views(Protocol):
         """Epoch, rules and counters of a ``.files`` partition."""
 
     def nodes(self) -> list[NodeRow]:
-        """Admitted nodes."""
+        """All nodes that were ever admitted, removed ones too."""
+
+    def peers(self) -> PeersReader:
+        """State of ``.peers``, as of now."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from govault.domain.position import Outcome
 from govault.domain.reasons import Reason
 from govault.errors import (
+    AccessDenied,
     Conflict,
     EventLog,
     GoVaultError,
@@ -44,6 +45,13 @@ REFUSALS: dict[Reason, tuple[_Family, str]] = {
     Reason.PATH_INVALID: (InvalidRequest, "the path breaks a rule"),
     Reason.EPOCH_NOT_NEXT: (Conflict, "another epoch is open by now"),
     Reason.RULES_NOT_NEXT: (Conflict, "other rules are active by now"),
+    Reason.TOKEN_INVALID: (AccessDenied, "the join token is unknown, spent, revoked or expired; ask for a new one"),
+    Reason.NODE_REMOVED: (AccessDenied, "the node was removed from the vault; join again with a new data folder"),
+    Reason.HEARTBEAT_FRESH: (Conflict, "the log has heard from the node lately"),
+    Reason.STALE_INCARNATION: (Conflict, "the node has shown itself alive since"),
+    Reason.WITNESS_INVALID: (Conflict, "the witness is no live node of the vault"),
+    Reason.LAYOUT_MOVED_ON: (Conflict, "the layout has changed since; plan again"),
+    Reason.LAST_NODE: (Conflict, "it is the last node of the vault"),
     Reason.EVENT_INVALID: (InvalidRequest, "the request contradicts itself"),
 }
 

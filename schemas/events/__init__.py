@@ -6,7 +6,7 @@ from schemas.events.base import EventData
 from schemas.events.directory import DirectoryEvent
 from schemas.events.files import FilesEvent
 from schemas.events.peers import PeersEvent
-from schemas.events.records import CheckpointSigned, RequestAudited
+from schemas.events.records import CheckpointSigned, HeartbeatSent, ReplicasReported, RequestAudited
 
 EVENT_TYPES: dict[str, type[EventData]] = {
     cls.TYPE: cls
@@ -16,6 +16,8 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         *get_args(PeersEvent),
         CheckpointSigned,
         RequestAudited,
+        HeartbeatSent,
+        ReplicasReported,
     )
 }
 

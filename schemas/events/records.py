@@ -1,4 +1,4 @@
-"""Events that no view folds: checkpoints and the audit trail."""
+"""Events that no view folds: checkpoints, the audit trail, heartbeats."""
 
 from typing import ClassVar, Literal
 
@@ -37,3 +37,51 @@ class RequestAudited(EventData):
     request_id: str = ""
     address: str = ""
     subject: str = ""
+
+
+class LinkMeasured(EventData):
+    """How a node sees its link to a peer.
+
+    Attributes:
+        latency_ms: Smoothed round trip.
+        bandwidth_bytes_s: From real transfers; 0 where none happened.
+        score: 0 (avoid) to 1 (as good as can be).
+    """
+
+    peer: str
+    latency_ms: float = 0.0
+    bandwidth_bytes_s: int = 0
+    score: float = 1.0
+
+
+class HeartbeatSent(EventData):
+    """A node's word that it lives, and how it is. Every HEARTBEAT_PERIOD_S."""
+
+    TYPE: ClassVar[str] = "govault.heartbeats.heartbeat_sent.v1"
+    TOPIC: ClassVar[Topic] = Topic.HEARTBEATS
+    node_id: str
+    incarnation: int
+    capacity_bytes: int = 0
+    """Of the disk that holds the packs."""
+    free_bytes: int = 0
+    stored_bytes: int = 0
+    chunks: int = 0
+    repair_backlog: int = 0
+    """Chunks in its repair queue."""
+    applied: tuple[tuple[str, int, int], ...] = ()
+    """(topic, partition, last applied offset) of what it folds."""
+    links: tuple[LinkMeasured, ...] = ()
+
+
+class ReplicasReported(EventData):
+    """What happened to replicas on a node since its last report: counts and bytes, never a list of everything."""
+
+    TYPE: ClassVar[str] = "govault.replicas.replicas_reported.v1"
+    TOPIC: ClassVar[Topic] = Topic.REPLICAS
+    node_id: str
+    lost: int = 0
+    repaired: int = 0
+    repaired_bytes: int = 0
+    removed: int = 0
+    damaged: tuple[str, ...] = ()
+    """Chunk ids that failed their check, hex; a few."""

@@ -66,6 +66,7 @@ class PartitionFold:
     Attributes:
         applied: Offset of the last record folded; what is written follows with the next batch.
         stopped: Why it folds no more, for good; empty while it does.
+        referenced: Chunks that got their first reference in the partition with the last batch.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class PartitionFold:
         self.malformed = 0
         self.malformed_last: deque[int] = deque(maxlen=MALFORMED_KEPT_MAX)
         self.stopped = ""
+        self.referenced: list[bytes] = []
         self._load_meta()
 
     # --- folding ---
@@ -166,6 +168,7 @@ class PartitionFold:
         self._sweep.write_to(batch, self.applied, self.reader.partition().outcomes)
         batch.put(self.prefix + keys.META, self._meta())
         self._database.write(batch, logged)
+        self.referenced = self.rows.take_referenced()
         self.rows.forget_rows()
         self._written = self.applied
         return unindexed

@@ -16,10 +16,13 @@ from govault.domain.rows import (
     EntryRow,
     FileRow,
     FolderRow,
+    JoinTokenRow,
+    LayoutRow,
     NodeRow,
     OutcomeRow,
     PartitionRow,
     PartRow,
+    SealingRootRow,
     SpaceNameRow,
     SpaceRow,
     TotalsRow,
@@ -42,7 +45,10 @@ OUTCOME: Final = b"O"
 DIRECTORY: Final = b"D"
 SPACE_NAME: Final = b"N"
 NODE: Final = b"K"
-ROW_FAMILIES: Final = b"PSTEFVACDNK"
+JOIN_TOKEN: Final = b"J"
+LAYOUT: Final = b"L"
+SEALING_ROOT: Final = b"G"
+ROW_FAMILIES: Final = b"PSTEFVACDNKJLG"
 """Families whose current rows the view digest covers (outcomes are added up beside them)."""
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
@@ -126,5 +132,8 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     DirectoryRow: lambda row: DIRECTORY + row.space_id.encode(),
     SpaceNameRow: lambda row: SPACE_NAME + row.name.encode(),
     NodeRow: lambda row: NODE + row.node_id.encode(),
+    JoinTokenRow: lambda row: JOIN_TOKEN + row.token_hash.encode(),
+    LayoutRow: lambda row: LAYOUT + row.version.to_bytes(8, "big"),
+    SealingRootRow: lambda row: SEALING_ROOT + row.epoch.to_bytes(8, "big"),
 }
 """A row's key behind the partition's prefix: family byte and own key."""

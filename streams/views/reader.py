@@ -9,11 +9,14 @@ from govault.domain.rows import (
     DirectoryRow,
     Entity,
     EntryRow,
+    JoinTokenRow,
+    LayoutRow,
     NodeRow,
     OutcomeRow,
     PartitionRow,
     PartRow,
     Row,
+    SealingRootRow,
     SpaceNameRow,
     SpaceRow,
     TotalsRow,
@@ -157,6 +160,22 @@ class PeersRows(PartitionRows):
         return row
 
     def nodes(self) -> list[NodeRow]:
-        """All admitted nodes, by id."""
-        found = (self._row(key) for key in sorted(self._rows.keys(keys.NODE)))
+        """All nodes that were ever admitted, by id."""
+        return self._all(keys.NODE)
+
+    def join_token(self, token_hash: str) -> JoinTokenRow | None:
+        """A join token."""
+        row: JoinTokenRow | None = self._row(keys.JOIN_TOKEN + token_hash.encode())
+        return row
+
+    def layouts(self) -> list[LayoutRow]:
+        """Layouts that are not left yet, by version."""
+        return self._all(keys.LAYOUT)
+
+    def sealing_roots(self) -> list[SealingRootRow]:
+        """Sealing roots, by epoch."""
+        return self._all(keys.SEALING_ROOT)
+
+    def _all(self, family: bytes) -> list[Any]:
+        found = (self._row(key) for key in sorted(self._rows.keys(family)))
         return [row for row in found if row is not None]

@@ -16,11 +16,14 @@ from govault.domain.rows import (
     EntryRow,
     FileRow,
     FolderRow,
+    JoinTokenRow,
+    LayoutRow,
     NodeRow,
     OutcomeRow,
     PartitionRow,
     PartRow,
     Row,
+    SealingRootRow,
     SpaceNameRow,
     SpaceRow,
     TotalsRow,
@@ -28,7 +31,7 @@ from govault.domain.rows import (
     VersionRow,
 )
 
-VIEWS_FORMAT = 1
+VIEWS_FORMAT = 2
 
 
 def encode_row(row: Row, since: int) -> bytes:
@@ -89,8 +92,15 @@ def _outcome(key: bytes, value: bytes) -> Row:
 
 def _node(key: bytes, value: bytes) -> Row:
     fields = orjson.loads(value[8:])
-    fields[8] = tuple(fields[8])
+    fields[8], fields[9] = tuple(fields[8]), tuple(fields[9])
+    fields[14] = tuple((witness, at_ms) for witness, at_ms in fields[14])
     return NodeRow(*fields)
+
+
+def _layout(key: bytes, value: bytes) -> Row:
+    fields = orjson.loads(value[8:])
+    fields[3], fields[6] = tuple(fields[3]), tuple(fields[6])
+    return LayoutRow(*fields)
 
 
 def _plain(kind: type[Any]) -> Callable[[bytes, bytes], Row]:
@@ -110,4 +120,7 @@ _DECODERS: dict[int, Callable[[bytes, bytes], Row]] = {
     ord("D"): _plain(DirectoryRow),
     ord("N"): _plain(SpaceNameRow),
     ord("K"): _node,
+    ord("J"): _plain(JoinTokenRow),
+    ord("L"): _layout,
+    ord("G"): _plain(SealingRootRow),
 }

@@ -61,6 +61,7 @@ class StagedRows:
         self.rows_sum = 0
         self.outcomes_sum = 0
         self._dereferenced: list[bytes] = []
+        self._referenced: list[bytes] = []
 
     # --- reading (Rows) ---
 
@@ -113,6 +114,8 @@ class StagedRows:
                 self._derived.follow(old, new)
             elif new is None and type(old) is ChunkRow:
                 self._dereferenced.append(old.chunk_id)
+            elif old is None and type(new) is ChunkRow:
+                self._referenced.append(new.chunk_id)
             cell.row = new
             cell.since = offset
             if not cell.dirty:
@@ -181,6 +184,11 @@ class StagedRows:
     def take_dereferenced(self) -> list[bytes]:
         """Chunks whose last reference in the partition went since last taken."""
         taken, self._dereferenced = self._dereferenced, []
+        return taken
+
+    def take_referenced(self) -> list[bytes]:
+        """Chunks that got their first reference in the partition since last taken."""
+        taken, self._referenced = self._referenced, []
         return taken
 
     def forget_rows(self) -> None:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from govault.domain.folding import FilesReader
+from govault.domain.folding import FilesReader, PeersReader
 from govault.domain.manifest import ChunkRef
 from govault.domain.position import Outcome, Position, Verdict
 from govault.domain.rows import (
@@ -27,8 +27,8 @@ from schemas.ids import ChunkId
 from schemas.topics import Topic
 from streams.records import Record
 from streams.views import manifests, namespace, references, tokens
-from streams.views.fold import PartitionFold
 from streams.views.generation import Generation, VaultIdentity
+from streams.views.listeners import Listeners
 from streams.views.revisions import PastPartition
 from streams.views.search.index import PENDING_LIVE_MAX, SearchIndex
 from streams.views.search.query import search
@@ -49,11 +49,9 @@ class RocksViews:
         self._vault = vault
         self._places = vault.places()
         self._waiters = {place: PartitionWaiters(generation.folds[place].applied) for place in self._places}
-        self._on_dereferenced: list[Callable[[Sequence[bytes], int], None]] = []
-        self._on_epoch: list[Callable[[int], None]] = []
-        self._epochs = {
-            number: fold.epoch for (topic, number), fold in generation.folds.items() if topic is Topic.FILES
-        }
+        self._listeners = Listeners(
+            {number: fold.epoch for (topic, number), fold in generation.folds.items() if topic is Topic.FILES}
+        )
         self._folding = asyncio.Lock()
         self._rebuild: Rebuild | None = None
         self._indexing: asyncio.Task[None] | None = None
@@ -112,7 +110,7 @@ class RocksViews:
         """
         fold = self._serving.folds[place]
         self._serving.shard(place).written(place, fold.write(logged))
-        self._tell(place, fold)
+        self._listeners.tell(*place, fold)
         self._waiters[place].advance(fold.written)
 
     def flush(self) -> None:
@@ -121,19 +119,13 @@ class RocksViews:
 
     def tell_dereferenced(self, chunk_ids: Sequence[bytes], epoch: int) -> None:
         """Chunks lost their last reference in a partition: pass it on."""
-        for tell in self._on_dereferenced:
-            tell(chunk_ids, epoch)
+        self._listeners.tell_dereferenced(chunk_ids, epoch)
 
     def tell_epochs(self) -> None:
-        """Pass on epochs that partitions have opened since last told."""
+        """Pass on what partitions have come to without being followed: epochs, and ``.peers``."""
         for number in self.partitions():
-            self._note_epoch(number, self._serving.folds[Topic.FILES, number].epoch)
-
-    def _note_epoch(self, partition: int, epoch: int) -> None:
-        if epoch != self._epochs.get(partition):
-            self._epochs[partition] = epoch
-            for note in self._on_epoch:
-                note(epoch)
+            self._listeners.note_epoch(number, self._serving.folds[Topic.FILES, number].epoch)
+        self._listeners.tell_peers()
 
     def swap(self, generation: Generation) -> Generation:
         """Serve another generation, which has folded at least as far; the one before is returned, still open."""
@@ -141,15 +133,6 @@ class RocksViews:
         for place, waiters in self._waiters.items():
             waiters.advance(generation.folds[place].written)
         return before
-
-    def _tell(self, place: Place, fold: PartitionFold) -> None:
-        dereferenced = fold.rows.take_dereferenced()
-        if place[0] is not Topic.FILES:
-            return
-        epoch = fold.epoch
-        if dereferenced:
-            self.tell_dereferenced(dereferenced, epoch)
-        self._note_epoch(place[1], epoch)
 
     def next_offset(self, topic: Topic, partition: int) -> int:
         """Where to read on."""
@@ -210,11 +193,19 @@ class RocksViews:
 
     def on_dereferenced(self, callback: Callable[[Sequence[bytes], int], None]) -> None:
         """Call back when a partition drops chunks."""
-        self._on_dereferenced.append(callback)
+        self._listeners.dereferenced.append(callback)
+
+    def on_referenced(self, callback: Callable[[Sequence[bytes], int], None]) -> None:
+        """Call back when a partition takes up chunks."""
+        self._listeners.referenced.append(callback)
+
+    def on_peers(self, callback: Callable[[], None]) -> None:
+        """Call back when ``.peers`` has changed."""
+        self._listeners.peers.append(callback)
 
     def on_epoch(self, callback: Callable[[int], None]) -> None:
         """Call back when a partition opens an epoch."""
-        self._on_epoch.append(callback)
+        self._listeners.epoch.append(callback)
 
     def rebuild_with(self, rebuild: Rebuild) -> None:
         """Say how ``rebuild`` is done: it needs the log, which the views do not know."""
@@ -317,8 +308,12 @@ class RocksViews:
         return self._serving.files[partition].partition()
 
     def nodes(self) -> list[NodeRow]:
-        """Admitted nodes."""
+        """All nodes that were ever admitted."""
         return self._serving.peers.nodes()
+
+    def peers(self) -> PeersReader:
+        """State of ``.peers``."""
+        return self._serving.peers
 
     # --- the tree --------------------------------------------------------------------------------------------
 

@@ -29,8 +29,28 @@ from schemas.events.files import (
     VersionCommitted,
     VersionsPruned,
 )
-from schemas.events.peers import NodeAdmitted, NodeStarted
-from schemas.events.records import CheckpointSigned, PartitionDigest, RequestAudited
+from schemas.events.peers import (
+    JoinTokenIssued,
+    JoinTokenRevoked,
+    LayoutChanged,
+    LayoutReached,
+    NodeAdmitted,
+    NodeChanged,
+    NodeMoved,
+    NodeRecovered,
+    NodeRemoved,
+    NodeStarted,
+    NodeSuspected,
+    SealingRootOpened,
+)
+from schemas.events.records import (
+    CheckpointSigned,
+    HeartbeatSent,
+    LinkMeasured,
+    PartitionDigest,
+    ReplicasReported,
+    RequestAudited,
+)
 
 S = "s_01HF7YAT00DC9XRR3SDYCM8ZZZ"
 F = "f_01HF7YAT00DC9XRR3SDYCM8AAA"
@@ -41,6 +61,9 @@ KEY = bytes(range(32))
 NODE = hashlib.sha256(KEY).hexdigest()
 # 32 bytes of 0x01 and the size 6; base64 of 36 bytes.
 RUN = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEAAAAG"
+
+JOINED = NodeAdmitted(node_id=NODE, public_key=KEY.hex(), name="attic", zone="home", weight=2, token_hash=HASH)
+"""An admission by token, of when tokens came."""
 
 FULL: tuple[EventData, ...] = (
     SpaceOpened(
@@ -112,6 +135,28 @@ FULL: tuple[EventData, ...] = (
         address="192.0.2.9",
         subject=F,
     ),
+    JoinTokenIssued(token_hash=HASH, expires_ms=1_700_000_600_000, name="attic", zone="home", weight=3),
+    JoinTokenRevoked(token_hash=HASH),
+    NodeChanged(node_id=NODE, name="loft", zone="roof", weight=4, draining=True),
+    NodeMoved(node_id=NODE, addresses=("https://192.0.2.1:8080",), peer_addresses=("192.0.2.1:7946",)),
+    NodeSuspected(node_id=NODE, incarnation=3, witness=OTHER_HASH, silence_ms=9000),
+    NodeRecovered(node_id=NODE, incarnation=4),
+    NodeRemoved(node_id=NODE),
+    LayoutChanged(base_version=1, replicas=3, write_quorum=2, node_ids=(NODE, OTHER_HASH), table="eJwDAAAAAAE="),
+    LayoutReached(node_id=NODE, version=2),
+    SealingRootOpened(epoch=2, wrapped="d3JhcHBlZA=="),
+    HeartbeatSent(
+        node_id=NODE,
+        incarnation=3,
+        capacity_bytes=10**12,
+        free_bytes=10**11,
+        stored_bytes=10**10,
+        chunks=40_000,
+        repair_backlog=7,
+        applied=(("files", 3, 41), ("peers", 0, 9)),
+        links=(LinkMeasured(peer=OTHER_HASH, latency_ms=0.7, bandwidth_bytes_s=10**8, score=0.9),),
+    ),
+    ReplicasReported(node_id=NODE, lost=2, repaired=1, repaired_bytes=4096, removed=3, damaged=(HASH,)),
 )
 
 MINIMAL: tuple[EventData, ...] = (
@@ -129,10 +174,18 @@ MINIMAL: tuple[EventData, ...] = (
     NodeStarted(node_id=NODE, version="0.1.0"),
     CheckpointSigned(node_id=NODE, digests=(), signature=""),
     RequestAudited(action="GET /files", outcome="allowed"),
+    JoinTokenIssued(token_hash=HASH, expires_ms=1_700_000_600_000),
+    NodeChanged(node_id=NODE),
+    HeartbeatSent(node_id=NODE, incarnation=1),
+    ReplicasReported(node_id=NODE),
 )
 
 EXAMPLES: dict[type[EventData], EventData] = {type(data): data for data in FULL}
 NAMED: dict[str, EventData] = {
     **{f"{data.TYPE}.full": data for data in FULL},
     **{f"{data.TYPE}.minimal": data for data in MINIMAL},
+    f"{JOINED.TYPE}.by_token": JOINED,
+    f"{NodeStarted.TYPE}.with_peer_addresses": NodeStarted(
+        node_id=NODE, version="0.2.0", addresses=("http://192.0.2.1:8080",), peer_addresses=("192.0.2.1:7946",)
+    ),
 }

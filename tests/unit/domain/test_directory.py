@@ -1,20 +1,15 @@
-"""The directory of spaces and the list of nodes."""
+"""The directory of spaces."""
 
-import hashlib
-
-from govault.domain.memory_state import MemoryDirectory, MemoryPeers
+from govault.domain.memory_state import MemoryDirectory
 from govault.domain.position import Outcome, Verdict
 from govault.domain.rows import DirectoryRow, SpaceNameRow
 from schemas.events import EventData
 from schemas.events.directory import SpaceCreated, SpaceRemoved
-from schemas.events.peers import NodeAdmitted, NodeStarted
+from schemas.events.peers import NodeStarted
 from tests.unit.domain.writing import OTHER_SPACE, SPACE, event_of
 
-KEY = bytes(range(32))
-NODE = hashlib.sha256(KEY).hexdigest()
 
-
-def write(state: MemoryDirectory | MemoryPeers, data: EventData, number: int | None = None) -> Outcome:
+def write(state: MemoryDirectory, data: EventData, number: int | None = None) -> Outcome:
     event = event_of(data, state.applied + 2 if number is None else number)
     applied = state.apply(event, state.applied + 1, 1000 + state.applied)
     assert applied is not None
@@ -44,22 +39,4 @@ def test_a_space_with_a_broken_id_or_an_endless_partition_is_refused() -> None:
     directory = MemoryDirectory()
     assert write(directory, SpaceCreated(space_id="s_1", name="main", partition=0)).reason == "event-invalid"
     assert write(directory, SpaceCreated(space_id=SPACE, name="main", partition=10**30)).reason == "event-invalid"
-    assert write(directory, NodeStarted(node_id=NODE, version="1")).reason == "event-invalid"
-
-
-def test_a_node_is_admitted_under_the_hash_of_its_key_and_then_starts() -> None:
-    peers = MemoryPeers()
-    assert write(peers, NodeStarted(node_id=NODE, version="1")).reason == "entity-unknown"
-    assert write(peers, NodeAdmitted(node_id=NODE, public_key=KEY.hex(), name="n")).verdict is Verdict.ACCEPTED
-    write(peers, NodeStarted(node_id=NODE, version="1", addresses=("127.0.0.1:1",)))
-    assert write(peers, NodeAdmitted(node_id=NODE, public_key=KEY.hex(), name="n")).verdict is Verdict.UNCHANGED
-    assert write(peers, NodeAdmitted(node_id=NODE, public_key=KEY.hex(), name="n", zone="z")).reason == ""
-    (node,) = peers.nodes()
-    assert (node.zone, node.version, node.addresses) == ("z", "1", ("127.0.0.1:1",))
-
-
-def test_a_node_under_another_keys_id_is_refused() -> None:
-    peers = MemoryPeers()
-    for public_key in ("00" * 32, "zz", "", KEY.hex().upper(), KEY.hex() + " "):
-        assert write(peers, NodeAdmitted(node_id=NODE, public_key=public_key, name="n")).reason == "event-invalid"
-    assert write(peers, SpaceRemoved(space_id=SPACE)).reason == "event-invalid"
+    assert write(directory, NodeStarted(node_id="n", version="1")).reason == "event-invalid"

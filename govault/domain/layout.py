@@ -1,0 +1,139 @@
+"""Layouts as values: which nodes hold a slot, now and while data moves. Computing one is ``govault.domain.placement``.
+
+A slot is the first 14 bits of a chunk id, so that the chunks of a slot are one run of the store's index.
+"""
+
+import base64
+import binascii
+import sys
+import zlib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from govault.domain.rows import LayoutRow
+from govault.limits import SLOTS
+
+SLOT_BITS = 14
+_INDEX_BYTES = 2
+assert 1 << SLOT_BITS == SLOTS
+
+
+class BadLayout(ValueError):
+    """A table that is none; the message says why."""
+
+
+def slot_of(chunk_id: bytes) -> int:
+    """The slot of a chunk: 0 … SLOTS - 1."""
+    return int.from_bytes(chunk_id[:2], "big") >> (16 - SLOT_BITS)
+
+
+def slot_range(slot: int) -> tuple[bytes, bytes | None]:
+    """The first possible chunk id of a slot, and of the next one (None behind the last)."""
+    shift = 16 - SLOT_BITS
+    start, stop = slot << shift, (slot + 1) << shift
+    return start.to_bytes(2, "big") + bytes(30), None if stop == 1 << 16 else stop.to_bytes(2, "big") + bytes(30)
+
+
+def encode_table(holders: Sequence[Sequence[int]]) -> str:
+    """Node indices of every slot, each slot's best holder first, as ``LayoutChanged.table``."""
+    flat = array("H", (index for row in holders for index in row))
+    if sys.byteorder == "little":
+        flat.byteswap()
+    return base64.b64encode(zlib.compress(flat.tobytes(), 6)).decode()
+
+
+def decode_table(table: str, replicas: int, nodes: int) -> "array[int]":
+    """Node indices, width = min(replicas, nodes) a slot, flat.
+
+    Raises:
+        BadLayout: It is not a table of so many nodes, or gives a slot twice to one.
+    """
+    width = min(replicas, nodes)
+    size_bytes = SLOTS * width * _INDEX_BYTES
+    if width == 0:
+        raise BadLayout("a layout needs a node")
+    try:
+        packed = binascii.a2b_base64(table, strict_mode=True)
+        unpacker = zlib.decompressobj()
+        raw = unpacker.decompress(packed, size_bytes + 1)
+    except (ValueError, zlib.error):
+        raise BadLayout("the table is not packed as one") from None
+    if len(raw) != size_bytes or not unpacker.eof:
+        raise BadLayout("the table does not have a row a slot")
+    flat = array("H", raw)
+    if sys.byteorder == "little":
+        flat.byteswap()
+    if max(flat) >= nodes:
+        raise BadLayout("the table names a node that the layout does not")
+    if width > 1 and any(len(set(flat[at : at + width])) != width for at in range(0, len(flat), width)):
+        raise BadLayout("the table gives a slot twice to one node")
+    return flat
+
+
+@dataclass(frozen=True, slots=True)
+class SlotTable:
+    """One layout, ready for lookups (an array access)."""
+
+    version: int
+    replicas: int
+    write_quorum: int
+    node_ids: tuple[str, ...]
+    width: int
+    _flat: "array[int]" = field(repr=False)
+
+    @classmethod
+    def of(cls, row: LayoutRow) -> "SlotTable":
+        """The table of a folded layout."""
+        flat = decode_table(row.table, row.replicas, len(row.node_ids))
+        width = min(row.replicas, len(row.node_ids))
+        return cls(row.version, row.replicas, row.write_quorum, row.node_ids, width, flat)
+
+    def holders(self, slot: int) -> tuple[str, ...]:
+        """Node ids that hold a slot, the best first."""
+        at = slot * self.width
+        return tuple([self.node_ids[index] for index in self._flat[at : at + self.width]])
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The layouts that count now: the newest, and those before it whose data still moves.
+
+    Attributes:
+        newest: None in a vault that has no layout: one node holds everything.
+    """
+
+    alone: str
+    """The node that holds everything where there is no layout: this one."""
+    newest: SlotTable | None = None
+    before: tuple[SlotTable, ...] = ()
+    """Newer ones first."""
+
+    @property
+    def replicas(self) -> int:
+        """How many replicas of each chunk are wanted (R)."""
+        return self.newest.replicas if self.newest else 1
+
+    @property
+    def write_quorum(self) -> int:
+        """How many durable replicas acknowledge a write (W), as far as there are nodes."""
+        return min(self.newest.write_quorum, self.newest.width) if self.newest else 1
+
+    def holders(self, slot: int) -> tuple[str, ...]:
+        """Who should hold a slot, the best first."""
+        return self.newest.holders(slot) if self.newest else (self.alone,)
+
+    def serving(self, slot: int) -> tuple[str, ...]:
+        """Who may have a slot's chunks: its holders, then those of the layouts that are not left yet."""
+        if not self.before:
+            return self.holders(slot)
+        found = dict.fromkeys(self.holders(slot))
+        for table in self.before:
+            found.update(dict.fromkeys(table.holders(slot)))
+        return tuple(found)
+
+
+def placement_of(layouts: Sequence[LayoutRow], alone: str) -> Placement:
+    """The placement that folded layouts (by version) give."""
+    tables = [SlotTable.of(row) for row in reversed(layouts)]
+    return Placement(alone, tables[0], tuple(tables[1:])) if tables else Placement(alone)
