@@ -8,7 +8,7 @@ from govault.ports.cluster import ClusterMap, LinkQualities, LinkQuality
 from govault.ports.keys import KeyCustody
 from govault.ports.log import EventLog, LogReader, LogRecord, LogRestorer
 from govault.ports.outside import Clock, Randomness
-from govault.ports.replicas import PeerProbes, PeerStores, ReplicaStore, SealedChunk
+from govault.ports.replicas import PeerProbes, PeerStores, ProbeRequests, ReplicaRequests, ReplicaStore, SealedChunk
 from govault.ports.search import SearchPage, SearchQuery
 from govault.ports.store import ChunkStore, Ingest, Ingested, StoreStats
 from govault.ports.store_upkeep import PackFile, QuarantinedChunk, StampedChunk, StoreMaintenance
@@ -33,8 +33,10 @@ __all__ = [
     "PartitionStatus",
     "PeerProbes",
     "PeerStores",
+    "ProbeRequests",
     "QuarantinedChunk",
     "Randomness",
+    "ReplicaRequests",
     "ReplicaStore",
     "SealedChunk",
     "SearchPage",

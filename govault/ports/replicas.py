@@ -91,3 +91,42 @@ class PeerProbes(Protocol):
         Raises:
             Cluster: The proxy, or the peer, gave no answer in time.
         """
+
+
+class ReplicaRequests(Protocol):
+    """What this node does for admitted peers that ask; the transport has verified ``caller``. Mirrors ``PeerStores``.
+
+    Every method may raise ``GoVaultError``: the caller sees ``cluster.refused`` with its code and message.
+    """
+
+    async def confirm(self, caller: str, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+        """See ``PeerStores.confirm``."""
+
+    async def missing(self, caller: str, chunks: Sequence[ChunkId]) -> list[ChunkId]:
+        """See ``PeerStores.missing``."""
+
+    async def store(self, caller: str, chunks: Sequence[SealedChunk], epoch: int) -> None:
+        """See ``PeerStores.store``."""
+
+    async def fetch(self, caller: str, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
+        """See ``PeerStores.fetch``."""
+
+    async def slot_digests(self, caller: str, slots: Sequence[int]) -> list[bytes]:
+        """See ``PeerStores.slot_digests``."""
+
+    async def slot_chunks(self, caller: str, slot: int, after: bytes, limit: int) -> list[ChunkId]:
+        """See ``PeerStores.slot_chunks``."""
+
+
+class ProbeRequests(Protocol):
+    """What this node answers to signs of life."""
+
+    async def pinged(self, caller: str, gossip: bytes) -> bytes:
+        """Take the caller's gossip, give ours."""
+
+    async def ping_for(self, caller: str, peer: str, gossip: bytes, timeout_s: float) -> bytes:
+        """Ping a peer on the caller's behalf; its answer.
+
+        Raises:
+            Cluster: It gave none in time.
+        """

@@ -1,0 +1,1 @@
+"""Between nodes: identities, mutually pinned TLS, calls and their server."""
