@@ -11,7 +11,7 @@ import pytest
 from govault.config.load import load
 from govault.node.compose import Running, compose
 from govault.node.folder import DataFolder
-from tests.kafka.broker import log_of_suite
+from tests.kafka.suite import log_of_suite
 
 URL = "http://vault.test"
 

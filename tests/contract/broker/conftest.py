@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from deploy.local.kafka import ApacheKafka, missing
 from tests.contract.broker.under_test import BrokerUnderTest, LoopThread, of_embedded, start_embedded
-from tests.kafka.broker import ApacheKafka, missing
 
 IMPATIENT = {
     "log.initial.task.delay.ms": "500",

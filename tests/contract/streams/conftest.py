@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.kafka import ApacheKafka, missing
 from streams.broker.supervisor import EmbeddedBroker
 from streams.connection import Connection
-from tests.kafka.broker import ApacheKafka, missing
 
 
 @pytest.fixture(params=["embedded", pytest.param("apache-kafka", marks=pytest.mark.slow)])

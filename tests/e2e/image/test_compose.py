@@ -9,8 +9,8 @@ import yaml
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
 from pydantic import BaseModel, ConfigDict, Field
 
+from deploy.local.kafka import ApacheKafka, missing
 from govault.config.load import load
-from tests.kafka.broker import ApacheKafka, missing
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 Text = Annotated[str, Field(min_length=1)]
@@ -102,7 +102,7 @@ def test_the_nodes_environment_is_a_valid_configuration_on_that_kafka(compose: C
 
 
 def test_the_tested_version_of_kafka_is_the_one_that_is_deployed(compose: Compose) -> None:
-    tested = re.search(r"kafka_2\.13</artifactId>\s*<version>([^<]+)", (CHECKOUT / "tests/kafka/pom.xml").read_text())
+    tested = re.search(r"kafka_2\.13</artifactId>\s*<version>([^<]+)", (CHECKOUT / "deploy/local/pom.xml").read_text())
     assert tested is not None
     assert compose.services["kafka"].image == f"apache/kafka:{tested[1]}"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.kafka import ApacheKafka, missing
 from tests.e2e.kafka.vault_on_kafka import VaultOnKafka
-from tests.kafka.broker import ApacheKafka, missing
 
 _numbers = itertools.count(1)
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.kafka import missing, resolve_jars
 from tests.e2e.kafka.vault_on_kafka import VaultOnKafka
-from tests.kafka.broker import missing, resolve_jars
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

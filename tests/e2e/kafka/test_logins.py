@@ -16,8 +16,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from deploy.local.kafka import ApacheKafka, missing
 from tests.e2e.kafka.vault_on_kafka import VaultOnKafka
-from tests.kafka.broker import ApacheKafka, missing
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
 USERS = {"admin": "secret-of-admin", "node-1": "secret-of-node-1", "reader": "secret-of-reader"}

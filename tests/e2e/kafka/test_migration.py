@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.kafka import ApacheKafka
 from tests.e2e.cli.conftest import Shell
 from tests.e2e.kafka.vault_on_kafka import Folded, VaultOnKafka
-from tests.kafka.broker import ApacheKafka
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.kafka import ApacheKafka
 from schemas.topics import TOPICS, Topic
 from streams.broker.restoring import LogFolderWriter, RestoredRecord
 from streams.broker.supervisor import EmbeddedBroker
@@ -16,7 +17,6 @@ from streams.topics import ensure_topics, settings_of
 from streams.views.fold import FoldKeys
 from streams.views.generation import VaultIdentity
 from tests.integration.streams.vault_log import DIGEST_KEY, MAC_KEY, PARTITIONS
-from tests.kafka.broker import ApacheKafka
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 LONG_AGO_MS = int(time.time() * 1000) - 30 * 86_400_000

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from deploy.local.kafka import ApacheKafka
 from tests.e2e.kafka.vault_on_kafka import VaultOnKafka
-from tests.kafka.broker import ApacheKafka
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

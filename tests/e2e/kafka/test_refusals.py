@@ -7,8 +7,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from deploy.local.kafka import ApacheKafka
 from tests.e2e.kafka.vault_on_kafka import VaultOnKafka
-from tests.kafka.broker import ApacheKafka
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

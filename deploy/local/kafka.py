@@ -1,7 +1,5 @@
-"""Apache Kafka (KRaft, one broker) for tests: from its Maven jars, with the machine's Java, in a folder of its own."""
+"""Apache Kafka (KRaft, one broker): from its Maven jars, with the machine's Java, in a folder of its own."""
 
-import hashlib
-import json
 import os
 import shutil
 import socket
@@ -13,8 +11,6 @@ from typing import IO
 
 JARS = Path(__file__).resolve().parents[2] / ".cache" / "kafka-jars"
 START_S = 60.0
-SUITE_BOOTSTRAP = "TEST_KAFKA_BOOTSTRAP"
-"""Where the Kafka of a whole suite is, in the environment."""
 
 
 def missing() -> str:
@@ -26,23 +22,6 @@ def missing() -> str:
     if os.environ.get("CI"):
         raise RuntimeError(reason)
     return reason
-
-
-def log_of_suite(root: Path) -> dict[str, str]:
-    """The log settings of a node of the suites: none, or, under ``tests.kafka.suite``, topics of its own on that Kafka.
-
-    A data folder whose vault is on an embedded log (recovered from a backup) keeps it.
-    """
-    bootstrap = os.environ.get(SUITE_BOOTSTRAP)
-    if bootstrap is None:
-        return {}
-    vault = root / "vault.json"
-    made = json.loads(vault.read_text()) if vault.exists() else {}
-    prefix = made.get("topic_prefix", f"n{hashlib.sha256(str(root).encode()).hexdigest()[:12]}")
-    settings = {"KIND": "kafka", "BOOTSTRAP": bootstrap, "REPLICATION": "1", "TOPIC_PREFIX": prefix}
-    if made.get("log_kind") == "embedded":
-        settings = {"TOPIC_PREFIX": prefix}
-    return {f"GOVAULT_LOG__{name}": value for name, value in settings.items()}
 
 
 def resolve_jars() -> Path:
