@@ -10,7 +10,7 @@ from govault.ports.log import EventLog, LogReader, LogRecord, LogRestorer
 from govault.ports.outside import Clock, Randomness
 from govault.ports.replicas import PeerProbes, PeerStores, ProbeRequests, ReplicaRequests, ReplicaStore, SealedChunk
 from govault.ports.search import SearchPage, SearchQuery
-from govault.ports.store import ChunkStore, Ingest, Ingested, StoreStats
+from govault.ports.store import ChunkStore, Ingest, Ingested, StoreStats, TellDurable
 from govault.ports.store_upkeep import PackFile, QuarantinedChunk, StampedChunk, StoreMaintenance
 from govault.ports.view_upkeep import PartitionStatus, ViewsMaintenance
 from govault.ports.views import PartSpan, Views
@@ -44,6 +44,7 @@ __all__ = [
     "StampedChunk",
     "StoreMaintenance",
     "StoreStats",
+    "TellDurable",
     "Views",
     "ViewsMaintenance",
 ]

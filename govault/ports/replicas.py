@@ -26,17 +26,30 @@ class ReplicaStore(Protocol):
         """Those of the chunks that are here and sound, in order; a damaged one is quarantined and left out.
 
         Stops before PEER_BATCH_BYTES_MAX (but gives at least one, if any): ask again for the rest.
+
+        Raises:
+            Storage: The machine, or a missing sealing root, is at fault; nothing was quarantined for it.
+        """
+
+    async def opened(self, chunks: Sequence[SealedChunk]) -> list[bytes | None]:
+        """Plaintexts, checked against their ids, 1:1 with ``chunks``; None for one that is not what it says.
+
+        Keeps nothing.
+
+        Raises:
+            Storage: This node lacks the sealing root that one of them needs; its number is in the message.
         """
 
     async def store_sealed(self, chunks: Sequence[SealedChunk], epoch: int) -> None:
-        """Keep chunks that came from a peer. Each is opened and checked against its id before any is kept.
+        """Keep chunks that came from a peer. Each is opened and checked against its id before it is kept.
 
         When this returns they are durable, indexed and stamped with at least ``epoch``. Chunks that are here already
         are stamped only; a quarantined one is whole again.
 
         Raises:
-            ChunkDamaged: One is not what it says; none was kept. ``chunk_id`` in details.
+            ChunkDamaged: One is not what it says (``chunk_id`` in details); none after it was kept.
             StorageFull: No room; none counts as kept.
+            Storage: This node lacks the sealing root that one of them needs; its number is in the message.
         """
 
     def slot_chunks(self, slot: int, after: bytes, limit: int) -> list[ChunkId]:

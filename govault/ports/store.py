@@ -1,6 +1,6 @@
 """The chunk store: contents in, chunks out, stamps."""
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from govault.domain.manifest import ChunkRef
@@ -26,8 +26,19 @@ class Ingested(NamedTuple):
     """The first bytes (at most 4 KiB), for sniffing the media type."""
 
 
+TellDurable = Callable[[Sequence[ChunkRef]], None]
+"""Told chunks of a content that are durable now. Must neither block nor raise."""
+
+
 class Ingest(Protocol):
     """One content on its way into the store. Not shared between tasks; ends with ``finish`` or ``abort``."""
+
+    def on_durable(self, tell: TellDurable) -> None:
+        """Have a function called, on the event loop, with the content's chunks as they become durable here.
+
+        All of them, in content order, each as often as the content has it; before ``finish`` returns, and before
+        ``take_parts`` gives a part of theirs. To be set before the first ``write``.
+        """
 
     async def write(self, data: bytes | memoryview) -> None:
         """Take the next bytes. Returns once there is room (backpressure); errors of earlier bytes surface here.

@@ -118,6 +118,13 @@ class Index:
         for key, value in self._database.scan(b"c", after):
             yield ChunkId(key), Entry._make(_ENTRY.unpack(value))
 
+    def ids(self, after: bytes, stop: bytes | None) -> Iterator[ChunkId]:
+        """Ids of chunks behind ``after`` and before ``stop`` (None: to the end), ascending."""
+        for key, _ in self._database.scan(b"c", after):
+            if stop is not None and key >= stop:
+                return
+            yield ChunkId(key)
+
     def packs(self) -> Iterator[tuple[int, PackRow]]:
         """The packs, by number."""
         for key, value in self._database.scan(b"p"):

@@ -7,7 +7,7 @@ from functools import partial
 
 from govault.errors import GoVaultError, Storage
 from govault.limits import KIB, MIB
-from govault.ports import Ingested
+from govault.ports import Ingested, TellDurable
 from govault.storage.committer import Committer
 from govault.storage.disk import Buffer
 from govault.storage.mailbox import Mailbox
@@ -104,6 +104,11 @@ class PackIngest:
         self._failure: GoVaultError | None = None
         self._ended = False
         self._wake: asyncio.Future[None] | None = None
+        self._tell_durable: TellDurable | None = None
+
+    def on_durable(self, tell: TellDurable) -> None:
+        self._content.watched = True
+        self._tell_durable = tell
 
     async def write(self, data: bytes | memoryview) -> None:
         self._check()
@@ -199,6 +204,8 @@ class PackIngest:
             self._failure = segment.failure
         while self._failure is None and self._segments and self._segments[0] not in self._unfinished:
             first = self._segments.popleft()
+            if self._tell_durable is not None and first.chunks:
+                self._tell_durable(first.chunks)
             self._parts += first.parts
             self._new_bytes += first.new_bytes
             self._stored_bytes += first.stored_bytes

@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 
+from govault.domain.layout import slot_of
 from govault.domain.manifest import ChunkRef
+from govault.domain.slot_digest import set_digest
 from govault.errors import ChunkMissing, Storage
-from govault.limits import CHUNK_MEAN_BYTES
-from govault.ports import Ingested, PackFile, QuarantinedChunk, StampedChunk, StoreStats
+from govault.limits import CHUNK_MEAN_BYTES, PEER_BATCH_BYTES_MAX
+from govault.ports import Ingested, PackFile, QuarantinedChunk, SealedChunk, StampedChunk, StoreStats, TellDurable
 from govault.storage.chunker import Chunker, make_chunker
 from govault.storage.compression import Compressor
 from govault.storage.keyring import Keyring
+from govault.storage.replicas import open_now, opened_now
 from govault.storage.sealing import Sealer
 from govault.storage.segment import Content
 from schemas.ids import ChunkId
@@ -26,6 +29,10 @@ class MemoryIngest:
         self._buffer = bytearray()
         self._parts: list[bytes] = []
         self._ended = False
+        self._tell_durable: TellDurable | None = None
+
+    def on_durable(self, tell: TellDurable) -> None:
+        self._tell_durable = tell
 
     async def write(self, data: bytes | memoryview) -> None:
         self._check()
@@ -44,6 +51,8 @@ class MemoryIngest:
         for length in self._store.chunker.cut(plain, last=True):
             chunk, is_new = self._store.put(plain[start : start + length])
             new_bytes += length * is_new
+            if self._tell_durable is not None:
+                self._tell_durable([chunk])
             part = content.cutter.add(chunk)
             if part is not None:
                 self._parts.append(part)
@@ -69,7 +78,7 @@ class MemoryIngest:
 
 
 class MemoryChunkStore:
-    """``ChunkStore`` and ``StoreMaintenance`` in a dict."""
+    """``ChunkStore``, ``StoreMaintenance`` and ``ReplicaStore`` in a dict."""
 
     def __init__(self, keyring: Keyring | None = None, chunk_bytes_mean: int = CHUNK_MEAN_BYTES) -> None:
         keyring = keyring or Keyring(bytes(32))
@@ -151,6 +160,38 @@ class MemoryChunkStore:
 
     async def rebuild_index(self, progress: Callable[[int, int], None]) -> int:
         return len(self._plains)
+
+    async def sealed(self, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
+        found: list[SealedChunk] = []
+        size_bytes = 0
+        for chunk_id in chunks:
+            plain = self._plains.get(chunk_id)
+            if plain is None:
+                continue
+            raw = bytes(self._sealer.seal(chunk_id, memoryview(plain)).raw)
+            size_bytes += len(raw)
+            if found and size_bytes > PEER_BATCH_BYTES_MAX:
+                break
+            found.append(SealedChunk(chunk_id, len(plain), raw))
+        return found
+
+    async def opened(self, chunks: Sequence[SealedChunk]) -> list[bytes | None]:
+        return opened_now(self._sealer, chunks)
+
+    async def store_sealed(self, chunks: Sequence[SealedChunk], epoch: int) -> None:
+        for plain in [open_now(self._sealer, chunk) for chunk in chunks]:
+            self.put(plain)
+        await self.confirm([chunk.chunk_id for chunk in chunks], epoch)
+
+    def slot_chunks(self, slot: int, after: bytes, limit: int) -> list[ChunkId]:
+        ids = (chunk_id for chunk_id in self._plains if chunk_id > after and slot_of(chunk_id) == slot)
+        return sorted(ids)[:limit]
+
+    async def slot_digests(self, slots: Sequence[int]) -> list[bytes]:
+        found: dict[int, list[ChunkId]] = {slot: [] for slot in slots}
+        for chunk_id in self._plains:
+            found.get(slot_of(chunk_id), []).append(chunk_id)
+        return [set_digest(found[slot]) for slot in slots]
 
     def _stamped(self, chunk_id: ChunkId) -> StampedChunk:
         size = len(self._plains[chunk_id])

@@ -50,7 +50,10 @@ class Pipeline:
             plain = buffer[start : start + length]
             chunk_id = self._sealer.chunk_id(plain)
             cuts.setdefault(chunk_id, Cut(chunk_id, plain))
-            part = content.cutter.add(ChunkRef(chunk_id, length))
+            chunk = ChunkRef(chunk_id, length)
+            if content.watched:
+                segment.chunks.append(chunk)
+            part = content.cutter.add(chunk)
             if part is not None:
                 segment.parts.append(part)
             content.chunks += 1
@@ -83,6 +86,10 @@ class Pipeline:
                 self._threads.submit(self.store, segment, cuts)
         except Exception as error:  # noqa: BLE001 (the border between a worker and its caller)
             segment.finish(as_storage_error(error))
+
+    def give_up(self, segment: Segment, claimed: list[Cut], error: GoVaultError) -> None:
+        """A segment failed that had claimed these chunks: those who wait for them store them themselves."""
+        self._fail([(segment, claimed)], [(segment, claimed)], error)
 
     def _store_all(self, works: Sequence[tuple[Segment, Sequence[Cut]]], *, again: bool) -> bool:
         """Claim, seal and append; returns whether anything is left for a commit."""

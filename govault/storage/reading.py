@@ -3,7 +3,7 @@
 import asyncio
 import errno
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 
 from govault.domain.manifest import ChunkRef
@@ -65,6 +65,17 @@ class Reader:
 
     def read_now(self, chunk_id: ChunkId) -> bytes:
         """One chunk, on this thread; see ``ChunkStore.read``."""
+        return self._at_its_place(chunk_id, self.read_entry)
+
+    def sealed_alone(self, chunk_id: ChunkId) -> bytes:
+        """A record that holds this chunk alone and needs nothing but the vault's keys, for another node's packs.
+
+        It was checked. Blocks; raises as ``read_now`` does.
+        """
+        return self._at_its_place(chunk_id, self._sealed_entry)
+
+    def _at_its_place(self, chunk_id: ChunkId, read: Callable[[ChunkId, Entry], bytes]) -> bytes:
+        """What a function makes of the place of a chunk; looked up again where it has moved, quarantined if bad."""
         seen: Entry | None = None
         for _ in range(_MOVED_ATTEMPTS_MAX):
             entry = self._ledger.index.get(chunk_id)
@@ -74,7 +85,7 @@ class Reader:
                 break
             seen = entry
             try:
-                return self.read_entry(chunk_id, entry)
+                return read(chunk_id, entry)
             except SealingRootMissing as error:
                 # The record may well be whole: this is no reason to quarantine it.
                 raise Storage(f"{error}; restore keyring.json from a backup", code="storage.key-missing") from error
@@ -100,6 +111,13 @@ class Reader:
         if header is None or header.chunk_id != chunk_id or header.record_bytes != entry.record_bytes:
             raise SealBroken("the record's header is damaged")
         return self._sealer.open(header, raw)
+
+    def _sealed_entry(self, chunk_id: ChunkId, entry: Entry) -> bytes:
+        header = decode_header(raw := self.read_record(entry))
+        if header is None or header.chunk_id != chunk_id or header.record_bytes != entry.record_bytes:
+            raise SealBroken("the record's header is damaged")
+        self._sealer.authenticate(header, raw)
+        return raw
 
     def read_record(self, entry: Entry) -> bytes:
         """The raw bytes at a place.

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-from govault.domain.manifest import PartCutter
+from govault.domain.manifest import ChunkRef, PartCutter
 from govault.errors import GoVaultError
 from govault.storage.disk import Buffer
 from schemas.ids import ChunkId
@@ -13,7 +13,7 @@ from schemas.ids import ChunkId
 class Content:
     """What is known of a content so far. Its segments are cut one after the other."""
 
-    __slots__ = ("chunks", "cutter", "head", "sha256", "size_bytes", "tail")
+    __slots__ = ("chunks", "cutter", "head", "sha256", "size_bytes", "tail", "watched")
 
     def __init__(self) -> None:
         self.sha256 = hashlib.sha256()
@@ -23,6 +23,8 @@ class Content:
         self.head = b""
         self.size_bytes = 0
         self.chunks = 0
+        self.watched = False
+        """Whether somebody wants to know which chunks are durable."""
 
 
 class Cut(NamedTuple):
@@ -38,6 +40,7 @@ class Segment:
     Attributes:
         pieces: The bytes as they came, until they are cut.
         charged: Whether its bytes count against the budget of all uploads.
+        chunks: This segment's chunks in content order, where the content is watched.
         parts: Manifest parts that this segment's chunks completed.
         unresolved: Distinct chunks that are not durable yet.
         new_bytes, stored_bytes: Of chunks that this segment stored.
@@ -47,6 +50,7 @@ class Segment:
     __slots__ = (
         "_done",
         "charged",
+        "chunks",
         "failure",
         "last",
         "new_bytes",
@@ -70,6 +74,7 @@ class Segment:
         self.size_bytes = size_bytes
         self.last = last
         self.charged = charged
+        self.chunks: list[ChunkRef] = []
         self.parts: list[bytes] = []
         self.unresolved = 0
         self.new_bytes = 0

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from govault.domain.manifest import ChunkRef
 from govault.errors import GoVaultError, Storage
-from govault.ports import PackFile, QuarantinedChunk, StampedChunk, StoreStats
+from govault.ports import PackFile, QuarantinedChunk, SealedChunk, StampedChunk, StoreStats
 from govault.storage.chunker import make_chunker
 from govault.storage.collection import Collection
 from govault.storage.committer import Committer
@@ -30,6 +30,7 @@ from govault.storage.quarantine import QUARANTINE_FOLDER, DamageHook, Quarantine
 from govault.storage.reading import Reader
 from govault.storage.rebuild import Progress, rebuild_index
 from govault.storage.recovery import absent_chunks, learn_roots, pack_numbers, recover
+from govault.storage.replicas import Replicas
 from govault.storage.sealing import Sealer
 from schemas.ids import ChunkId
 
@@ -41,7 +42,10 @@ def _time_ms() -> int:
 
 
 class PackChunkStore:
-    """``ChunkStore`` and ``StoreMaintenance`` on packs and a RocksDB index. One process opens a folder at a time."""
+    """``ChunkStore``, ``StoreMaintenance`` and ``ReplicaStore`` on packs and a RocksDB index.
+
+    One process opens a folder at a time.
+    """
 
     def __init__(
         self,
@@ -94,6 +98,7 @@ class PackChunkStore:
             self._quarantine.put(chunk_id, entry, "the end of its pack, or all of it, was gone at a start")
         self._reader = Reader(ledger, self._files, sealer, self._quarantine, self._read_threads)
         self._ingest = IngestContext(pipeline, self._committer, self._work_threads, Mailbox(loop))
+        self._replicas = Replicas(ledger, self._reader, sealer, writer, self._ingest, self._read_threads)
         self._collection = Collection(ledger, disk, self._files, writer, self._committer, sealer, self._quarantine)
         self._collecting = asyncio.Lock()
         self._closed = False
@@ -234,6 +239,29 @@ class PackChunkStore:
         self._check_open()
         async with self._collecting:
             return await _to_the_end(None, self._rebuild_index, progress)
+
+    # --- ReplicaStore ----------------------------------------------------------------------------------------
+
+    async def sealed(self, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
+        self._check_open()
+        return await self._replicas.sealed(chunks)
+
+    async def opened(self, chunks: Sequence[SealedChunk]) -> list[bytes | None]:
+        self._check_open()
+        return await self._replicas.opened(chunks)
+
+    async def store_sealed(self, chunks: Sequence[SealedChunk], epoch: int) -> None:
+        self._check_open()
+        self._ledger.check()
+        await self._replicas.store_sealed(chunks, epoch)
+
+    def slot_chunks(self, slot: int, after: bytes, limit: int) -> list[ChunkId]:
+        self._check_open()
+        return self._replicas.slot_chunks(slot, after, limit)
+
+    async def slot_digests(self, slots: Sequence[int]) -> list[bytes]:
+        self._check_open()
+        return await self._replicas.slot_digests(slots)
 
     # --- on threads ------------------------------------------------------------------------------------------
 

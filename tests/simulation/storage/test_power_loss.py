@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from govault.domain.manifest import unpack
+from govault.domain.manifest import ChunkRef, unpack
 from govault.storage.compression import Compressor
 from govault.storage.index import Index
 from govault.storage.keyring import Keyring
 from govault.storage.ledger import Ledger
+from govault.storage.memory import MemoryChunkStore
 from govault.storage.options import StoreOptions
 from govault.storage.pack import PackFiles
 from govault.storage.quarantine import Quarantine
@@ -51,7 +52,7 @@ class Expectation:
 
 
 async def busy_store(seed: int, keyring: Keyring) -> Journal:
-    """Uploads side by side, removals, compactions, a new sealing epoch: all recorded."""
+    """Uploads and chunks of a peer side by side, removals, compactions, a new sealing epoch: all recorded."""
     rng = random.Random(seed)
     journal = Journal()
     disk, database = RecordingDisk(journal=journal), RecordingDatabase(journal=journal)
@@ -69,13 +70,26 @@ async def busy_store(seed: int, keyring: Keyring) -> Journal:
         journal.add(Note("stored", tuple(plains)))
         live.extend(chunk_id for chunk_id, _ in plains)
 
+    async def from_peer(content: bytes) -> None:
+        peer = MemoryChunkStore(keyring, 4096)
+        told: list[ChunkRef] = []
+        ingest = peer.begin()
+        ingest.on_durable(told.extend)
+        await ingest.write(content)
+        await ingest.finish()
+        await store.store_sealed(await peer.sealed([chunk.chunk_id for chunk in told]), 0)
+        plains = [(bytes(chunk.chunk_id), await peer.read(chunk)) for chunk in told]
+        journal.add(Note("stored", tuple(plains)))
+        live.extend(chunk_id for chunk_id, _ in plains)
+
     def content() -> bytes:
         size = rng.choice((10, 700, 3000, 9000, 70_000))
         return rng.randbytes(size) if rng.random() < 0.7 else bytes([rng.randrange(4)]) * size
 
     for round_number in range(12):
         store.note_epoch(round_number)
-        await asyncio.gather(*(upload(content()) for _ in range(rng.randint(1, 4))))
+        ways = [rng.choice((upload, upload, from_peer)) for _ in range(rng.randint(1, 4))]
+        await asyncio.gather(*(way(content()) for way in ways))
         if round_number % 3 == 2:
             gone = rng.sample(sorted(set(live)), len(set(live)) // 2)
             journal.add(Note("removing", tuple((chunk_id, b"") for chunk_id in gone)))
