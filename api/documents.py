@@ -9,7 +9,16 @@ from typing import Any
 
 import orjson
 
-from govault.domain.rows import DirectoryRow, Entity, FileRow, FolderRow, SpaceRow, TotalsRow, VersionContent
+from govault.domain.rows import (
+    DirectoryRow,
+    Entity,
+    FileRow,
+    FolderRow,
+    SpaceReplicasRow,
+    SpaceRow,
+    TotalsRow,
+    VersionContent,
+)
 from govault.services.history import Fact
 from govault.services.purges import PurgeBudget
 from govault.services.trash import Trashed
@@ -144,7 +153,9 @@ def metadata_etag(revision: int, document: Document) -> str:
     return f'"r{revision}-{blake2b(dumps(document), digest_size=8).hexdigest()}"'
 
 
-def space_document(row: DirectoryRow, settings: SpaceRow | None, totals: TotalsRow) -> Document:
+def space_document(
+    row: DirectoryRow, settings: SpaceRow | None, totals: TotalsRow, replicas: SpaceReplicasRow | None
+) -> Document:
     """A space; without settings it is on its way to be opened."""
     state = "opening" if settings is None else "closing" if settings.closed else "open"
     return {
@@ -155,6 +166,10 @@ def space_document(row: DirectoryRow, settings: SpaceRow | None, totals: TotalsR
             "keep_last": settings.keep_last if settings else None,
             "keep_within_s": settings.keep_within_s if settings else None,
             "trash_expires_after_s": settings.trash_expires_after_s if settings else None,
+        },
+        "replication": {
+            "replicas": replicas.replicas if replicas else None,
+            "write_quorum": replicas.write_quorum if replicas else None,
         },
         "revision": settings.revision if settings else 0,
         "state": state,

@@ -27,9 +27,9 @@ from api.etags import base_revision
 from govault.limits import PURGE_ENTITIES_PER_REQUEST_MAX
 from govault.services import cursors
 from govault.services.purges import PurgeBudget
-from govault.services.spaces import SpaceState
-from schemas.events.files import Retention
-from schemas.rest.namespace import RemovalDocument, RetentionDocument, SpaceAsk, SpaceDocument, SpacePatch, SpacesPage
+from govault.services.spaces import SpaceState, SpaceWish
+from schemas.events.files import Replication, Retention
+from schemas.rest.namespace import RemovalDocument, SpaceAsk, SpaceDocument, SpacePatch, SpacesPage
 
 router = APIRouter(tags=["spaces"], dependencies=[KNOWN_QUERY])
 _BOUND = ("spaces",)
@@ -54,8 +54,7 @@ async def list_spaces(
 )
 async def create_space(ask: SpaceAsk, actor: ActorDep, services: ServicesDep, _key: IdempotencyKey = None) -> Response:
     """Make a space. Of two requests for one name the first in the log wins; the other gets a 409."""
-    retention = None if ask.retention is None else _retention(ask.retention)
-    state = await services.namespace.spaces.create(actor, ask.name, ask.description, retention)
+    state = await services.namespace.spaces.create(actor, ask.name, _wish(ask))
     return answer(_document(state), 201, {"location": f"/spaces/{ask.name}", "etag": _etag(state)})
 
 
@@ -82,9 +81,8 @@ async def change_space(
     if_match: IfMatch = None,
     _key: IdempotencyKey = None,
 ) -> Response:
-    """Change a space's description or retention."""
-    retention = None if ask.retention is None else _retention(ask.retention)
-    state = await services.namespace.spaces.change(actor, space, ask.description, retention, base_revision(if_match))
+    """Change a space's description, retention or replication."""
+    state = await services.namespace.spaces.change(actor, space, _wish(ask), base_revision(if_match))
     return answer(_document(state), headers={"etag": _etag(state)})
 
 
@@ -120,12 +118,16 @@ async def remove_space(
 
 
 def _document(state: SpaceState) -> Document:
-    return space_document(state.row, state.settings, state.totals)
+    return space_document(state.row, state.settings, state.totals, state.replicas)
 
 
 def _etag(state: SpaceState) -> str:
     return f'"r{0 if state.settings is None else state.settings.revision}"'
 
 
-def _retention(document: RetentionDocument) -> Retention:
-    return Retention(**document.model_dump())
+def _wish(ask: SpaceAsk | SpacePatch) -> SpaceWish:
+    return SpaceWish(
+        description=ask.description,
+        retention=None if ask.retention is None else Retention(**ask.retention.model_dump()),
+        replication=None if ask.replication is None else Replication(**ask.replication.model_dump()),
+    )

@@ -4,8 +4,8 @@ from govault.domain.annotations import checked_description
 from govault.domain.draft import Draft
 from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
 from govault.domain.reasons import Reason
-from govault.domain.rows import SpaceRow
-from schemas.events.files import Retention, SpaceChanged, SpaceClosed, SpaceOpened
+from govault.domain.rows import SpaceReplicasRow, SpaceRow
+from schemas.events.files import Replication, Retention, SpaceChanged, SpaceClosed, SpaceOpened
 from schemas.ids import is_space_id, is_space_name
 
 _INT_MAX = 2**53
@@ -32,11 +32,14 @@ def open_space(draft: Draft, data: SpaceOpened) -> Decision:
             False,
         )
     )
+    replicas = _replicas(data.space_id, data.replication)
+    if replicas != SpaceReplicasRow(data.space_id, None, None):
+        draft.put_space_replicas(replicas)
     return accepted(space_id=data.space_id, name=data.name)
 
 
 def change_space(draft: Draft, data: SpaceChanged, space: SpaceRow) -> Decision:
-    """Set retention or description; what is not given stays."""
+    """Set retention, replication or description; what is not given stays."""
     if data.base_revision is not None and data.base_revision != space.revision:
         raise Refusal(Reason.REVISION_MISMATCH, revision=space.revision)
     row = space
@@ -49,8 +52,12 @@ def change_space(draft: Draft, data: SpaceChanged, space: SpaceRow) -> Decision:
         )
     if data.description is not None:
         row = row._replace(description=checked_description(data.description))
-    if row == space:
+    asked = draft.reader.space_replicas(space.space_id) or SpaceReplicasRow(space.space_id, None, None)
+    replicas = asked if data.replication is None else _replicas(space.space_id, data.replication)
+    if row == space and replicas == asked:
         return unchanged(space_id=space.space_id, revision=space.revision)
+    if replicas != asked:
+        draft.put_space_replicas(replicas)
     draft.put_space(row._replace(revision=space.revision + 1))
     return accepted(space_id=space.space_id, revision=space.revision + 1)
 
@@ -64,6 +71,13 @@ def close_space(draft: Draft, data: SpaceClosed, space: SpaceRow) -> Decision:
         raise Refusal(Reason.SPACE_NOT_EMPTY)
     draft.put_space(space._replace(closed=True, revision=space.revision + 1))
     return accepted(space_id=space.space_id)
+
+
+def _replicas(space_id: str, replication: Replication) -> SpaceReplicasRow:
+    replicas, quorum = replication.replicas, replication.write_quorum
+    if replicas is not None and quorum is not None and quorum > replicas:
+        raise Refusal(Reason.EVENT_INVALID, detail="a write cannot wait for more replicas than the space wants")
+    return SpaceReplicasRow(space_id, replicas, quorum)
 
 
 def _checked(retention: Retention) -> Retention:

@@ -11,6 +11,7 @@ from govault.domain.rows import (
     PartitionRow,
     PartRow,
     Put,
+    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
@@ -147,6 +148,11 @@ class Draft:
     def put_space(self, row: SpaceRow) -> None:
         """Set the settings of the space; once in an event."""
         self._unread.append(Put(row))
+
+    def put_space_replicas(self, row: SpaceReplicasRow) -> None:
+        """Set what a space asks of replication."""
+        asks = row.replicas is not None or row.write_quorum is not None
+        self._unread.append(Put(row) if asks else Delete(row))
 
     def count_part(self, part_id: str, difference: int) -> None:
         """A version lists the part, or no longer does."""

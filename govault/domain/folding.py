@@ -17,6 +17,7 @@ from govault.domain.rows import (
     PartitionRow,
     PartRow,
     SealingRootRow,
+    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
@@ -45,6 +46,9 @@ class FilesReader(OutcomesReader, Protocol):
 
     def space(self, space_id: str) -> SpaceRow | None:
         """A space that was opened here."""
+
+    def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
+        """What it asks of replication; None: nothing."""
 
     def totals(self, space_id: str) -> TotalsRow:
         """Its totals (zero where unknown)."""

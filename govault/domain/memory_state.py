@@ -26,6 +26,7 @@ from govault.domain.rows import (
     Row,
     SealingRootRow,
     SpaceNameRow,
+    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
@@ -118,6 +119,9 @@ class MemoryPartition(_Rows):
 
     def space(self, space_id: str) -> SpaceRow | None:
         return self._get(SpaceRow, space_id)
+
+    def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
+        return self._get(SpaceReplicasRow, space_id)
 
     def totals(self, space_id: str) -> TotalsRow:
         return self._get(TotalsRow, space_id) or TotalsRow(space_id)

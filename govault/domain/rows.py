@@ -30,6 +30,14 @@ class SpaceRow(NamedTuple):
     closed: bool
 
 
+class SpaceReplicasRow(NamedTuple):
+    """What a space asks of replication; absent where it asks nothing."""
+
+    space_id: str
+    replicas: int | None
+    write_quorum: int | None
+
+
 class TotalsRow(NamedTuple):
     """Running totals of a space: all files and folders, trash and its contents included until purged."""
 
@@ -247,6 +255,7 @@ Entity = FileRow | FolderRow
 Row = (
     PartitionRow
     | SpaceRow
+    | SpaceReplicasRow
     | TotalsRow
     | EntryRow
     | FileRow
@@ -281,6 +290,7 @@ Change = Put | Delete
 KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     PartitionRow: (),
     SpaceRow: ("space_id",),
+    SpaceReplicasRow: ("space_id",),
     TotalsRow: ("space_id",),
     EntryRow: ("space_id", "parent_id", "name", "is_folder"),
     FileRow: ("entity_id",),

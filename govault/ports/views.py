@@ -15,6 +15,7 @@ from govault.domain.rows import (
     NodeRow,
     OutcomeRow,
     PartitionRow,
+    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionContent,
@@ -76,6 +77,16 @@ class Views(Protocol):
 
     def space_settings(self, space_id: str) -> SpaceRow | None:
         """A space's settings, from its partition."""
+
+    def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
+        """What a space asks of replication; None: nothing."""
+
+    def replicas_of(self, chunk_id: ChunkId, default: int) -> int:
+        """How many replicas of a referenced chunk are wanted: at least what the most demanding of its spaces asks.
+
+        Chunks are counted a partition, so spaces that share one share the most demanding wish; spaces with a wish of
+        their own are put where no others are, while there is room. ``default``: for spaces that ask nothing.
+        """
 
     def totals(self, space_id: str) -> TotalsRow:
         """A space's running totals."""

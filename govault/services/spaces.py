@@ -5,20 +5,20 @@ closes it, its contents are purged, then the directory forgets the name. ``finis
 complete what was cut; any node may run them at any time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
 from govault.domain.actor import Actor, system
 from govault.domain.reasons import Reason
-from govault.domain.rows import DirectoryRow, SpaceRow, TotalsRow
+from govault.domain.rows import DirectoryRow, SpaceReplicasRow, SpaceRow, TotalsRow
 from govault.errors import Conflict, GoVaultError, NotFound
 from govault.ports import Clock, Randomness, Views
 from govault.services.purges import PurgeBudget, Purges
 from govault.services.submit import Submitter
 from schemas.events.directory import SpaceCreated, SpaceRemoved
-from schemas.events.files import Retention, SpaceChanged, SpaceClosed, SpaceOpened
+from schemas.events.files import Replication, Retention, SpaceChanged, SpaceClosed, SpaceOpened
 from schemas.ids import new_space_id
 
 DEFAULT_SPACE = "main"
@@ -31,6 +31,15 @@ class SpaceState(NamedTuple):
     row: DirectoryRow
     settings: SpaceRow | None
     totals: TotalsRow
+    replicas: SpaceReplicasRow | None = None
+
+
+class SpaceWish(NamedTuple):
+    """Settings that somebody asks for; None leaves a thing as it is, or as new spaces have it."""
+
+    description: str | None = None
+    retention: Retention | None = None
+    replication: Replication | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +69,27 @@ class Spaces:
             raise NotFound(f"there is no space {name!r}", code="not-found.space-unknown", space=name)
         return self._state(row)
 
-    async def create(self, actor: Actor, name: str, description: str, retention: Retention | None) -> SpaceState:
-        """Make a space; ``retention`` None: the default one.
+    async def create(self, actor: Actor, name: str, wish: SpaceWish) -> SpaceState:
+        """Make a space.
 
         Raises:
             Conflict: The name is taken.
         """
         space_id = new_space_id(self.clock.time_ms(), self.randomness.token(10))
-        reserved = SpaceCreated(space_id=space_id, name=name, partition=self._partition_for(space_id))
+        reserved = SpaceCreated(space_id=space_id, name=name, partition=self._partition_for(space_id, wish))
         await self.submitter.submit(actor, reserved, _DIRECTORY_PARTITION, subject=name)
         row = self.get(name).row
-        await self._open(actor, row, description, self.default_retention if retention is None else retention)
+        await self._open(actor, row, wish)
         return self._state(row)
 
-    async def change(
-        self,
-        actor: Actor,
-        name: str,
-        description: str | None,
-        retention: Retention | None,
-        base_revision: int | None,
-    ) -> SpaceState:
-        """Change settings; None leaves one as it is.
+    async def change(self, actor: Actor, name: str, wish: SpaceWish, base_revision: int | None) -> SpaceState:
+        """Change settings.
 
         Raises:
             PreconditionFailed: ``base_revision`` is not the current one.
         """
         row = self.get(name).row
-        changed = SpaceChanged(
-            space_id=row.space_id, base_revision=base_revision, retention=retention, description=description
-        )
+        changed = SpaceChanged(space_id=row.space_id, base_revision=base_revision, **wish._asdict())
         await self.submitter.submit(actor, changed, row.partition, subject=row.space_id)
         return self._state(row)
 
@@ -105,7 +105,7 @@ class Spaces:
         if state.settings is None or not state.settings.closed:
             closed = SpaceClosed(space_id=state.row.space_id, force=force)
             if state.settings is None:
-                await self._open(actor, state.row, "", self.default_retention)
+                await self._open(actor, state.row, SpaceWish())
             await self.submitter.submit(actor, closed, state.row.partition, subject=state.row.space_id)
         return await self._finish_closing(actor, state.row, budget)
 
@@ -131,7 +131,7 @@ class Spaces:
         if next(iter(self.views.spaces()), None) is not None:
             return
         try:
-            await self.create(system("start"), DEFAULT_SPACE, "", None)
+            await self.create(system("start"), DEFAULT_SPACE, SpaceWish())
         except Conflict:
             await self.finish_openings()
 
@@ -139,7 +139,7 @@ class Spaces:
         """Open every space that the directory knows and its partition does not. How many there were."""
         waiting = [row for row in self.views.spaces() if self.views.space_settings(row.space_id) is None]
         for row in waiting:
-            await self._open(system("spaces"), row, "", self.default_retention)
+            await self._open(system("spaces"), row, SpaceWish())
         return len(waiting)
 
     async def finish_closings(self, budget: PurgeBudget) -> int:
@@ -149,15 +149,21 @@ class Spaces:
             finished += await self._finish_closing(system("spaces"), state.row, budget)
         return finished
 
-    async def _open(self, actor: Actor, row: DirectoryRow, description: str, retention: Retention) -> None:
-        opened = SpaceOpened(space_id=row.space_id, name=row.name, retention=retention, description=description)
+    async def _open(self, actor: Actor, row: DirectoryRow, wish: SpaceWish) -> None:
+        opened = SpaceOpened(
+            space_id=row.space_id,
+            name=row.name,
+            retention=self.default_retention if wish.retention is None else wish.retention,
+            description=wish.description or "",
+            replication=wish.replication or Replication(),
+        )
         try:
             await self.submitter.submit(actor, opened, row.partition, subject=row.space_id, step="open")
         except Conflict as error:
             _pass(error, Reason.SPACE_EXISTS)
             # Whoever finishes openings came first and knew nothing of the settings.
-            if description or retention != self.default_retention:
-                changed = SpaceChanged(space_id=row.space_id, retention=retention, description=description)
+            if wish != SpaceWish():
+                changed = SpaceChanged(space_id=row.space_id, **wish._asdict())
                 await self.submitter.submit(actor, changed, row.partition, subject=row.space_id, step="settings")
 
     async def _finish_closing(self, actor: Actor, row: DirectoryRow, budget: PurgeBudget) -> bool:
@@ -171,13 +177,25 @@ class Spaces:
             _pass(error, Reason.SPACE_UNKNOWN)
         return True
 
-    def _partition_for(self, space_id: str) -> int:
-        """Spread by hash: no state is needed to choose, and ids are random."""
-        partitions = self.views.partitions()
+    def _partition_for(self, space_id: str, wish: SpaceWish) -> int:
+        """Spread by hash, for ids are random; but spaces with different wishes for replication apart, where it goes."""
+        partitions = self._alike(None if wish.replication is None else wish.replication.replicas)
         return partitions[int.from_bytes(blake2b(space_id.encode(), digest_size=8).digest(), "big") % len(partitions)]
 
+    def _alike(self, replicas: int | None) -> Sequence[int]:
+        """Partitions whose spaces all want as many replicas; all partitions where there are none such."""
+        wishes: dict[int, set[int | None]] = {partition: set() for partition in self.views.partitions()}
+        for row in self.views.spaces():
+            asked = self.views.space_replicas(row.space_id)
+            wishes.setdefault(row.partition, set()).add(None if asked is None else asked.replicas)
+        alike = [partition for partition, found in wishes.items() if found <= {replicas}]
+        return alike or self.views.partitions()
+
     def _state(self, row: DirectoryRow) -> SpaceState:
-        return SpaceState(row, self.views.space_settings(row.space_id), self.views.totals(row.space_id))
+        views = self.views
+        return SpaceState(
+            row, views.space_settings(row.space_id), views.totals(row.space_id), views.space_replicas(row.space_id)
+        )
 
 
 def _pass(error: GoVaultError, reason: Reason) -> None:

@@ -29,6 +29,13 @@ class Retention(EventData):
     trash_expires_after_s: int | None = Field(default=None, ge=1)
 
 
+class Replication(EventData):
+    """How many replicas of its chunks a space wants, and how many make a write durable; None: as the vault does."""
+
+    replicas: int | None = Field(default=None, ge=1, le=16)
+    write_quorum: int | None = Field(default=None, ge=1, le=16)
+
+
 class Content(EventData):
     """The immutable bytes of a version, by reference.
 
@@ -75,6 +82,7 @@ class SpaceOpened(_InSpace):
     name: str
     retention: Retention = Retention()
     description: str = ""
+    replication: Replication = Replication()
 
 
 class SpaceChanged(_InSpace):
@@ -84,6 +92,7 @@ class SpaceChanged(_InSpace):
     base_revision: int | None = None
     retention: Retention | None = None
     description: str | None = None
+    replication: Replication | None = None
 
 
 class SpaceClosed(_InSpace):

@@ -330,6 +330,19 @@ class RetentionDocument(BaseModel):
     )
 
 
+class ReplicationDocument(BaseModel):
+    """How many replicas of a space's chunks there are; null: as the vault's layout says."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replicas: Annotated[int, Field(ge=1, le=16), BeforeValidator(_whole)] | None = Field(
+        default=None, description="Nodes that hold each chunk, as far as there are so many."
+    )
+    write_quorum: Annotated[int, Field(ge=1, le=16), BeforeValidator(_whole)] | None = Field(
+        default=None, description="Durable replicas that a write waits for; at most `replicas`."
+    )
+
+
 class SpaceDocument(ResponseModel):
     """A space: a named tree of files."""
 
@@ -339,6 +352,7 @@ class SpaceDocument(ResponseModel):
     name: str
     description: str
     retention: RetentionDocument
+    replication: ReplicationDocument
     revision: int = Field(description="Of the settings; the ETag carries it.")
     state: Literal["opening", "open", "closing"]
     files: int = Field(description="Trash included, until it is purged.")
@@ -362,6 +376,7 @@ class SpaceAsk(RequestModel):
     retention: RetentionDocument | None = Field(
         default=None, description="Absent: what the node's configuration gives new spaces."
     )
+    replication: ReplicationDocument | None = None
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"name": "photos", "retention": {"keep_last": 10}}]},
@@ -369,10 +384,11 @@ class SpaceAsk(RequestModel):
 
 
 class SpacePatch(RequestModel):
-    """Change a space's settings; what is absent stays. A retention that is given replaces all of it."""
+    """Change a space's settings; what is absent stays. Retention or replication that is given replaces all of it."""
 
     description: Description | None = None
     retention: RetentionDocument | None = None
+    replication: ReplicationDocument | None = None
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"description": "Family photos"}]})
 

@@ -81,6 +81,7 @@ SPACE: Example = {
     "name": "photos",
     "description": "Family photos",
     "retention": {"keep_last": 10, "keep_within_s": None, "trash_expires_after_s": 2_592_000},
+    "replication": {"replicas": None, "write_quorum": None},
     "revision": 2,
     "state": "open",
     "files": 1200,

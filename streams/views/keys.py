@@ -24,6 +24,7 @@ from govault.domain.rows import (
     PartRow,
     SealingRootRow,
     SpaceNameRow,
+    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
@@ -35,6 +36,7 @@ OFFSET_BYTES: Final = 8
 
 PARTITION: Final = b"P"
 SPACE: Final = b"S"
+SPACE_REPLICAS: Final = b"Q"
 TOTALS: Final = b"T"
 ENTRY: Final = b"E"
 ENTITY: Final = b"F"
@@ -48,7 +50,7 @@ NODE: Final = b"K"
 JOIN_TOKEN: Final = b"J"
 LAYOUT: Final = b"L"
 SEALING_ROOT: Final = b"G"
-ROW_FAMILIES: Final = b"PSTEFVACDNKJLG"
+ROW_FAMILIES: Final = b"PSQTEFVACDNKJLG"
 """Families whose current rows the view digest covers (outcomes are added up beside them)."""
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
@@ -121,6 +123,7 @@ def revision_key(full_key: bytes, offset: int) -> bytes:
 KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     PartitionRow: lambda row: PARTITION,
     SpaceRow: lambda row: SPACE + row.space_id.encode(),
+    SpaceReplicasRow: lambda row: SPACE_REPLICAS + row.space_id.encode(),
     TotalsRow: lambda row: TOTALS + row.space_id.encode(),
     EntryRow: lambda row: entry_key(row.parent_id, row.name, row.is_folder),
     FileRow: lambda row: ENTITY + row.entity_id.encode(),

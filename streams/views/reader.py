@@ -18,6 +18,7 @@ from govault.domain.rows import (
     Row,
     SealingRootRow,
     SpaceNameRow,
+    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
@@ -85,6 +86,11 @@ class FilesRows(PartitionRows):
     def space(self, space_id: str) -> SpaceRow | None:
         """A space's settings."""
         row: SpaceRow | None = self._row(keys.SPACE + space_id.encode())
+        return row
+
+    def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
+        """What a space asks of replication."""
+        row: SpaceReplicasRow | None = self._row(keys.SPACE_REPLICAS + space_id.encode())
         return row
 
     def totals(self, space_id: str) -> TotalsRow:

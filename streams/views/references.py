@@ -32,6 +32,38 @@ def _chunk_ids(generation: Generation, partition: int, after: bytes) -> Iterator
     return (key[len(family) :] for key in generation.database(partition).keys(start, keys.prefix_end(family)))
 
 
+class AskedReplicas:
+    """What the spaces of each partition ask of replication, read once until a space changes."""
+
+    def __init__(self) -> None:
+        self._asked: dict[int, tuple[int | None, ...]] = {}
+
+    def forget(self) -> None:
+        """Spaces have changed."""
+        self._asked.clear()
+
+    def of(self, generation: Generation, chunk_id: bytes, default: int) -> int:
+        """The most that any partition with the chunk asks; ``default`` for spaces that ask nothing, and for none."""
+        wanted = 0
+        for partition in range(len(generation.files)):
+            if generation.database(partition).get(generation.prefixes[partition] + keys.CHUNK + chunk_id) is not None:
+                asked = self._asked.get(partition)
+                if asked is None:
+                    asked = self._asked[partition] = _asked(generation, partition)
+                wanted = max([wanted, *(default if one is None else one for one in asked)])
+        return wanted or default
+
+
+def _asked(generation: Generation, partition: int) -> tuple[int | None, ...]:
+    rows = generation.files[partition]
+    found = set()
+    for space in generation.directory.spaces():
+        if space.partition == partition:
+            asks = rows.space_replicas(space.space_id)
+            found.add(None if asks is None else asks.replicas)
+    return tuple(found)
+
+
 def idle_parts(generation: Generation, partition: int, epoch_max: int, limit: int) -> list[tuple[str, str]]:
     """(space id, part id) of parts without references, idle since ``epoch_max`` or before; the longest idle first."""
     if epoch_max < 0:

@@ -25,6 +25,7 @@ from govault.domain.rows import (
     Row,
     SealingRootRow,
     SpaceNameRow,
+    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionContent,
@@ -110,6 +111,7 @@ def _plain(kind: type[Any]) -> Callable[[bytes, bytes], Row]:
 _DECODERS: dict[int, Callable[[bytes, bytes], Row]] = {
     ord("P"): _plain(PartitionRow),
     ord("S"): _plain(SpaceRow),
+    ord("Q"): _plain(SpaceReplicasRow),
     ord("T"): _plain(TotalsRow),
     ord("E"): _plain(EntryRow),
     ord("F"): _entity,

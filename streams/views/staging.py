@@ -7,7 +7,7 @@ it from here. Folding one event a batch or thousands leaves the same bytes.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from govault.domain.rows import Change, ChunkRow, FileRow, Put, Row
+from govault.domain.rows import Change, ChunkRow, FileRow, Put, Row, SpaceReplicasRow, SpaceRow
 from streams.views import keys
 from streams.views.database import Database
 from streams.views.derived import FOLLOWED, DerivedKeys
@@ -18,6 +18,7 @@ from streams.views.rows_codec import decode_row, encode_row, since_of
 
 _OUTCOME_BYTE = keys.OUTCOME[0]
 _ENTRY_BYTE = keys.ENTRY[0]
+_SPACES = frozenset((SpaceRow, SpaceReplicasRow))
 
 
 class _Cell:
@@ -62,6 +63,7 @@ class StagedRows:
         self.outcomes_sum = 0
         self._dereferenced: list[bytes] = []
         self._referenced: list[bytes] = []
+        self._spaces_changed = False
 
     # --- reading (Rows) ---
 
@@ -116,6 +118,8 @@ class StagedRows:
                 self._dereferenced.append(old.chunk_id)
             elif old is None and type(new) is ChunkRow:
                 self._referenced.append(new.chunk_id)
+            elif kind in _SPACES:
+                self._spaces_changed = True
             cell.row = new
             cell.since = offset
             if not cell.dirty:
@@ -189,6 +193,11 @@ class StagedRows:
     def take_referenced(self) -> list[bytes]:
         """Chunks that got their first reference in the partition since last taken."""
         taken, self._referenced = self._referenced, []
+        return taken
+
+    def take_spaces_changed(self) -> bool:
+        """Whether settings of a space changed since last taken."""
+        taken, self._spaces_changed = self._spaces_changed, False
         return taken
 
     def forget_rows(self) -> None:

@@ -17,6 +17,7 @@ from govault.domain.rows import (
     NodeRow,
     OutcomeRow,
     PartitionRow,
+    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionContent,
@@ -29,6 +30,7 @@ from streams.records import Record
 from streams.views import manifests, namespace, references, tokens
 from streams.views.generation import Generation, VaultIdentity
 from streams.views.listeners import Listeners
+from streams.views.references import AskedReplicas
 from streams.views.revisions import PastPartition
 from streams.views.search.index import PENDING_LIVE_MAX, SearchIndex
 from streams.views.search.query import search
@@ -52,6 +54,7 @@ class RocksViews:
         self._listeners = Listeners(
             {number: fold.epoch for (topic, number), fold in generation.folds.items() if topic is Topic.FILES}
         )
+        self._replicas = AskedReplicas()
         self._folding = asyncio.Lock()
         self._rebuild: Rebuild | None = None
         self._indexing: asyncio.Task[None] | None = None
@@ -110,6 +113,8 @@ class RocksViews:
         """
         fold = self._serving.folds[place]
         self._serving.shard(place).written(place, fold.write(logged))
+        if fold.rows.take_spaces_changed() or place[0] is Topic.DIRECTORY:
+            self._replicas.forget()
         self._listeners.tell(*place, fold)
         self._waiters[place].advance(fold.written)
 
@@ -297,6 +302,15 @@ class RocksViews:
         """A space's settings."""
         partition = self._serving.partition_of(space_id)
         return None if partition is None else self._serving.files[partition].space(space_id)
+
+    def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
+        """What a space asks of replication."""
+        partition = self._serving.partition_of(space_id)
+        return None if partition is None else self._serving.files[partition].space_replicas(space_id)
+
+    def replicas_of(self, chunk_id: ChunkId, default: int) -> int:
+        """How many replicas of a chunk are wanted."""
+        return self._replicas.of(self._serving, chunk_id, default)
 
     def totals(self, space_id: str) -> TotalsRow:
         """A space's running totals."""

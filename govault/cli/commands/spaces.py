@@ -11,6 +11,7 @@ from govault.cli.filters import parse_duration_s
 from govault.cli.output import count, emit, emit_list, fields, remark, size, when
 from govault.cli.session import connect
 from govault.errors import InvalidRequest
+from govault.limits import REPLICAS_MAX
 
 if TYPE_CHECKING:
     from govault.client import Client
@@ -21,6 +22,12 @@ KeepLast = Annotated[str | None, typer.Option("--keep-last", help="Keep so many 
 KeepWithin = Annotated[str | None, typer.Option("--keep-within", help="Keep versions this young: 90d; 'all'.")]
 TrashExpires = Annotated[
     str | None, typer.Option("--trash-expires-after", help="Purge trash of this age: 30d; 'never'.")
+]
+Replicas = Annotated[
+    str | None, typer.Option("--replicas", help="Nodes that hold each chunk; 'default': as the vault's layout says.")
+]
+Quorum = Annotated[
+    str | None, typer.Option("--write-quorum", help="Durable replicas that a write waits for; 'default'.")
 ]
 _FOREVER = ("all", "never", "none", "null")
 
@@ -42,9 +49,12 @@ def create(
     keep_last: KeepLast = None,
     keep_within: KeepWithin = None,
     trash_expires_after: TrashExpires = None,
+    replicas: Replicas = None,
+    write_quorum: Quorum = None,
 ) -> None:
     """Make a space."""
-    settings = _settings(description, _retention(keep_last, keep_within, trash_expires_after))
+    keep = _retention(keep_last, keep_within, trash_expires_after)
+    settings = _settings(description, keep, _replication(replicas, write_quorum))
 
     async def act(vault: "Client") -> None:
         emit(await vault.spaces.create(name, settings))
@@ -77,20 +87,24 @@ def change(
     keep_last: KeepLast = None,
     keep_within: KeepWithin = None,
     trash_expires_after: TrashExpires = None,
+    replicas: Replicas = None,
+    write_quorum: Quorum = None,
 ) -> None:
     """Change a space's settings; what is not named stays."""
     asked = _retention(keep_last, keep_within, trash_expires_after)
-    if description is None and not asked:
+    wanted = _replication(replicas, write_quorum)
+    if description is None and not asked and not wanted:
         raise InvalidRequest("say what to change: --description, --keep-last, …", rule="nothing-to-change")
 
     async def act(vault: "Client") -> None:
-        # A retention replaces the whole one, so the present one is read first, and the write is bound to it.
-        revision = None
-        retention: dict[str, object] = {}
-        if asked:
+        # What is given replaces the whole of it, so the present is read first, and the write is bound to it.
+        revision, keep, replication = None, asked, wanted
+        if asked or wanted:
             present = await vault.spaces.get(name)
-            retention, revision = {**present.retention.model_dump(), **asked}, present.revision
-        space = await vault.spaces.change(name, _settings(description, retention), revision=revision)
+            revision = present.revision
+            keep = {**present.retention.model_dump(), **asked} if asked else asked
+            replication = {**present.replication.model_dump(), **wanted} if wanted else wanted
+        space = await vault.spaces.change(name, _settings(description, keep, replication), revision=revision)
         emit(space, lambda: _told(space))
 
     connect(act)
@@ -117,9 +131,24 @@ def rm(
     connect(act)
 
 
-def _settings(description: str | None, retention: dict[str, object]) -> dict[str, object]:
-    settings: dict[str, object] = {} if description is None else {"description": description}
-    return {**settings, "retention": retention} if retention else settings
+def _settings(
+    description: str | None, retention: dict[str, object], replication: dict[str, object]
+) -> dict[str, object]:
+    given = {"description": description, "retention": retention or None, "replication": replication or None}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _replication(replicas: str | None, write_quorum: str | None) -> dict[str, object]:
+    given = {"replicas": (replicas, "--replicas"), "write_quorum": (write_quorum, "--write-quorum")}
+    replication: dict[str, object] = {}
+    for key, (text, option) in given.items():
+        if text is not None and text != "default" and not (text.isdigit() and 1 <= int(text) <= REPLICAS_MAX):
+            raise InvalidRequest(
+                f"{option}: {text!r} is not a number from 1 to {REPLICAS_MAX}, or 'default'", rule=option.strip("-")
+            )
+        if text is not None:
+            replication[key] = None if text == "default" else int(text)
+    return replication
 
 
 def _retention(keep_last: str | None, keep_within: str | None, trash_expires_after: str | None) -> dict[str, object]:
@@ -159,6 +188,7 @@ def _told(space: Any) -> str:
             ("description", space.description),
             ("holds", _figures(space)),
             ("keeps", _kept(retention)),
+            ("replicas", space.replication.replicas or "as the vault"),
             ("trash", "for ever" if retention.trash_expires_after_s is None else _age(retention.trash_expires_after_s)),
             ("created", when(space.created_at)),
             ("revision", space.revision),

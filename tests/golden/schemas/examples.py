@@ -20,6 +20,7 @@ from schemas.events.files import (
     MetadataChanged,
     Origin,
     PartsReleased,
+    Replication,
     Retention,
     RulesActivated,
     SpaceChanged,
@@ -185,6 +186,10 @@ NAMED: dict[str, EventData] = {
     **{f"{data.TYPE}.full": data for data in FULL},
     **{f"{data.TYPE}.minimal": data for data in MINIMAL},
     f"{JOINED.TYPE}.by_token": JOINED,
+    f"{SpaceOpened.TYPE}.with_replication": SpaceOpened(
+        space_id=S, name="main", replication=Replication(replicas=5, write_quorum=3)
+    ),
+    f"{SpaceChanged.TYPE}.with_replication": SpaceChanged(space_id=S, replication=Replication(replicas=2)),
     f"{NodeStarted.TYPE}.with_peer_addresses": NodeStarted(
         node_id=NODE, version="0.2.0", addresses=("http://192.0.2.1:8080",), peer_addresses=("192.0.2.1:7946",)
     ),

@@ -8,9 +8,10 @@ import pytest
 from govault.domain.actor import system
 from govault.services.purges import PurgeBudget
 from govault.services.space_worker import SpacesWorker
+from govault.services.spaces import SpaceWish
 from schemas.events.directory import SpaceCreated, SpaceRemoved
 from schemas.events.files import Retention, SpaceClosed, SpaceOpened
-from schemas.ids import new_space_id
+from schemas.ids import ChunkId, new_space_id
 from tests.fakes.vault import Vault
 
 
@@ -158,6 +159,33 @@ async def test_settings_survive_when_another_node_opens_the_space_first(vault: V
             return await vault.services.submitter.submit(actor, data, partition, subject=subject, step=step)
 
     racing = replace(spaces, submitter=Racing())  # type: ignore[arg-type]
-    state = await racing.create(system("test"), "raced", "Kept", Retention(keep_last=2))
+    state = await racing.create(system("test"), "raced", SpaceWish("Kept", Retention(keep_last=2)))
     assert state.settings is not None
     assert (state.settings.description, state.settings.keep_last) == ("Kept", 2)
+
+
+async def test_a_chunk_has_as_many_replicas_as_the_most_demanding_of_its_spaces_asks(vault: Vault) -> None:
+    made = await vault.client.post("/spaces", json={"name": "safe", "replication": {"replicas": 5, "write_quorum": 3}})
+    assert made.json()["replication"] == {"replicas": 5, "write_quorum": 3}
+    await vault.put("a", b"only in main")
+    await vault.put("b", b"in both")
+    await vault.put("b", b"in both", space="safe")
+    views = vault.views
+    wanted = {views.replicas_of(ChunkId(chunk), 3) for chunk in views.referenced_chunks(b"", 10)}
+    assert wanted == {3, 5}
+    assert views.replicas_of(ChunkId(bytes(32)), 3) == 3
+    assert (await vault.client.patch("/spaces/safe", json={"replication": {"replicas": 2}})).status_code == 200
+    wanted = {views.replicas_of(ChunkId(chunk), 3) for chunk in views.referenced_chunks(b"", 10)}
+    assert wanted == {3}
+    refused = await vault.client.patch("/spaces/safe", json={"replication": {"replicas": 2, "write_quorum": 3}})
+    assert refused.status_code == 422
+    assert "more replicas than the space wants" in refused.json()["detail"]
+
+
+async def test_spaces_with_other_wishes_are_put_into_other_partitions_while_there_are_some(vault: Vault) -> None:
+    for number in range(6):
+        await vault.client.post("/spaces", json={"name": f"wide{number}", "replication": {"replicas": 5}})
+    main = vault.views.space_named("main")
+    assert main is not None
+    wide = {row.partition for row in vault.views.spaces() if row.name.startswith("wide")}
+    assert main.partition not in wide

@@ -33,7 +33,7 @@ class Life:
         """A port takes its time."""
         await asyncio.sleep(self._rng.random() * at_most_s)
         loop = asyncio.get_running_loop()
-        while self.stopped_until_s > loop.time():
+        while self.stopped_until_s > loop.time():  # noqa: ASYNC110 (it may be moved on meanwhile)
             await asyncio.sleep(self.stopped_until_s - loop.time())
         self.check()
 

@@ -4,6 +4,7 @@ from govault.domain.position import Verdict
 from schemas.events.files import (
     EntityTrashed,
     MetadataChanged,
+    Replication,
     Retention,
     SpaceChanged,
     SpaceClosed,
@@ -77,4 +78,19 @@ def test_a_closed_space_takes_no_writes_but_lets_everything_be_removed() -> None
     assert writer.restore(file_id).reason == "space-closed"
     assert writer.write(TrashPurged(space_id=SPACE, entity_ids=(file_id,))).fact("purged") == 1
     assert writer.write(SpaceOpened(space_id=SpaceId(SPACE), name="main")).reason == "space-exists"
+    check_partition(writer.state)
+
+
+def test_a_space_asks_for_replicas_and_takes_its_wish_back() -> None:
+    writer = Writer(open_space=False)
+    too_many = SpaceOpened(space_id=SPACE, name="main", replication=Replication(replicas=2, write_quorum=3))
+    assert writer.write(too_many).reason == "event-invalid"
+    writer.write(SpaceOpened(space_id=SPACE, name="main", replication=Replication(replicas=5)))
+    asked = writer.state.space_replicas(SPACE)
+    assert asked is not None
+    assert (asked.replicas, asked.write_quorum) == (5, None)
+    same = SpaceChanged(space_id=SPACE, replication=Replication(replicas=5))
+    assert writer.write(same).verdict is Verdict.UNCHANGED
+    assert writer.write(SpaceChanged(space_id=SPACE, replication=Replication())).fact("revision") == 1
+    assert writer.state.space_replicas(SPACE) is None
     check_partition(writer.state)

@@ -15,6 +15,7 @@ from govault.domain.rows import (
     Row,
     SealingRootRow,
     SpaceNameRow,
+    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionContent,
@@ -30,6 +31,7 @@ PLAIN = VersionContent(1, "cd" * 32, 0, "", (), "symlink", False, -5, "", 7, "an
 ROWS: tuple[Row, ...] = (
     PartitionRow(3, 1, 99),
     SpaceRow("s", "main", "déjà", None, 5, None, 2, 1_700, False),
+    SpaceReplicasRow("s", 5, None),
     TotalsRow("s", 1, 2, 3, 2**50),
     EntryRow("s", "f_parent", "näme", True, "f_1"),
     FileRow("f_1", "s", "s", "a", "A", 1, 2, 0, ("x", "ü"), "d", "", CONTENT, (1, 2), 5 << 10, 8, "p/a", "bob"),
