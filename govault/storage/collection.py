@@ -7,6 +7,7 @@ index points to it, synced, and only then the old pack is unlinked.
 from collections.abc import Sequence
 from threading import Event
 
+from govault.domain.manifest import ChunkRef
 from govault.errors import GoVaultError, Storage, StorageFull
 from govault.limits import MIB
 from govault.storage.committer import Committer
@@ -16,7 +17,7 @@ from govault.storage.index import Entry, PackRow
 from govault.storage.ledger import Ledger
 from govault.storage.pack import PACKS_FOLDER, NewRecord, PackFiles, PackWriter, Place, pack_path
 from govault.storage.quarantine import Quarantine
-from govault.storage.record import PACK_HEADER_BYTES
+from govault.storage.record import PACK_HEADER_BYTES, chunks_of
 from govault.storage.scanner import Found, scan
 from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
 from schemas.ids import ChunkId
@@ -122,22 +123,38 @@ class Collection:
         return copied + batch_bytes
 
     def _live_record(self, number: int, file: File, found: Found) -> NewRecord | None:
-        """A record to copy; None where it is dead, or damaged (then it is quarantined)."""
-        header = found.header
-        entry = self._ledger.index.get(header.chunk_id) if header.codec != Codec.SEALING_ROOT else None
-        if entry is None or (entry.pack, entry.offset) != (number, found.offset):
+        """A record to copy; None where nothing of it is live, or it is damaged (then it is quarantined).
+
+        A bundle of which only some is live is sealed anew without the rest.
+        """
+        header, place = found.header, Place(number, found.offset)
+        if header.codec == Codec.SEALING_ROOT:
+            return None
+        if not header.is_bundle and not self._live([ChunkRef(header.chunk_id, header.plain_bytes)], place):
             return None
         raw = file.pread(header.record_bytes, found.offset)
+        chunks = chunks_of(header, raw)
+        live = self._live(chunks, place)
+        if not live:
+            return None
         try:
-            self._sealer.authenticate(header, raw)
+            if len(live) == len(chunks):
+                self._sealer.authenticate(header, raw)
+                return NewRecord(chunks, raw, header.sealing_epoch, 0, place)
+            kept = [item for item in self._sealer.open_all(header, raw) if item[0].chunk_id in live]
         except SealingRootMissing as error:
             raise Storage(f"{error}; restore keyring.json from a backup", code="storage.key-missing") from error
         except SealBroken as error:
-            self._quarantine.put(header.chunk_id, entry, str(error), raw)
+            for chunk_id, entry in live.items():
+                self._quarantine.put(chunk_id, entry, str(error), raw)
             return None
-        return NewRecord(
-            header.chunk_id, header.plain_bytes, raw, header.sealing_epoch, entry.stamp, Place(number, found.offset)
-        )
+        sealed = self._sealer.seal_bundle([chunk for chunk, _ in kept], [plain for _, plain in kept])
+        return NewRecord([chunk for chunk, _ in kept], sealed.raw, sealed.sealing_epoch, 0, place)
+
+    def _live(self, chunks: Sequence[ChunkRef], place: Place) -> dict[ChunkId, Entry]:
+        """Those chunks of a record that the index points to there. A move keeps each one's stamp."""
+        places = ((chunk.chunk_id, self._ledger.index.get(chunk.chunk_id)) for chunk in chunks)
+        return {chunk_id: entry for chunk_id, entry in places if entry is not None and entry[:2] == place}
 
     def _append(self, batch: list[NewRecord]) -> None:
         self._writer.append(batch, spare=True)

@@ -16,7 +16,7 @@ from govault.storage.ledger import Ledger
 from govault.storage.pack import PACKS_FOLDER, PackWriter, Unsynced
 from govault.storage.segment import SmallContent
 
-_SMALL_PER_ROUND_MAX = 128
+_SMALL_PER_ROUND_MAX = 256
 _ROUNDS_PER_COMMIT_MAX = 4
 _TAIL_BYTES_MAX = PACK_BYTES_MAX
 
@@ -91,7 +91,7 @@ class Committer:
                 failure = self._stop_store(f"the committer failed ({error!r}): restart", error)
                 for item in items:
                     if isinstance(item, SmallContent):
-                        item.segment.finish(failure)
+                        item.finish(failure)
             for item in items:
                 stopping = stopping or isinstance(item, _Stop)
                 if item is not None and not isinstance(item, SmallContent | _Stop):
@@ -122,7 +122,7 @@ class Committer:
                 item = self._queue.get_nowait()
                 if isinstance(item, list):
                     for small in item:
-                        small.segment.finish(failure)
+                        small.finish(failure)
                 elif callable(item):
                     item(failure)
         except Empty:
@@ -146,9 +146,9 @@ class Committer:
         for number, frame_bytes in unsynced.frames.items():
             self._frames[number] = self._frames.get(number, 0) + frame_bytes
         try:
-            finished = self._ledger.commit(unsynced.records, self._ends, self._frames)
+            finished = self._ledger.commit(unsynced.chunks, self._ends, self._frames)
         except StorageFull as error:
-            for segment in self._ledger.drop(unsynced.records):
+            for segment in self._ledger.drop(unsynced.chunks):
                 segment.finish(error)
             return error
         except Storage as error:
@@ -156,7 +156,7 @@ class Committer:
         self._ends, self._frames = {}, {}
         for segment in finished:
             segment.finish()
-        self._bound_tail(sum(record.entry.record_bytes for record in unsynced.records))
+        self._bound_tail(sum(chunk.entry.record_bytes for chunk in unsynced.chunks))
         return None
 
     def _bound_tail(self, committed_bytes: int) -> None:

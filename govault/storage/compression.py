@@ -68,18 +68,25 @@ class Compressor:
         self._compression = compression
         self._level = _LEVEL_DEFAULT[compression] if level is None else level
 
-    def compress(self, plain: memoryview) -> tuple[Codec, Buffer]:
+    def compress(self, plain: memoryview | bytes) -> tuple[Codec, Buffer]:
         """The codec used and the compressed form; the plain bytes themselves where compression does not pay."""
+        ratio = sampled_ratio(plain) if self._compression != "none" and len(plain) > _WHOLE_BYTES_MAX else 0.0
+        return self._compress(plain, ratio)
+
+    def compress_together(self, plain: bytes) -> tuple[Codec, Buffer]:
+        """The same for chunks that have little in common, where a few samples would mislead."""
+        return self._compress(plain, 0.0)
+
+    def _compress(self, plain: memoryview | bytes, ratio: float) -> tuple[Codec, Buffer]:
         if self._compression == "none" or not plain:
             return Codec.NONE, plain
-        codec, level = self._choose(plain)
+        codec, level = self._choose(ratio)
         if codec is Codec.NONE:
             return codec, plain
         packed = _compress(codec, level, plain)
         return (codec, packed) if len(packed) < _WORTH_IT * len(plain) else (Codec.NONE, plain)
 
-    def _choose(self, plain: memoryview) -> tuple[Codec, int]:
-        ratio = sampled_ratio(plain) if len(plain) > _WHOLE_BYTES_MAX else 0.0
+    def _choose(self, ratio: float) -> tuple[Codec, int]:
         if ratio > _WORTH_IT:
             return Codec.NONE, 0
         match self._compression:
@@ -94,14 +101,14 @@ class Compressor:
                 return Codec.GZIP, self._level
 
 
-def sampled_ratio(plain: memoryview) -> float:
+def sampled_ratio(plain: memoryview | bytes) -> float:
     """What zstd's fastest level makes of four samples spread over a chunk: compressed to plain size."""
     step = (len(plain) - _SAMPLE_BYTES) // (_SAMPLES - 1)
     sample = b"".join(plain[index * step : index * step + _SAMPLE_BYTES] for index in range(_SAMPLES))
     return len(_contexts.compressor(1).compress(sample)) / len(sample)
 
 
-def _compress(codec: Codec, level: int, plain: memoryview) -> bytes:
+def _compress(codec: Codec, level: int, plain: memoryview | bytes) -> bytes:
     match codec:
         case Codec.ZSTD:
             return _contexts.compressor(level).compress(plain)

@@ -22,7 +22,11 @@ class Database(Protocol):
     """Keys in byte order. Threads may read at once; one writes."""
 
     def get(self, key: bytes) -> bytes | None:
-        """A key's value."""
+        """A key's value.
+
+        Raises:
+            Storage: It cannot be read.
+        """
 
     def scan(self, family: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """Keys that begin with ``family``, without it, behind ``after``; the state of when the scan started."""
@@ -73,7 +77,10 @@ class RocksDatabase:
         except Exception:  # noqa: BLE001 (RocksDB raises plain exceptions)
             # Another thread may be opening it again: wait for that and look once more.
             with self._reopening:
-                value = self._db.get(key)
+                try:
+                    value = self._db.get(key)
+                except Exception as error:
+                    raise Storage(f"the index cannot be read: {error}", code="storage.index") from error
         return value
 
     def scan(self, family: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:

@@ -8,13 +8,16 @@ Keys: ``c`` + chunk id → location and stamp; ``p`` + pack number → the pack'
 """
 
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from govault.domain.manifest import ChunkRef
 from govault.storage.database import Change, Database
 from schemas.ids import ChunkId
 
 _ENTRY = struct.Struct(">IIIII")
+_BUNDLED = struct.Struct(">IIIIIII")
+_STAMP, _STAMP_AT = struct.Struct(">I"), 16
 _PACK = struct.Struct(">QQQQQ")
 _NUMBER = struct.Struct(">I")
 
@@ -23,8 +26,10 @@ class Entry(NamedTuple):
     """A chunk's place.
 
     Attributes:
-        record_bytes: The whole record, header included.
+        record_bytes: The whole record, header included; of a bundle this chunk's share.
         stamp: The epoch of collection that it was last stored, confirmed or dereferenced in.
+        bundle_bytes: The whole record of the bundle that the chunk lies in; 0 where it lies alone.
+        start: Where in the bundle's content it begins.
     """
 
     pack: int
@@ -32,6 +37,39 @@ class Entry(NamedTuple):
     record_bytes: int
     plain_bytes: int
     stamp: int
+    bundle_bytes: int = 0
+    start: int = 0
+
+    @property
+    def extent_bytes(self) -> int:
+        """What must be read to have the chunk."""
+        return self.bundle_bytes or self.record_bytes
+
+
+def entries_of(
+    pack: int, offset: int, record_bytes: int, chunks: Sequence[ChunkRef], stamp: int
+) -> Iterator[tuple[ChunkId, Entry]]:
+    """The places of a record's chunks."""
+    if len(chunks) == 1:
+        yield chunks[0].chunk_id, Entry(pack, offset, record_bytes, chunks[0].size_bytes, stamp)
+        return
+    start = 0
+    for (chunk_id, size), share in zip(chunks, shares_of(record_bytes, chunks), strict=True):
+        yield chunk_id, Entry(pack, offset, share, size, stamp, record_bytes, start)
+        start += size
+
+
+def shares_of(record_bytes: int, chunks: Sequence[ChunkRef]) -> list[int]:
+    """A record's bytes shared out to its chunks by plain size, to the last byte."""
+    plain_bytes = sum(chunk.size_bytes for chunk in chunks)
+    shares = []
+    end = given = 0
+    for _, size in chunks:
+        end += size
+        share = record_bytes * end // plain_bytes - given if plain_bytes else record_bytes
+        shares.append(share)
+        given += share
+    return shares
 
 
 class PackRow(NamedTuple):
@@ -71,7 +109,8 @@ class IndexBatch:
 
     def put_entry(self, chunk_id: ChunkId, entry: Entry) -> None:
         """Point a chunk to its place."""
-        self.changes.append((b"c" + chunk_id, _ENTRY.pack(*entry)))
+        raw = _BUNDLED.pack(*entry) if entry.bundle_bytes else _ENTRY.pack(*entry[:5])
+        self.changes.append((b"c" + chunk_id, raw))
 
     def delete_entry(self, chunk_id: ChunkId) -> None:
         """Forget a chunk."""
@@ -111,12 +150,17 @@ class Index:
     def get(self, chunk_id: ChunkId) -> Entry | None:
         """A chunk's place."""
         raw = self._database.get(b"c" + chunk_id)
-        return None if raw is None else Entry._make(_ENTRY.unpack(raw))
+        return None if raw is None else _decode_entry(raw)
+
+    def stamp(self, chunk_id: ChunkId) -> int | None:
+        """The stamp of a chunk; None where it is not here."""
+        raw = self._database.get(b"c" + chunk_id)
+        return None if raw is None else _STAMP.unpack_from(raw, _STAMP_AT)[0]
 
     def entries(self, after: bytes = b"") -> Iterator[tuple[ChunkId, Entry]]:
         """Chunks in ascending order of id, behind ``after``. Sees the state of when it started."""
         for key, value in self._database.scan(b"c", after):
-            yield ChunkId(key), Entry._make(_ENTRY.unpack(value))
+            yield ChunkId(key), _decode_entry(value)
 
     def ids(self, after: bytes, stop: bytes | None) -> Iterator[ChunkId]:
         """Ids of chunks behind ``after`` and before ``stop`` (None: to the end), ascending."""
@@ -166,6 +210,10 @@ class Index:
     def close(self) -> None:
         """Let go of the files."""
         self._database.close()
+
+
+def _decode_entry(raw: bytes) -> Entry:
+    return Entry(*(_ENTRY if len(raw) == _ENTRY.size else _BUNDLED).unpack(raw))
 
 
 def _decode_damage(raw: bytes) -> Damage:

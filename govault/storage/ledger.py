@@ -11,7 +11,7 @@ from typing import NamedTuple
 from govault.errors import Storage
 from govault.storage.index import Entry, Index, IndexBatch, PackRow, change_row
 from govault.storage.pack import Appended, Place
-from govault.storage.segment import Cut, Segment
+from govault.storage.segment import Claimant, Cut
 from schemas.ids import ChunkId
 
 _EMPTY_ROW = PackRow()
@@ -23,7 +23,7 @@ CLEAN_FACT = "clean"
 class Waiter(NamedTuple):
     """A segment that waits for a chunk in flight, with the bytes to store it itself if its owner fails."""
 
-    segment: Segment
+    segment: Claimant
     cut: Cut
 
 
@@ -32,15 +32,15 @@ class _Claim:
 
     __slots__ = ("owner", "waiters")
 
-    def __init__(self, owner: Segment) -> None:
+    def __init__(self, owner: Claimant) -> None:
         self.owner = owner
         self.waiters: list[Waiter] = []
 
-    def segments(self) -> list[Segment]:
+    def segments(self) -> list[Claimant]:
         """All that wait for the chunk, the owner first."""
         return [self.owner, *(waiter.segment for waiter in self.waiters)]
 
-    def settle(self) -> list[Segment]:
+    def settle(self) -> list[Claimant]:
         """The chunk is durable; the segments that wait for nothing else now."""
         finished = []
         for segment in self.segments():
@@ -91,28 +91,48 @@ class Ledger:
 
     # --- chunks in flight ------------------------------------------------------------------------------------
 
-    def claim(self, segment: Segment, cuts: Sequence[Cut], *, again: bool = False) -> list[Cut]:
+    def claim(self, segment: Claimant, cuts: Sequence[Cut], *, again: bool = False) -> list[Cut]:
         """Decide for each chunk: known (stamped), awaited, or the segment's to store. Returns the last kind.
 
         Args:
             again: The segment waited for these chunks already, and their owner failed.
         """
-        mine: list[Cut] = []
         with self.lock:
             self.check()
             unknown = self._stamp_known(cuts)
-            # From here nothing can fail: a claim without an owner at work would never end.
             if again:
-                segment.unresolved -= len(cuts) - len(unknown)
+                segment.unresolved -= len(cuts)
+            return self._claim(segment, unknown)
+
+    def claim_at_once(self, segment: Claimant, cuts: Sequence[Cut]) -> list[Cut] | None:
+        """The same without waiting and without writing, for the event loop; None where that cannot be."""
+        if not self.lock.acquire(blocking=False):
+            return None
+        try:
+            if self.failure is not None:
+                return None
+            unknown: list[Cut] = []
+            for cut in cuts:
+                stamp = self.index.stamp(cut.chunk_id)
+                if stamp is None:
+                    unknown.append(cut)
+                elif stamp < self.epoch:
+                    return None
+            return self._claim(segment, unknown)
+        finally:
+            self.lock.release()
+
+    def _claim(self, segment: Claimant, unknown: Sequence[Cut]) -> list[Cut]:
+        """Nothing here can fail: a claim without an owner at work would never end."""
+        mine: list[Cut] = []
+        segment.unresolved += len(unknown)
+        for cut in unknown:
+            claim = self._claims.get(cut.chunk_id)
+            if claim is not None:
+                claim.waiters.append(Waiter(segment, cut))
             else:
-                segment.unresolved += len(unknown)
-            for cut in unknown:
-                claim = self._claims.get(cut.chunk_id)
-                if claim is not None:
-                    claim.waiters.append(Waiter(segment, cut))
-                else:
-                    self._claims[cut.chunk_id] = _Claim(segment)
-                    mine.append(cut)
+                self._claims[cut.chunk_id] = _Claim(segment)
+                mine.append(cut)
         return mine
 
     def _stamp_known(self, cuts: Sequence[Cut]) -> list[Cut]:
@@ -142,23 +162,23 @@ class Ledger:
             claims = [claim for cut in cuts if (claim := self._claims.pop(cut.chunk_id, None)) is not None]
             return [waiter for claim in claims for waiter in claim.waiters]
 
-    def commit(self, records: Sequence[Appended], ends: dict[int, int], frames: dict[int, int]) -> list[Segment]:
-        """Index records that are durable now. Returns the segments that have everything they wait for.
+    def commit(self, chunks: Sequence[Appended], ends: dict[int, int], frames: dict[int, int]) -> list[Claimant]:
+        """Index chunks that are durable now. Returns the segments that have everything they wait for.
 
         Args:
-            records: All that was appended to their packs since the last commit, in order.
+            chunks: All that was appended to their packs since the last commit, in order.
             ends: The durable end of each pack.
             frames: Frame bytes that each pack got.
         """
-        finished: list[Segment] = []
+        finished: list[Claimant] = []
         with self.lock:
             batch = IndexBatch()
             changed = {number: self.rows.get(number, _EMPTY_ROW) for number in ends}
-            for record in records:
-                if record.moved_from is not None:
-                    self._move(batch, changed, record, record.moved_from)
+            for chunk in chunks:
+                if chunk.moved_from is not None:
+                    self._move(batch, changed, chunk, chunk.moved_from)
                 else:
-                    self._put(batch, changed, record.chunk_id, record.entry)
+                    self._put(batch, changed, chunk.chunk_id, chunk.entry)
             for number, end in ends.items():
                 frame_bytes = changed[number].frame_bytes + frames.get(number, 0)
                 changed[number] = changed[number]._replace(durable_bytes=end, frame_bytes=frame_bytes)
@@ -167,21 +187,21 @@ class Ledger:
             self._keep_epoch(batch)
             self.index.write(batch)
             self.rows.update(changed)
-            self.quarantined.difference_update(record.chunk_id for record in records)
-            for record in records:
-                claim = self._claims.pop(record.chunk_id, None) if record.moved_from is None else None
+            self.quarantined.difference_update(chunk.chunk_id for chunk in chunks)
+            for chunk in chunks:
+                claim = self._claims.pop(chunk.chunk_id, None) if chunk.moved_from is None else None
                 if claim is not None:
                     finished += claim.settle()
         return finished
 
-    def drop(self, records: Sequence[Appended]) -> list[Segment]:
-        """Records will not be indexed: their bytes are dead. Returns the segments that wait in vain."""
+    def drop(self, chunks: Sequence[Appended]) -> list[Claimant]:
+        """Chunks will not be indexed: their bytes are dead. Returns the segments that wait in vain."""
         with self.lock:
-            chunk_ids = [record.chunk_id for record in records if record.moved_from is None]
+            chunk_ids = [chunk.chunk_id for chunk in chunks if chunk.moved_from is None]
             claims = [claim for chunk_id in chunk_ids if (claim := self._claims.pop(chunk_id, None)) is not None]
             return [segment for claim in claims for segment in claim.segments()]
 
-    def stop(self, failure: Storage) -> list[Segment]:
+    def stop(self, failure: Storage) -> list[Claimant]:
         """Take no more writes. Returns the segments that wait in vain."""
         with self.lock:
             self.failure = self.failure or failure
@@ -194,13 +214,13 @@ class Ledger:
         if chunk_id in self.quarantined:
             batch.delete_quarantined(chunk_id)
 
-    def _move(self, batch: IndexBatch, rows: dict[int, PackRow], record: Appended, origin: Place) -> None:
+    def _move(self, batch: IndexBatch, rows: dict[int, PackRow], chunk: Appended, origin: Place) -> None:
         """Point a chunk to its copy, unless it was removed or stored anew while it was copied."""
-        current = self.index.get(record.chunk_id)
+        current = self.index.get(chunk.chunk_id)
         if current is None or (current.pack, current.offset) != origin:
             return
         rows[origin.pack] = change_row(rows.get(origin.pack, self.rows.get(origin.pack, _EMPTY_ROW)), [current], -1)
-        self._put(batch, rows, record.chunk_id, record.entry._replace(stamp=current.stamp))
+        self._put(batch, rows, chunk.chunk_id, chunk.entry._replace(stamp=current.stamp))
 
     # --- stamps ----------------------------------------------------------------------------------------------
 

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from threading import Lock
 from typing import NamedTuple
 
+from govault.domain.manifest import ChunkRef
 from govault.errors import Storage, StorageFull
 from govault.storage.disk import Buffer, Disk, File
-from govault.storage.index import Entry
+from govault.storage.index import Entry, entries_of
 from govault.storage.record import PACK_HEADER_BYTES, encode_pack_header, pack_name
 from govault.storage.sealing import Sealer
 from schemas.ids import ChunkId
@@ -30,13 +31,13 @@ class NewRecord(NamedTuple):
     """A record to append.
 
     Attributes:
+        chunks: What it holds, in the order of its content.
         sealing_epoch: Whose sealing root it needs.
-        stamp: The epoch of collection that the chunk gets.
-        moved_from: Where its chunk lies now, when compaction copies it.
+        stamp: The epoch of collection that its chunks get.
+        moved_from: Where its chunks lie now, when compaction copies them.
     """
 
-    chunk_id: ChunkId
-    plain_bytes: int
+    chunks: Sequence[ChunkRef]
     raw: Buffer
     sealing_epoch: int
     stamp: int
@@ -44,7 +45,7 @@ class NewRecord(NamedTuple):
 
 
 class Appended(NamedTuple):
-    """A record that lies in a pack, not durable yet."""
+    """A chunk that lies in a pack, not durable yet."""
 
     chunk_id: ChunkId
     entry: Entry
@@ -52,9 +53,9 @@ class Appended(NamedTuple):
 
 
 class Unsynced(NamedTuple):
-    """What was appended since the last taking: exactly the records between two ends of each pack."""
+    """What was appended since the last taking: exactly what lies between two ends of each pack."""
 
-    records: list[Appended]
+    chunks: list[Appended]
     files: dict[int, File]
     ends: dict[int, int]
     frames: dict[int, int]
@@ -193,8 +194,8 @@ class PackWriter:
                 raise Storage(f"cannot write to the packs: {error}", code="storage.write-failed") from error
             self._note_frames(roots)
             for record in records:
-                entry = Entry(self._number, self._end, len(record.raw), record.plain_bytes, record.stamp)
-                self._unsynced.records.append(Appended(record.chunk_id, entry, record.moved_from))
+                places = entries_of(self._number, self._end, len(record.raw), record.chunks, record.stamp)
+                self._unsynced.chunks.extend(Appended(*place, record.moved_from) for place in places)
                 self._end += len(record.raw)
             self._unsynced.files[self._number] = file
             self._unsynced.ends[self._number] = self._end

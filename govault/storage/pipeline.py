@@ -1,18 +1,23 @@
 """The work on a content's bytes, on threads: hash, cut, name, look up, compress, seal, append."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
+from hashlib import sha256
 
-from govault.domain.manifest import ChunkRef
+from govault.domain.manifest import ChunkRef, PartCutter, pack
 from govault.errors import GoVaultError, Storage
 from govault.limits import KIB
 from govault.storage.chunker import Chunker
+from govault.storage.index import shares_of
 from govault.storage.ledger import Ledger
 from govault.storage.pack import NewRecord, PackWriter
+from govault.storage.record import BUNDLE_CHUNKS_MAX
 from govault.storage.sealing import Sealer
-from govault.storage.segment import Content, Cut, Segment, SmallContent
+from govault.storage.segment import Claimant, Content, Cut, Segment, SmallContent
 
 HEAD_BYTES = 4 * KIB
+BUNDLE_BYTES_MAX = 512 * KIB
+"""Plain bytes sealed together. To read one chunk all of them are opened, so larger bundles save less than they cost."""
 
 
 class Pipeline:
@@ -61,20 +66,64 @@ class Pipeline:
         content.tail = buffer[start:]
         return list(cuts.values())
 
-    def store(self, segment: Segment, cuts: Sequence[Cut], *, again: bool = False) -> None:
-        """Bring a segment's chunks into a pack, or wait for those who do. Once all is durable: ``segment.finish``."""
-        if self._store_all([(segment, cuts)], again=again):
+    def store(self, owner: Claimant, cuts: Sequence[Cut], *, again: bool = False) -> None:
+        """Bring chunks into a pack, or wait for those who do. Once all is durable: ``owner.finish``."""
+        mine: list[Cut] = []
+        try:
+            mine = self._ledger.claim(owner, cuts, again=again)
+            if not owner.unresolved:
+                owner.finish()
+                return
+            self._append([(owner, mine)])
+        except Exception as error:  # noqa: BLE001 (the border between a worker and its caller)
+            self.give_up(owner, mine, as_storage_error(error))
+        else:
             self._request_commit()
 
-    def store_small(self, works: Sequence[SmallContent]) -> None:
-        """Cut and store many small contents with one append. The committer calls this and commits afterwards."""
-        batch = []
-        for content, segment in works:
-            try:
-                batch.append((segment, self.cut(content, segment)))
-            except Exception as error:  # noqa: BLE001 (the border between a worker and its caller)
-                segment.finish(as_storage_error(error))
-        self._store_all(batch, again=False)
+    def name(self, small: SmallContent) -> None:
+        """Hash and cut a small content, and name its chunks."""
+        plain = small.plain
+        small.sha256 = sha256(plain).hexdigest()
+        lengths = self._chunker.cut(plain, last=True)
+        small.chunks = len(lengths)
+        if len(lengths) == 1:
+            chunk_id = self._sealer.chunk_id(plain)
+            small.packed = pack([ChunkRef(chunk_id, len(plain))])
+            small.cuts = [Cut(chunk_id, plain)]
+            return
+        cutter, view, start = PartCutter(), memoryview(plain), 0
+        cuts: dict[bytes, Cut] = {}
+        for length in lengths:
+            piece = view[start : start + length]
+            start += length
+            chunk_id = self._sealer.chunk_id(piece)
+            cuts.setdefault(chunk_id, Cut(chunk_id, piece))
+            part = cutter.add(ChunkRef(chunk_id, length))
+            if part is not None:
+                small.parts.append(part)
+        small.packed = cutter.finish()
+        small.cuts = list(cuts.values())
+
+    def claim_at_once(self, small: SmallContent) -> bool:
+        """Name and claim a small content without waiting, on the event loop; False leaves that to the committer."""
+        self.name(small)
+        small.claimed = self._ledger.claim_at_once(small, small.cuts or ())
+        return small.claimed is not None
+
+    def store_small(self, contents: Sequence[SmallContent]) -> None:
+        """Store many small contents with one append. The committer calls this and commits afterwards."""
+        try:
+            for small in contents:
+                if small.cuts is None:
+                    self.name(small)
+                if small.claimed is None:
+                    small.claimed = self._ledger.claim(small, small.cuts or ())
+                    if not small.unresolved:
+                        small.finish()
+            self._append([(small, small.claimed or ()) for small in contents])
+        except Exception as error:  # noqa: BLE001 (the border between a worker and its caller)
+            mine = [(small, small.claimed) for small in contents if small.claimed]
+            self._fail(contents, mine, as_storage_error(error))
 
     def cut_then_store(self, content: Content, segment: Segment) -> None:
         """Cut a segment here; its chunks are stored by another job, so that the next segment can be cut meanwhile."""
@@ -87,50 +136,52 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001 (the border between a worker and its caller)
             segment.finish(as_storage_error(error))
 
-    def give_up(self, segment: Segment, claimed: list[Cut], error: GoVaultError) -> None:
-        """A segment failed that had claimed these chunks: those who wait for them store them themselves."""
-        self._fail([(segment, claimed)], [(segment, claimed)], error)
+    def give_up(self, owner: Claimant, claimed: Sequence[Cut], error: GoVaultError) -> None:
+        """An owner failed that had claimed these chunks: those who wait for them store them themselves."""
+        self._fail([owner], [(owner, claimed)], error)
 
-    def _store_all(self, works: Sequence[tuple[Segment, Sequence[Cut]]], *, again: bool) -> bool:
-        """Claim, seal and append; returns whether anything is left for a commit."""
-        mine: list[tuple[Segment, list[Cut]]] = []
-        waiting = False
-        try:
-            records: list[NewRecord] = []
-            for segment, cuts in works:
-                claimed = self._ledger.claim(segment, cuts, again=again)
-                mine.append((segment, claimed))
-                for cut in claimed:
-                    records.append(self._seal(cut))
-                    segment.new_bytes += len(cut.plain)
-                    segment.stored_bytes += len(records[-1].raw)
-                if segment.unresolved:
-                    waiting = True
-                else:
-                    segment.finish()
-            if records:
-                self._writer.append(records)
-        except Exception as error:  # noqa: BLE001 (the border between a worker and its caller)
-            self._fail(works, mine, as_storage_error(error))
-        return waiting
+    def _append(self, mine: Iterable[tuple[Claimant, Sequence[Cut]]]) -> None:
+        """Seal claimed chunks and append them."""
+        records = [self._seal(bundle) for bundle in _bundles(mine)]
+        if records:
+            self._writer.append(records)
 
-    def _seal(self, cut: Cut) -> NewRecord:
-        sealed = self._sealer.seal(cut.chunk_id, cut.plain)
-        return NewRecord(cut.chunk_id, len(cut.plain), sealed.raw, sealed.sealing_epoch, self._ledger.epoch)
+    def _seal(self, bundle: Sequence[tuple[Claimant, Cut]]) -> NewRecord:
+        chunks = [ChunkRef(cut.chunk_id, len(cut.plain)) for _, cut in bundle]
+        sealed = self._sealer.seal_bundle(chunks, [cut.plain for _, cut in bundle])
+        for (owner, cut), share in zip(bundle, shares_of(len(sealed.raw), chunks), strict=True):
+            owner.new_bytes += len(cut.plain)
+            owner.stored_bytes += share
+        return NewRecord(chunks, sealed.raw, sealed.sealing_epoch, self._ledger.epoch)
 
     def _fail(
         self,
-        works: Sequence[tuple[Segment, Sequence[Cut]]],
-        mine: list[tuple[Segment, list[Cut]]],
+        owners: Sequence[Claimant],
+        mine: Sequence[tuple[Claimant, Sequence[Cut]]],
         error: GoVaultError,
     ) -> None:
-        failed = {segment for segment, _ in works}
+        failed = set(owners)
         orphans = [waiter for _, cuts in mine for waiter in self._ledger.give_up(cuts)]
-        for segment in failed:
-            segment.finish(error)
-        for segment, cut in orphans:
-            if segment not in failed:
-                self._threads.submit(self.store, segment, [cut], again=True)
+        for owner in failed:
+            owner.finish(error)
+        for waiter, cut in orphans:
+            if waiter not in failed:
+                self._threads.submit(self.store, waiter, [cut], again=True)
+
+
+def _bundles(works: Iterable[tuple[Claimant, Sequence[Cut]]]) -> Iterator[list[tuple[Claimant, Cut]]]:
+    """Chunks that came together, in runs that are sealed together."""
+    bundle: list[tuple[Claimant, Cut]] = []
+    size_bytes = 0
+    for owner, cuts in works:
+        for cut in cuts:
+            size_bytes += len(cut.plain)
+            if bundle and (size_bytes > BUNDLE_BYTES_MAX or len(bundle) == BUNDLE_CHUNKS_MAX):
+                yield bundle
+                bundle, size_bytes = [], len(cut.plain)
+            bundle.append((owner, cut))
+    if bundle:
+        yield bundle
 
 
 def as_storage_error(error: Exception) -> GoVaultError:

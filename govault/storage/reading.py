@@ -5,12 +5,14 @@ import errno
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
+from functools import partial
 
 from govault.domain.manifest import ChunkRef
 from govault.errors import ChunkDamaged, ChunkMissing, GoVaultError, Storage
 from govault.limits import MIB
 from govault.storage.index import Entry
 from govault.storage.ledger import Ledger
+from govault.storage.opened import OpenedBundles
 from govault.storage.pack import PackFiles
 from govault.storage.quarantine import Quarantine
 from govault.storage.record import decode_header
@@ -21,6 +23,7 @@ READ_AHEAD = 2
 _BATCH_BYTES = 1 * MIB
 _BATCH_CHUNKS_MAX = 64
 _MOVED_ATTEMPTS_MAX = 4
+_OPENED_BYTES_MAX = 8 * MIB
 _MEDIUM_ERRORS = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
 
 
@@ -35,6 +38,7 @@ class Reader:
         self._sealer = sealer
         self._quarantine = quarantine
         self._threads = threads
+        self._opened = OpenedBundles(_OPENED_BYTES_MAX)
 
     async def read(self, chunk: ChunkRef) -> bytes:
         """One chunk; see ``ChunkStore.read``."""
@@ -63,14 +67,18 @@ class Reader:
             for future in ahead:
                 future.cancel()
 
-    def read_now(self, chunk_id: ChunkId) -> bytes:
-        """One chunk, on this thread; see ``ChunkStore.read``."""
-        return self._at_its_place(chunk_id, self.read_entry)
+    def read_now(self, chunk_id: ChunkId, *, from_disk: bool = False) -> bytes:
+        """One chunk, on this thread; see ``ChunkStore.read``.
+
+        Args:
+            from_disk: Read the record even where its content is at hand.
+        """
+        return self._at_its_place(chunk_id, partial(self.read_entry, from_disk=from_disk))
 
     def sealed_alone(self, chunk_id: ChunkId) -> bytes:
         """A record that holds this chunk alone and needs nothing but the vault's keys, for another node's packs.
 
-        It was checked. Blocks; raises as ``read_now`` does.
+        It was checked; where the chunk lies in a bundle it is sealed anew. Blocks; raises as ``read_now`` does.
         """
         return self._at_its_place(chunk_id, self._sealed_entry)
 
@@ -100,19 +108,32 @@ class Reader:
             chunk_id=chunk_id.hex(),
         )
 
-    def read_entry(self, chunk_id: ChunkId, entry: Entry) -> bytes:
+    def read_entry(self, chunk_id: ChunkId, entry: Entry, *, from_disk: bool = False) -> bytes:
         """The chunk that lies at a place.
 
         Raises:
             SealBroken: It does not.
             Storage: The machine, not the record, is at fault.
         """
-        header = decode_header(raw := self.read_record(entry))
-        if header is None or header.chunk_id != chunk_id or header.record_bytes != entry.record_bytes:
-            raise SealBroken("the record's header is damaged")
-        return self._sealer.open(header, raw)
+        place = entry.pack, entry.offset
+        content = self._opened.get(place) if entry.bundle_bytes and not from_disk else None
+        if content is None:
+            header = decode_header(raw := self.read_record(entry))
+            if header is None or header.record_bytes != len(raw) or header.is_bundle != bool(entry.bundle_bytes):
+                raise SealBroken("the record's header is damaged")
+            if not header.is_bundle and header.chunk_id != chunk_id:
+                raise SealBroken("the record's header is another chunk's")
+            content = self._sealer.unseal(header, raw)
+            if header.is_bundle:
+                self._opened.put(place, content)
+        if entry.bundle_bytes:
+            content = bytes(memoryview(content)[entry.start : entry.start + entry.plain_bytes])
+        self._sealer.check(chunk_id, content)
+        return bytes(content)
 
     def _sealed_entry(self, chunk_id: ChunkId, entry: Entry) -> bytes:
+        if entry.bundle_bytes:
+            return bytes(self._sealer.seal(chunk_id, self.read_entry(chunk_id, entry, from_disk=True)).raw)
         header = decode_header(raw := self.read_record(entry))
         if header is None or header.chunk_id != chunk_id or header.record_bytes != entry.record_bytes:
             raise SealBroken("the record's header is damaged")
@@ -128,14 +149,14 @@ class Reader:
         """
         try:
             with self._files.use(entry.pack) as file:
-                raw = file.pread(entry.record_bytes, entry.offset)
+                raw = file.pread(entry.extent_bytes, entry.offset)
         except FileNotFoundError as error:
             raise SealBroken("its pack is gone") from error
         except OSError as error:
             if error.errno in _MEDIUM_ERRORS:
                 raise SealBroken(f"the disk cannot read it: {error}") from error
             raise Storage(f"cannot read a pack: {error}", code="storage.read-failed") from error
-        if len(raw) != entry.record_bytes:
+        if len(raw) != entry.extent_bytes:
             raise SealBroken("its pack is cut short")
         return raw
 

@@ -1,13 +1,13 @@
 """Makes the index again from the packs alone."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from govault.storage.compression import Codec
 from govault.storage.database import OpenDatabase
 from govault.storage.disk import Disk
-from govault.storage.index import Damage, Entry, Index, IndexBatch, PackRow, change_row
+from govault.storage.index import Damage, Entry, Index, IndexBatch, PackRow, change_row, entries_of
 from govault.storage.ledger import EPOCH_FACT, FLOOR_FACT
 from govault.storage.pack import pack_path
 from govault.storage.record import PACK_HEADER_BYTES
@@ -105,10 +105,11 @@ class _Rebuild:
             if check_keys(file, self._sealer, number):
                 row = row._replace(durable_bytes=PACK_HEADER_BYTES, frame_bytes=PACK_HEADER_BYTES)
             self._rows[number] = row
-            for found, authentic in authenticated(file, self._sealer, PACK_HEADER_BYTES, size):
+            for found, authentic, chunks in authenticated(file, self._sealer, PACK_HEADER_BYTES, size):
                 header = found.header
                 if not authentic:
-                    self._note_damage(header.chunk_id)
+                    for chunk in chunks:
+                        self._note_damage(chunk.chunk_id)
                     continue
                 row = self._rows[number]
                 if header.codec == Codec.SEALING_ROOT:
@@ -117,18 +118,19 @@ class _Rebuild:
                     )
                     continue
                 self._rows[number] = row._replace(durable_bytes=found.end)
-                self._put(header.chunk_id, Entry(number, found.offset, header.record_bytes, header.plain_bytes, epoch))
+                self._put(entries_of(number, found.offset, header.record_bytes, chunks, epoch))
         finally:
             file.close()
 
-    def _put(self, chunk_id: ChunkId, entry: Entry) -> None:
-        former = self._index.get(chunk_id)
-        if former is not None:
-            self._rows[former.pack] = change_row(self._rows[former.pack], [former], -1)
-        self._rows[entry.pack] = change_row(self._rows[entry.pack], [entry], 1)
+    def _put(self, entries: Iterable[tuple[ChunkId, Entry]]) -> None:
         batch = IndexBatch()
-        batch.put_entry(chunk_id, entry)
-        batch.delete_quarantined(chunk_id)
+        for chunk_id, entry in entries:
+            former = self._index.get(chunk_id)
+            if former is not None:
+                self._rows[former.pack] = change_row(self._rows[former.pack], [former], -1)
+            self._rows[entry.pack] = change_row(self._rows[entry.pack], [entry], 1)
+            batch.put_entry(chunk_id, entry)
+            batch.delete_quarantined(chunk_id)
         self._index.write(batch)
 
     def _note_damage(self, chunk_id: ChunkId) -> None:

@@ -8,13 +8,14 @@ pages does nothing.
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from govault.domain.manifest import ChunkRef
 from govault.errors import Config
 from govault.storage.compression import Codec
 from govault.storage.disk import Disk, File
-from govault.storage.index import Entry
+from govault.storage.index import Entry, entries_of
 from govault.storage.ledger import Ledger
 from govault.storage.pack import PACKS_FOLDER, Appended, pack_path
-from govault.storage.record import PACK_HEADER_BYTES, decode_pack_header, pack_number
+from govault.storage.record import PACK_HEADER_BYTES, chunks_of, decode_pack_header, pack_number
 from govault.storage.scanner import Found, scan
 from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
 from schemas.ids import ChunkId
@@ -24,7 +25,7 @@ class Recovered(NamedTuple):
     """What a start found.
 
     Attributes:
-        adopted: Records of tails that the index learned.
+        adopted: Chunks of tails that the index learned.
         torn_bytes: Cut off behind the last whole record.
         short_sizes: Packs that are shorter than the index knows, and their sizes: bytes that were durable are gone.
         lost_packs: Packs that hold live chunks and are not there.
@@ -38,10 +39,18 @@ class Recovered(NamedTuple):
     resume: tuple[int, int]
 
 
+class Checked(NamedTuple):
+    """A record that was found, whether it is what was sealed, and the chunks it says it holds."""
+
+    found: Found
+    authentic: bool
+    chunks: list[ChunkRef]
+
+
 class Tail(NamedTuple):
     """What lies in a pack behind its watermark."""
 
-    records: list[Found]
+    records: list[Checked]
     end: int
     frame_bytes: int
 
@@ -64,7 +73,7 @@ def recover(disk: Disk, ledger: Ledger, sealer: Sealer, pack_bytes_max: int) -> 
             elif size > known:
                 tail = read_tail(file, sealer, number, known, size)
                 newest_end = tail.end
-                adopted += len(tail.records)
+                adopted += sum(len(record.chunks) for record in tail.records)
                 torn_bytes += size - tail.end
                 _adopt(disk, ledger, file, number, known, tail)
         finally:
@@ -100,33 +109,34 @@ def read_tail(file: File, sealer: Sealer, number: int, start: int, size: int) ->
         if check_keys(file, sealer, number):
             end = frame_bytes = PACK_HEADER_BYTES
         start = PACK_HEADER_BYTES
-    records: list[Found] = []
-    for found, authentic in authenticated(file, sealer, start, size):
-        if not authentic:
+    records: list[Checked] = []
+    for record in authenticated(file, sealer, start, size):
+        if not record.authentic:
             continue
-        if found.header.codec == Codec.SEALING_ROOT:
-            frame_bytes += found.header.record_bytes
+        if record.found.header.codec == Codec.SEALING_ROOT:
+            frame_bytes += record.found.header.record_bytes
         else:
-            records.append(found)
-        end = found.end
+            records.append(record)
+        end = record.found.end
     return Tail(records, end, frame_bytes)
 
 
-def authenticated(file: File, sealer: Sealer, start: int, end: int) -> Iterator[tuple[Found, bool]]:
-    """Records in order, and whether each is what was sealed. Sealing roots are learned on the way."""
+def authenticated(file: File, sealer: Sealer, start: int, end: int) -> Iterator[Checked]:
+    """Records in order, each held against its seal. Sealing roots are learned on the way."""
     for found in scan(file, start, end):
         raw = file.pread(found.header.record_bytes, found.offset)
         if found.header.codec == Codec.SEALING_ROOT:
-            yield found, sealer.adopt_root(found.header, raw)
+            yield Checked(found, sealer.adopt_root(found.header, raw), [])
             continue
+        chunks = chunks_of(found.header, raw)
         try:
             sealer.authenticate(found.header, raw)
         except SealingRootMissing as error:
             raise Config(f"{error}; restore keyring.json from a backup") from error
         except SealBroken:
-            yield found, False
+            yield Checked(found, False, chunks)
         else:
-            yield found, True
+            yield Checked(found, bool(chunks), chunks)
 
 
 def learn_roots(disk: Disk, sealer: Sealer) -> None:
@@ -150,20 +160,19 @@ def _adopt(disk: Disk, ledger: Ledger, file: File, number: int, known: int, tail
         disk.sync_dir(PACKS_FOLDER)
         ledger.forget_pack(number)
         return
-    for found in tail.records:
+    for found, _, _ in tail.records:
         file.pwrite([file.pread(found.header.record_bytes, found.offset)], found.offset)
     if known == 0:
         file.pwrite([file.pread(PACK_HEADER_BYTES, 0)], 0)
     file.sync()
     disk.sync_dir(PACKS_FOLDER)
     appended = []
-    for found in tail.records:
-        header = found.header
-        if ledger.index.get(header.chunk_id) is None:
-            entry = Entry(number, found.offset, header.record_bytes, header.plain_bytes, ledger.epoch)
-            appended.append(Appended(header.chunk_id, entry, None))
+    for found, _, chunks in tail.records:
+        for chunk_id, entry in entries_of(number, found.offset, found.header.record_bytes, chunks, ledger.epoch):
+            if ledger.index.get(chunk_id) is None:
+                appended.append(Appended(chunk_id, entry, None))
     # A chunk may lie twice in one tail: the index points to the later one, the earlier one is dead.
-    last = {record.chunk_id: record for record in appended}
+    last = {chunk.chunk_id: chunk for chunk in appended}
     ledger.commit(list(last.values()), {number: tail.end}, {number: tail.frame_bytes})
 
 
@@ -176,7 +185,7 @@ def absent_chunks(ledger: Ledger, recovered: Recovered) -> list[tuple[ChunkId, E
     return [
         (chunk_id, entry)
         for chunk_id, entry in ledger.index.entries()
-        if entry.pack in suspects and entry.offset + entry.record_bytes > sizes.get(entry.pack, 0)
+        if entry.pack in suspects and entry.offset + entry.extent_bytes > sizes.get(entry.pack, 0)
     ]
 
 

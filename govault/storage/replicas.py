@@ -12,12 +12,13 @@ from functools import partial
 from typing import TypeVar
 
 from govault.domain.layout import slot_range
+from govault.domain.manifest import ChunkRef
 from govault.domain.slot_digest import set_digest
 from govault.errors import ChunkDamaged, ChunkMissing, Storage
 from govault.limits import CHUNK_BYTES_MAX, PEER_BATCH_BYTES_MAX
 from govault.ports import SealedChunk
 from govault.storage.compression import Codec
-from govault.storage.ingest import SEGMENT_BYTES_IN_WORK_MAX, IngestContext
+from govault.storage.ingest_context import SEGMENT_BYTES_IN_WORK_MAX, IngestContext
 from govault.storage.ledger import Ledger
 from govault.storage.pack import NewRecord, PackWriter
 from govault.storage.pipeline import as_storage_error
@@ -137,7 +138,7 @@ class Replicas:
             if not ended.done():
                 ended.set_result(None)
 
-        segment = Segment([], 0, lambda _: self._context.mailbox.post(end), last=True, charged=False)
+        segment = Segment([], 0, lambda _: self._context.mailbox.post(end), last=True)
         self._context.threads.submit(self._keep, segment, batch, epoch)
         await ended
         if segment.failure is not None:
@@ -212,7 +213,7 @@ def _header(chunk: SealedChunk) -> RecordHeader:
 
 def _record(chunk: SealedChunk, stamp: int) -> NewRecord:
     sealing_epoch = _header(chunk).sealing_epoch
-    return NewRecord(chunk.chunk_id, chunk.size_bytes, chunk.sealed, sealing_epoch, stamp)
+    return NewRecord([ChunkRef(chunk.chunk_id, chunk.size_bytes)], chunk.sealed, sealing_epoch, stamp)
 
 
 def _batches(chunks: Sequence[SealedChunk]) -> Iterator[list[SealedChunk]]:

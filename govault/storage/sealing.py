@@ -1,19 +1,30 @@
-"""Sealing: chunk → record and back, AES-256-GCM under a key derived for each chunk.
+"""Sealing: chunk or bundle → record and back, AES-256-GCM under a key derived for each record's name.
 
-The nonce is random for every sealing, because one chunk may be sealed again in another form under the same key.
+The name is the chunk's id, or the hash of a bundle's table. The nonce is random for every sealing, because one chunk
+may be sealed again in another form under the same key.
 """
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from blake3 import blake3
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from govault.domain.manifest import ChunkRef
 from govault.storage.compression import Codec, Compressor, decompress
 from govault.storage.disk import Buffer
 from govault.storage.keyring import Keyring
-from govault.storage.record import KEY_CHECK_BYTES, RECORD_HEADER_BYTES, TAG_BYTES, RecordHeader
+from govault.storage.record import (
+    KEY_CHECK_BYTES,
+    RECORD_HEADER_BYTES,
+    TAG_BYTES,
+    RecordHeader,
+    chunks_of,
+    encode_table,
+    table_bytes,
+)
 from schemas.ids import ChunkId
 
 
@@ -46,15 +57,31 @@ class Sealer:
         """The id of a plaintext."""
         return ChunkId(blake3(plain, key=self._fingerprint_key).digest())
 
-    def seal(self, chunk_id: ChunkId, plain: memoryview) -> SealedRecord:
-        """Compress and seal a chunk into a whole record."""
+    def seal(self, chunk_id: ChunkId, plain: memoryview | bytes) -> SealedRecord:
+        """Compress and seal a chunk into a whole record, which needs nothing but the vault's keys to be opened."""
         codec, stored = self._compressor.compress(plain)
+        return self._seal(codec, len(plain), chunk_id, b"", stored)
+
+    def seal_bundle(self, chunks: Sequence[ChunkRef], plains: Sequence[memoryview | bytes]) -> SealedRecord:
+        """Compress several chunks together and seal them into one record; a single one as ``seal`` does.
+
+        Small chunks compress badly alone, and a compression, a seal and a header of its own cost more than they do.
+        """
+        if len(chunks) == 1:
+            return self.seal(chunks[0].chunk_id, plains[0])
+        plain = b"".join(plains)
+        codec, stored = self._compressor.compress_together(plain)
+        table = encode_table(chunks)
+        return self._seal(codec, len(plain), self.chunk_id(table), table, stored)
+
+    def _seal(self, codec: Codec, plain_bytes: int, name: ChunkId, table: bytes, stored: Buffer) -> SealedRecord:
         epoch = self._keyring.sealing_epoch
-        header = RecordHeader(codec, epoch, len(plain), len(stored) + TAG_BYTES, chunk_id, os.urandom(12))
-        raw_header = header.encode()
+        stored_bytes = len(table) + len(stored) + TAG_BYTES
+        header = RecordHeader(codec, epoch, plain_bytes, stored_bytes, name, os.urandom(12), bool(table))
+        context = header.encode() + table
         raw = bytearray(header.record_bytes)
-        raw[:RECORD_HEADER_BYTES] = raw_header
-        self._cipher(header).encrypt_into(header.nonce, stored, raw_header, memoryview(raw)[RECORD_HEADER_BYTES:])
+        raw[: len(context)] = context
+        self._cipher(header).encrypt_into(header.nonce, stored, context, memoryview(raw)[len(context) :])
         return SealedRecord(epoch, raw)
 
     def authenticate(self, header: RecordHeader, record: Buffer) -> Buffer:
@@ -66,29 +93,66 @@ class Sealer:
         view = memoryview(record)
         if len(view) != header.record_bytes:
             raise SealBroken(f"{len(view)} bytes where the record has {header.record_bytes}")
-        cipher, sealed, context = self._cipher(header), view[RECORD_HEADER_BYTES:], view[:RECORD_HEADER_BYTES]
+        context_bytes = RECORD_HEADER_BYTES + (table_bytes(view) if header.is_bundle else 0)
+        if context_bytes + TAG_BYTES > len(view):
+            raise SealBroken("the table of its chunks is damaged")
+        cipher, sealed, context = self._cipher(header), view[context_bytes:], view[:context_bytes]
         try:
             if header.codec == Codec.NONE:
                 return cipher.decrypt(header.nonce, sealed, context)
-            stored = bytearray(header.stored_bytes - TAG_BYTES)
+            stored = bytearray(len(sealed) - TAG_BYTES)
             cipher.decrypt_into(header.nonce, sealed, context, stored)
         except InvalidTag as error:
             raise SealBroken("the seal does not hold") from error
         return stored
 
-    def open(self, header: RecordHeader, record: Buffer) -> bytes:
-        """The plaintext of a whole record, checked against its id.
+    def unseal(self, header: RecordHeader, record: Buffer) -> Buffer:
+        """The plaintext of a whole record: its chunks one after the other, not yet held against their ids.
 
         Raises:
             SealBroken: It is not what was sealed.
         """
         try:
-            plain = decompress(header.codec, self.authenticate(header, record), header.plain_bytes)
+            return decompress(header.codec, self.authenticate(header, record), header.plain_bytes)
         except ValueError as error:
             raise SealBroken(str(error)) from error
-        if self.chunk_id(plain) != header.chunk_id:
+
+    def check(self, chunk_id: ChunkId, plain: Buffer) -> None:
+        """Hold a plaintext against the id of its chunk.
+
+        Raises:
+            SealBroken: It is another's.
+        """
+        if self.chunk_id(plain) != chunk_id:
             raise SealBroken("the content is not the one that its id names")
+
+    def open(self, header: RecordHeader, record: Buffer) -> bytes:
+        """The plaintext of a whole record of one chunk, checked against its id.
+
+        Raises:
+            SealBroken: It is not what was sealed, or a bundle.
+        """
+        if header.is_bundle:
+            raise SealBroken("it is a bundle, where the record of one chunk was expected")
+        plain = self.unseal(header, record)
+        self.check(header.chunk_id, plain)
         return bytes(plain)
+
+    def open_all(self, header: RecordHeader, record: Buffer) -> list[tuple[ChunkRef, memoryview]]:
+        """All chunks of a whole record with their plaintexts, each checked against its id.
+
+        Raises:
+            SealBroken: It is not what was sealed.
+        """
+        plain = memoryview(self.unseal(header, record))
+        opened: list[tuple[ChunkRef, memoryview]] = []
+        start = 0
+        for chunk in chunks_of(header, record):
+            piece = plain[start : start + chunk.size_bytes]
+            self.check(chunk.chunk_id, piece)
+            opened.append((chunk, piece))
+            start += chunk.size_bytes
+        return opened
 
     def root_record(self, epoch: int) -> bytes | None:
         """The record that carries an epoch's wrapped sealing root; None for the first epoch, which needs none."""

@@ -1,8 +1,8 @@
-"""A content, and a stretch of it, while they go through the store."""
+"""Contents, and stretches of them, while they go through the store."""
 
 import hashlib
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from govault.domain.manifest import ChunkRef, PartCutter
 from govault.errors import GoVaultError
@@ -31,7 +31,7 @@ class Cut(NamedTuple):
     """A chunk that was cut, with its bytes."""
 
     chunk_id: ChunkId
-    plain: memoryview
+    plain: memoryview | bytes
 
 
 class Segment:
@@ -39,7 +39,6 @@ class Segment:
 
     Attributes:
         pieces: The bytes as they came, until they are cut.
-        charged: Whether its bytes count against the budget of all uploads.
         chunks: This segment's chunks in content order, where the content is watched.
         parts: Manifest parts that this segment's chunks completed.
         unresolved: Distinct chunks that are not durable yet.
@@ -49,7 +48,6 @@ class Segment:
 
     __slots__ = (
         "_done",
-        "charged",
         "chunks",
         "failure",
         "last",
@@ -68,12 +66,10 @@ class Segment:
         done: Callable[["Segment"], None],
         *,
         last: bool,
-        charged: bool,
     ) -> None:
         self.pieces = pieces
         self.size_bytes = size_bytes
         self.last = last
-        self.charged = charged
         self.chunks: list[ChunkRef] = []
         self.parts: list[bytes] = []
         self.unresolved = 0
@@ -89,8 +85,65 @@ class Segment:
         self._done(self)
 
 
-class SmallContent(NamedTuple):
-    """A content of one segment, to be stored by the committer itself."""
+class Claimant(Protocol):
+    """What waits for chunks to be durable. ``unresolved`` counts them and is the ledger's.
 
-    content: Content
-    segment: Segment
+    Attributes:
+        new_bytes, stored_bytes: Of chunks that were stored for it.
+    """
+
+    unresolved: int
+    new_bytes: int
+    stored_bytes: int
+
+    def finish(self, failure: GoVaultError | None = None) -> None:
+        """Everything is durable, or it failed. May be called more than once, from any thread; the first counts."""
+
+
+class SmallContent:
+    """A whole content that is named at once and stored by the committer, together with others.
+
+    Attributes:
+        sha256, chunks, parts, packed: As in ``Ingested``; the content is hashed and cut when ``cuts`` is set.
+        cuts: Its distinct chunks; None until it was named.
+        claimed: Those that it stores; None until they were claimed.
+    """
+
+    __slots__ = (
+        "_done",
+        "chunks",
+        "claimed",
+        "cuts",
+        "failure",
+        "new_bytes",
+        "packed",
+        "parts",
+        "plain",
+        "sha256",
+        "stored_bytes",
+        "unresolved",
+    )
+
+    def __init__(self, plain: bytes) -> None:
+        self.plain = plain
+        self.sha256 = ""
+        self.chunks = 0
+        self.parts: list[bytes] = []
+        self.packed = b""
+        self.cuts: list[Cut] | None = None
+        self.claimed: list[Cut] | None = None
+        self.unresolved = 0
+        self.new_bytes = 0
+        self.stored_bytes = 0
+        self.failure: GoVaultError | None = None
+        self._done: Callable[[], None] | None = None
+
+    def on_done(self, done: Callable[[], None]) -> None:
+        """What to call, on any thread and perhaps more than once, when it has ended."""
+        self._done = done
+
+    def finish(self, failure: GoVaultError | None = None) -> None:
+        if failure is not None and self.failure is None:
+            self.failure = failure
+        if self._done is not None:
+            self._done()

@@ -19,7 +19,8 @@ from govault.storage.compression import Compressor
 from govault.storage.database import OpenDatabase, RocksDatabase
 from govault.storage.disk import Disk, RealDisk
 from govault.storage.index import Entry, PackRow
-from govault.storage.ingest import IngestContext, PackIngest
+from govault.storage.ingest import PackIngest
+from govault.storage.ingest_context import IngestContext
 from govault.storage.keyring import Keyring
 from govault.storage.mailbox import Mailbox
 from govault.storage.opening import mark_clean, open_ledger
@@ -272,7 +273,7 @@ class PackChunkStore:
 
     def _verify(self, chunk_id: ChunkId) -> bool:
         try:
-            self._reader.read_now(chunk_id)
+            self._reader.read_now(chunk_id, from_disk=True)
         except GoVaultError as error:
             if error.specific_code in ("chunk-damaged", "chunk-missing"):
                 return False

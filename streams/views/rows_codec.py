@@ -99,7 +99,8 @@ def _node(key: bytes, value: bytes) -> Row:
 
 
 def _layout(key: bytes, value: bytes) -> Row:
-    fields: Any = [tuple(field) if isinstance(field, list) else field for field in orjson.loads(value[8:])]
+    fields = orjson.loads(value[8:])
+    fields[3], fields[6] = tuple(fields[3]), tuple(fields[6])
     return LayoutRow(*fields)
 
 

@@ -6,8 +6,10 @@ The pipeline is measured in its own process (cut, hash, compress, seal, fsync), 
 import asyncio
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from govault.limits import UPLOADS_AT_ONCE_MAX
 from govault.storage.keyring import Keyring
 from govault.storage.options import StoreOptions
 from govault.storage.store import PackChunkStore
@@ -16,26 +18,37 @@ from tests.benchmarks.processes import Used, installed, run, tree_bytes
 from tests.benchmarks.table import Table
 
 READ_BYTES = 1 << 20
-FILES_AT_ONCE = 64  # As many as a node takes at once. The peers wait for no file at all: they sync a pack at a time.
+FILES_AT_ONCE = UPLOADS_AT_ONCE_MAX  # As many as a node takes at once. The peers wait for no file at all.
 
 
 async def ingest_tree(store_folder: Path, tree: Path) -> None:
     """Take every file of a tree into a store, some at once."""
     store = await PackChunkStore.open(store_folder / "store", Keyring.open(store_folder / "keys"), StoreOptions())
-    paths = iter([f"{folder}/{name}" for folder, _, names in os.walk(tree) for name in names])
+    paths = iter(list(_files(str(tree))))
 
     async def worker() -> None:
         for path in paths:
             session = store.begin()
-            with open(path, "rb", buffering=0) as file:  # noqa: ASYNC230 (as cheap as the peers read)
-                while block := file.read(READ_BYTES):
-                    await session.write(block)
+            # As cheap as the peers read.
+            file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            while block := os.read(file, READ_BYTES):
+                await session.write(block)
+            os.close(file)
             await session.finish()
 
     async with asyncio.TaskGroup() as group:
         for _ in range(FILES_AT_ONCE):
             group.create_task(worker())
     await store.close()
+
+
+def _files(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path)
+            else:
+                yield entry.path
 
 
 def _ours(store: Path, tree: Path) -> Used:

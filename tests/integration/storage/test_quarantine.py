@@ -109,15 +109,19 @@ async def test_random_damage_is_never_served_after_a_rebuild_of_the_index(tmp_pa
         for pack in packs(tmp_path):
             flip(pack, rng.randrange(PACK_HEADER_BYTES, pack.stat().st_size), rng.randrange(8))
         chunks = await store.rebuild_index(lambda done, total: None)
-        ids = contents.chunk_ids()
-        assert len(ids) - len(packs(tmp_path)) <= chunks < len(ids)
+        assert 0 < chunks < len(contents.chunk_ids())
+        hit = 0
         for content, manifest in contents.kept:
-            start = 0
+            start = whole = 0
             for chunk in manifest:
                 plain = content[start : start + chunk.size_bytes]
                 start += chunk.size_bytes
                 if await store.verify(chunk.chunk_id):
                     assert await store.read(chunk) == plain
+                    whole += 1
+            hit += whole < len(manifest)
+        # A bit spoils one record, and records hold chunks of one upload where uploads do not overlap.
+        assert 0 < hit <= len(packs(tmp_path))
         for content, _ in contents.kept:
             await put(store, content)
         await contents.check(store)

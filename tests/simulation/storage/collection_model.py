@@ -169,7 +169,7 @@ class World:
 
     def _store(self, chunk_id: ChunkId) -> Actor:
         """As the pipeline does it: claim, append, commit; or wait for the one who does."""
-        segment = Segment([], 0, lambda segment: None, last=True, charged=False)
+        segment = Segment([], 0, lambda segment: None, last=True)
         mine = self.ledger.claim(segment, [Cut(chunk_id, memoryview(b""))])
         yield
         if mine:

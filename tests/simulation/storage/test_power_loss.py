@@ -25,8 +25,10 @@ from govault.storage.sealing import Sealer
 from govault.storage.store import PackChunkStore
 from schemas.ids import ChunkId
 from tests.simulation.storage.recording import (
+    Batch,
     Journal,
     Note,
+    Operation,
     PowerLoss,
     RecordingDatabase,
     RecordingDisk,
@@ -140,6 +142,7 @@ class Survivor:
 async def _run(seed: int, states_per_operation: int) -> int:
     keyring = Keyring(bytes(32))
     journal = await busy_store(seed, keyring)
+    assert any(_bundled(operation) for operation in journal.operations), "no chunks were sealed together"
     power, expectation = PowerLoss(), Expectation()
     states = 0
     for number, operation in enumerate(journal.operations):
@@ -159,6 +162,12 @@ async def _run(seed: int, states_per_operation: int) -> int:
                 error.add_note(f"seed {seed}, operation {number} ({type(operation).__name__}), attempt {attempt}")
                 raise
     return states
+
+
+def _bundled(operation: Operation) -> bool:
+    changes = operation.changes if isinstance(operation, Batch) else ()
+    rows = {key: value for key, value in changes if value is not None}
+    return any(entry.bundle_bytes for _, entry in Index(RecordingDatabase(rows)).entries())
 
 
 def _lose_power_again(survivor: Survivor, keyring: Keyring, expectation: Expectation, rng: random.Random) -> int:

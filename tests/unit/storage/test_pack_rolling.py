@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from govault.domain.manifest import ChunkRef
 from govault.storage.compression import Compressor
 from govault.storage.disk import RealDisk
 from govault.storage.keyring import Keyring
@@ -13,7 +14,7 @@ from schemas.ids import ChunkId
 
 
 def _record(number: int) -> NewRecord:
-    return NewRecord(ChunkId(bytes([number]) * 32), 1000, b"r" * 1000, 0, 0)
+    return NewRecord([ChunkRef(ChunkId(bytes([number]) * 32), 1000)], b"r" * 1000, 0, 0)
 
 
 @pytest.mark.parametrize("rolls_by", ["growth", "roll"])

@@ -1,28 +1,34 @@
 """Chunker, compression, records, sealing, scanner: each alone."""
 
 import random
+import struct
 from pathlib import Path
 
 import pytest
 
+from govault.domain.manifest import ChunkRef
 from govault.errors import Config
 from govault.storage.chunker import make_chunker
 from govault.storage.compression import Codec, Compressor, decompress, sampled_ratio
 from govault.storage.disk import RealDisk, replace_file
+from govault.storage.index import Entry, Index, IndexBatch, entries_of
 from govault.storage.keyring import Keyring
 from govault.storage.record import (
     RECORD_HEADER_BYTES,
+    TAG_BYTES,
     RecordHeader,
+    chunks_of,
     decode_header,
     decode_pack_header,
     encode_pack_header,
+    encode_table,
     pack_name,
     pack_number,
 )
 from govault.storage.scanner import scan
 from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
 from schemas.ids import ChunkId
-from tests.simulation.storage.recording import RecordingDisk
+from tests.simulation.storage.recording import RecordingDatabase, RecordingDisk
 
 
 def _noise(size: int, seed: int = 0) -> bytes:
@@ -178,6 +184,98 @@ def test_a_record_sealed_under_another_chunks_name_is_refused() -> None:
     assert header is not None
     with pytest.raises(SealBroken, match="id"):
         sealer.open(header, record)
+
+
+def _bundle(sealer: Sealer, plains: list[bytes]) -> tuple[list[ChunkRef], bytearray, RecordHeader]:
+    chunks = [ChunkRef(sealer.chunk_id(plain), len(plain)) for plain in plains]
+    record = bytearray(sealer.seal_bundle(chunks, plains).raw)
+    header = decode_header(record)
+    assert header is not None
+    return chunks, record, header
+
+
+@pytest.mark.parametrize("plains", [[b"one", b"text " * 999], [_noise(5000, seed) for seed in range(9)]])
+def test_a_bundle_opens_to_its_chunks_in_order(plains: list[bytes]) -> None:
+    sealer = _sealer()
+    chunks, record, header = _bundle(sealer, plains)
+    assert header.is_bundle
+    assert header.record_bytes == len(record)
+    assert chunks_of(header, record) == chunks
+    assert [(chunk, bytes(plain)) for chunk, plain in sealer.open_all(header, record)] == list(
+        zip(chunks, plains, strict=True)
+    )
+    with pytest.raises(SealBroken, match="bundle"):
+        sealer.open(header, record)
+
+
+def test_a_bundle_of_one_chunk_is_the_record_of_that_chunk() -> None:
+    sealer = _sealer()
+    chunks, record, header = _bundle(sealer, [b"alone"])
+    assert not header.is_bundle
+    assert chunks_of(header, record) == chunks
+    assert sealer.open(header, record) == b"alone"
+
+
+def test_any_changed_byte_of_a_bundle_breaks_its_seal() -> None:
+    sealer = _sealer()
+    _, record, header = _bundle(sealer, [b"one", b"other"])
+    for position in range(RECORD_HEADER_BYTES, len(record)):
+        record[position] ^= 0x10
+        with pytest.raises(SealBroken):
+            sealer.open_all(header, record)
+        record[position] ^= 0x10
+    with pytest.raises(SealBroken):
+        sealer.open_all(header, record[:-1])
+    with pytest.raises(SealBroken):
+        sealer.unseal(header._replace(stored_bytes=TAG_BYTES), record[: RECORD_HEADER_BYTES + TAG_BYTES])
+
+
+def test_a_damaged_table_names_no_chunks() -> None:
+    chunks, record, header = _bundle(_sealer(), [b"one", b"other"])
+    for position in range(RECORD_HEADER_BYTES, RECORD_HEADER_BYTES + len(encode_table(chunks))):
+        record[position] ^= 0x10
+        assert chunks_of(header, record) == []
+        record[position] ^= 0x10
+    assert chunks_of(header, record[: RECORD_HEADER_BYTES + 1]) == []
+
+
+def test_a_bundle_that_names_a_chunk_it_does_not_hold_is_refused() -> None:
+    sealer = _sealer()
+    chunks = [ChunkRef(sealer.chunk_id(b"one"), 3), ChunkRef(sealer.chunk_id(b"two"), 3)]
+    record = sealer.seal_bundle(chunks, [b"one", b"oops"[:3]]).raw
+    header = decode_header(record)
+    assert header is not None
+    with pytest.raises(SealBroken, match="id"):
+        sealer.open_all(header, record)
+
+
+# --- places ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sizes", [[1], [3, 5], [1] * 1000, [8, 500_000, 1]])
+@pytest.mark.parametrize("record_bytes", [90, 12_345])
+def test_the_shares_of_a_record_are_the_whole_record(sizes: list[int], record_bytes: int) -> None:
+    chunks = [ChunkRef(ChunkId(number.to_bytes(32, "big")), size) for number, size in enumerate(sizes)]
+    entries = [entry for _, entry in entries_of(7, 24, record_bytes, chunks, 3)]
+    assert sum(entry.record_bytes for entry in entries) == record_bytes
+    assert [entry.extent_bytes for entry in entries] == [record_bytes] * len(sizes)
+    assert [entry.start for entry in entries] == [sum(sizes[:number]) for number in range(len(sizes))]
+
+
+def test_places_read_back_from_the_index_and_so_do_those_of_before_bundles() -> None:
+    database = RecordingDatabase()
+    index = Index(database)
+    alone, bundled = Entry(1, 24, 100, 50, 9), Entry(1, 124, 40, 50, 8, 400, 60)
+    batch = IndexBatch()
+    batch.put_entry(ChunkId(b"a" * 32), alone)
+    batch.put_entry(ChunkId(b"b" * 32), bundled)
+    index.write(batch)
+    database.write([(b"c" + b"o" * 32, struct.pack(">IIIII", *alone[:5]))])
+    assert dict(index.entries()) == {b"a" * 32: alone, b"b" * 32: bundled, b"o" * 32: alone}
+    assert [index.stamp(ChunkId(letter * 32)) for letter in (b"a", b"b", b"o", b"x")] == [9, 8, 9, None]
+
+
+# --- sealing with other keys -------------------------------------------------------------------------------------
 
 
 def test_another_vaults_keys_open_nothing() -> None:
