@@ -6,7 +6,8 @@ committed. Faust's tables, its web server and its supervisor's restarts are not 
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from typing import Any
 
 import faust
@@ -15,6 +16,7 @@ from faust.tables import TableManager
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as FaustConsumer
 from faust.types import TP
+from mode.services import WaitResults
 
 from govault.errors import EventLog
 from schemas.topics import Topic
@@ -54,6 +56,26 @@ class _ShortWaits(AIOKafkaConsumerThread):  # type: ignore[misc]
         assert hasattr(consumer, "_fetch_max_wait_ms")
         consumer._fetch_max_wait_ms = _FETCH_WAIT_MS
         return consumer
+
+
+@types.coroutine
+def _going_on(begun: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """What ``finished`` awaits."""
+    try:
+        while True:
+            try:
+                yield waits_for
+            except asyncio.CancelledError as cancelled:
+                waits_for = begun.throw(cancelled)
+            else:
+                waits_for = begun.send(None)
+    except StopIteration:
+        return
+
+
+async def finished(begun: Coroutine[Any, Any, None], waits_for: Any) -> None:
+    """The rest of a coroutine that was begun outside of a task and waits for ``waits_for``: to be made a task."""
+    await _going_on(begun, waits_for)
 
 
 class FoldingApp:
@@ -163,6 +185,23 @@ def _consumer_seeking(connection: Connection, next_offset: NextOffset) -> type[A
 
         def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
             return _ShortWaits(self, loop=self.loop, beacon=self.beacon)
+
+        async def wait_first(self, *coros: Any, timeout: Any = None) -> Any:
+            """Hand a record to its agent at once, where nothing has to be waited for.
+
+            Faust makes four tasks to hand over each, and while they take their turns the agent sees a single record:
+            so it cannot fold those together that came together.
+            """
+            handing_over, *others = coros
+            if not asyncio.iscoroutine(handing_over):
+                return await super().wait_first(*coros, timeout=timeout)
+            try:
+                waits_for = handing_over.send(None)
+            except StopIteration:
+                for other in others:
+                    other.close()
+                return WaitResults([handing_over], [None], False)
+            return await super().wait_first(finished(handing_over, waits_for), *others, timeout=timeout)
 
         async def seek_to_committed(self) -> Mapping[TP, int]:
             wanted: dict[TP, int] = {}

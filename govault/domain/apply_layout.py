@@ -26,9 +26,21 @@ def change_layout(reader: PeersReader, data: LayoutChanged, vault_time_ms: int, 
         decode_table(data.table, data.replicas, len(data.node_ids))
     except BadLayout as error:
         raise Refusal(Reason.EVENT_INVALID, detail=str(error)) from None
-    if len(set(data.node_ids)) != len(data.node_ids) or data.write_quorum > data.replicas:
+    nodes = len(data.node_ids)
+    if len(set(data.node_ids)) != nodes or data.write_quorum > data.replicas:
         raise Refusal(Reason.EVENT_INVALID, detail="a node is named twice, or the quorum is more than the replicas")
-    row = LayoutRow(version + 1, data.replicas, data.write_quorum, data.node_ids, data.table, vault_time_ms)
+    if len(data.weights) not in (0, nodes) or len(data.zones) not in (0, nodes) or min(data.weights, default=1) < 1:
+        raise Refusal(Reason.EVENT_INVALID, detail="not a weight and a zone a node")
+    row = LayoutRow(
+        version + 1,
+        data.replicas,
+        data.write_quorum,
+        data.node_ids,
+        data.table,
+        vault_time_ms,
+        weights=data.weights,
+        zones=data.zones,
+    )
     changes.append(Put(row))
     return accepted(version=row.version)
 

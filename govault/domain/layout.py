@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from govault.domain.placement_scores import Rendezvous
 from govault.domain.rows import LayoutRow
 from govault.limits import SLOTS
 
@@ -81,18 +82,28 @@ class SlotTable:
     node_ids: tuple[str, ...]
     width: int
     _flat: "array[int]" = field(repr=False)
+    _claims: Rendezvous = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, row: LayoutRow) -> "SlotTable":
         """The table of a folded layout."""
         flat = decode_table(row.table, row.replicas, len(row.node_ids))
         width = min(row.replicas, len(row.node_ids))
-        return cls(row.version, row.replicas, row.write_quorum, row.node_ids, width, flat)
+        claims = Rendezvous(row.node_ids, row.weights or (1,) * len(row.node_ids))
+        return cls(row.version, row.replicas, row.write_quorum, row.node_ids, width, flat, claims)
 
     def holders(self, slot: int) -> tuple[str, ...]:
         """Node ids that hold a slot, the best first."""
         at = slot * self.width
         return tuple([self.node_ids[index] for index in self._flat[at : at + self.width]])
+
+    def rank(self, slot: int) -> tuple[str, ...]:
+        """All nodes of the layout: the slot's holders, then who takes it when they cannot. Tens of microseconds."""
+        return tuple(dict.fromkeys((*self.holders(slot), *[self.node_ids[at] for at in self._claims.order(slot)])))
+
+    def rows(self) -> list[list[int]]:
+        """Every slot's holders as indices into ``node_ids``."""
+        return [self._flat[at : at + self.width].tolist() for at in range(0, len(self._flat), self.width)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +133,10 @@ class Placement:
     def holders(self, slot: int) -> tuple[str, ...]:
         """Who should hold a slot, the best first."""
         return self.newest.holders(slot) if self.newest else (self.alone,)
+
+    def rank(self, slot: int) -> tuple[str, ...]:
+        """The slot's holders, then all other nodes of the layout in the order in which they stand in for those."""
+        return self.newest.rank(slot) if self.newest else (self.alone,)
 
     def serving(self, slot: int) -> tuple[str, ...]:
         """Who may have a slot's chunks: its holders, then those of the layouts that are not left yet."""

@@ -233,6 +233,8 @@ class LayoutRow(NamedTuple):
     Attributes:
         table: As in ``LayoutChanged``.
         reached: Node ids of holders that have everything of their slots.
+        weights: Of the nodes, as the layout was computed; none in layouts whose nodes all weigh 1.
+        zones: Likewise.
     """
 
     version: int
@@ -242,6 +244,8 @@ class LayoutRow(NamedTuple):
     table: str
     changed_ms: int
     reached: tuple[str, ...] = ()
+    weights: tuple[int, ...] = ()
+    zones: tuple[str, ...] = ()
 
 
 class SealingRootRow(NamedTuple):

@@ -115,7 +115,8 @@ class LayoutChanged(_PeersEvent):
     """Which nodes hold which slots from here on: taken only over the layout it was computed from.
 
     ``table`` is base64 of zlib of SLOTS × width big-endian 16-bit indices into ``node_ids``, the holders of slot 0
-    first, each slot's best holder first; width = min(replicas, number of node ids).
+    first, each slot's best holder first; width = min(replicas, number of node ids). ``weights`` and ``zones`` are those
+    of the nodes as it was computed, in their order; in a layout without them all weights are 1.
     """
 
     TYPE: ClassVar[str] = "govault.peers.layout_changed.v1"
@@ -124,6 +125,8 @@ class LayoutChanged(_PeersEvent):
     write_quorum: int = Field(ge=1, le=16)
     node_ids: tuple[str, ...]
     table: str
+    weights: tuple[int, ...] = ()
+    zones: tuple[str, ...] = ()
 
 
 class LayoutReached(_PeersEvent):

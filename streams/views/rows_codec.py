@@ -99,8 +99,7 @@ def _node(key: bytes, value: bytes) -> Row:
 
 
 def _layout(key: bytes, value: bytes) -> Row:
-    fields = orjson.loads(value[8:])
-    fields[3], fields[6] = tuple(fields[3]), tuple(fields[6])
+    fields: Any = [tuple(field) if isinstance(field, list) else field for field in orjson.loads(value[8:])]
     return LayoutRow(*fields)
 
 

@@ -72,11 +72,12 @@ class RocksViews:
         self.stage(place, (record,))
         self.write(place, logged=True)
 
-    async def follow(self, record: Record) -> None:
-        """``fold``, once it is not paused."""
+    async def follow(self, place: Place, records: Sequence[Record]) -> None:
+        """Fold records of one partition, in order and in one batch, once folding is not paused."""
         async with self._folding:
-            self.fold(record)
-        shard = self._serving.shard((record.position.topic, record.position.partition))
+            self.stage(place, records)
+            self.write(place, logged=True)
+        shard = self._serving.shard(place)
         if self._indexing is None and shard.search.is_due(PENDING_LIVE_MAX):
             self._indexing = asyncio.create_task(self._index(shard.search), name="search-index")
 

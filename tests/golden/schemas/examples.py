@@ -190,6 +190,15 @@ NAMED: dict[str, EventData] = {
         space_id=S, name="main", replication=Replication(replicas=5, write_quorum=3)
     ),
     f"{SpaceChanged.TYPE}.with_replication": SpaceChanged(space_id=S, replication=Replication(replicas=2)),
+    f"{LayoutChanged.TYPE}.with_weights": LayoutChanged(
+        base_version=1,
+        replicas=3,
+        write_quorum=2,
+        node_ids=(NODE, OTHER_HASH),
+        table="eJwDAAAAAAE=",
+        weights=(1, 4),
+        zones=("", "attic"),
+    ),
     f"{NodeStarted.TYPE}.with_peer_addresses": NodeStarted(
         node_id=NODE, version="0.2.0", addresses=("http://192.0.2.1:8080",), peer_addresses=("192.0.2.1:7946",)
     ),

@@ -14,6 +14,7 @@ from govault.errors import InvalidRequest
 from govault.ports import SearchQuery
 from schemas.events.base import EventData
 from schemas.events.files import EntityTrashed, EntryMoved, MetadataChanged
+from schemas.topics import Topic
 from streams.views import views as views_module
 from streams.views.search import index as index_module
 from streams.views.search import query as query_module
@@ -220,7 +221,7 @@ async def test_searches_stay_right_while_segments_are_written_and_merged(
         for number in range(300):
             history.fold = lambda data: history.records.append(history.record(data))  # type: ignore[assignment, return-value]
             history.commit(f"d/report-{number:03d}.txt", number + 1)
-            await views.follow(history.records[-1])
+            await views.follow((Topic.FILES, history.records[-1].position.partition), history.records[-1:])
             if number % 20 == 19:
                 page = await asyncio.to_thread(views.search, SearchQuery(name="report-*", limit=1000, sort="name"))
                 assert [row.name for row, _ in page.files] == [f"report-{at:03d}.txt" for at in range(number + 1)]

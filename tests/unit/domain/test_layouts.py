@@ -66,6 +66,35 @@ def test_old_holders_serve_until_all_new_ones_that_live_have_everything() -> Non
     assert write(peers, LayoutReached(node_id=id_of(3), version=1)).verdict.value == "unchanged"
 
 
+def test_a_layout_says_by_which_weights_it_ranks() -> None:
+    peers = vault_of(3)
+    ids = tuple(id_of(number) for number in range(3))
+    event = LayoutChanged(base_version=0, replicas=1, write_quorum=1, node_ids=ids, table=table_of(3, 1))
+    assert write(peers, event.model_copy(update={"weights": (1, 2)})).reason == "event-invalid"
+    assert write(peers, event.model_copy(update={"zones": ("a", "b")})).reason == "event-invalid"
+    assert write(peers, event.model_copy(update={"weights": (1, 0, 1)})).reason == "event-invalid"
+    weighted = event.model_copy(update={"weights": (1, 1, 1000), "zones": ("a", "", "b")})
+    assert write(peers, weighted).reason == ""
+    placement = placement_of(peers.layouts(), "me")
+    assert peers.layouts()[0].zones == ("a", "", "b")
+    second = [placement.rank(slot)[1] for slot in range(0, SLOTS, 3)]
+    assert second.count(ids[2]) > 0.99 * len(second)
+
+
+def test_a_slot_ranks_its_holders_first_and_then_everybody_else() -> None:
+    peers = vault_of(5)
+    changed(peers, 0, (0, 1, 2, 3, 4))
+    placement = placement_of(peers.layouts(), "me")
+    stand_ins = set()
+    for slot in range(200):
+        rank = placement.rank(slot)
+        assert rank[:3] == placement.holders(slot)
+        assert sorted(rank) == sorted(id_of(number) for number in range(5))
+        stand_ins.add(rank[3])
+    assert len(stand_ins) == 5, "whoever is down, its slots spread over all others"
+    assert placement_of([], "me").rank(3) == ("me",)
+
+
 def test_a_layout_names_members_only() -> None:
     peers = vault_of(3)
     write(peers, NodeRemoved(node_id=id_of(2)))
