@@ -8,6 +8,7 @@ from govault.ports.cluster import ClusterMap, LinkQualities, LinkQuality
 from govault.ports.keys import KeyCustody
 from govault.ports.log import EventLog, LogReader, LogRecord, LogRestorer
 from govault.ports.outside import Clock, Randomness
+from govault.ports.repairs import RepairCounts, RepairEntry, RepairQueue
 from govault.ports.replicas import PeerProbes, PeerStores, ProbeRequests, ReplicaRequests, ReplicaStore, SealedChunk
 from govault.ports.search import SearchPage, SearchQuery
 from govault.ports.store import ChunkStore, Ingest, Ingested, StoreStats, TellDurable
@@ -36,6 +37,9 @@ __all__ = [
     "ProbeRequests",
     "QuarantinedChunk",
     "Randomness",
+    "RepairCounts",
+    "RepairEntry",
+    "RepairQueue",
     "ReplicaRequests",
     "ReplicaStore",
     "SealedChunk",

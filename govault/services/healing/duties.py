@@ -1,0 +1,148 @@
+"""Which slots this node should hold now: those the layout gives it, and those of dead holders that it stands in for.
+
+Up and down is no layout change, so a death moves nothing by itself. Where too few replicas answer, or a holder stays
+dead for a while, the next nodes in the slot's rank stand in until the holder is back or a next layout does without it.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from govault.domain.healing import Urgency, stand_ins, urgency_of
+from govault.domain.rows import NodeRow, NodeState
+from govault.limits import SCAN_YIELD_ROWS, SLOTS
+from govault.ports import ClusterMap
+
+Rank = Callable[[int, Sequence[str]], Sequence[str]]
+"""All of some nodes in a slot's order of preference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grace:
+    """How long a node stays dead before others stand in for it, seconds.
+
+    Attributes:
+        sole_s: Where at most one replica is left.
+        few_s: Elsewhere: long enough that a reboot moves nothing.
+    """
+
+    sole_s: float = 30.0
+    few_s: float = 600.0
+
+
+def rendezvous(slot: int, nodes: Sequence[str]) -> Sequence[str]:
+    """Nodes in an order that every node computes alike, another one for each slot."""
+    key = slot.to_bytes(2, "big")
+    return sorted(nodes, key=lambda node: hashlib.blake2b(node.encode(), key=key, digest_size=8).digest(), reverse=True)
+
+
+class Duties:
+    """What this node should hold, and who else may have it. Reads take microseconds, after ``refresh``."""
+
+    def __init__(self, cluster: ClusterMap, monotonic_s: Callable[[], float], grace: Grace, rank: Rank) -> None:
+        self._cluster = cluster
+        self._monotonic_s = monotonic_s
+        self._grace = grace
+        self._rank = rank
+        self._dead_since_s: dict[str, float] = {}
+        self._seen: object = None
+        self._wanted = bytes(b"\1" * SLOTS)
+        self._stand_ins: dict[int, tuple[str, ...]] = {}
+        self._members: tuple[str, ...] = ()
+        self.version = 0
+        """Rises whenever this node's duties, or whom it shares them with, may have changed."""
+
+    @property
+    def layout_version(self) -> int:
+        """The newest layout's; 0 where there is none."""
+        newest = self._cluster.placement.newest
+        return newest.version if newest else 0
+
+    @property
+    def anyone_dead(self) -> bool:
+        """Whether a member is dead: then time alone may change duties."""
+        return bool(self._dead_since_s)
+
+    async def refresh(self) -> bool:
+        """Take in what the cluster's map says now; whether anything has changed. Yields now and then."""
+        rows = self._cluster.members()
+        members = tuple(row.node_id for row in rows)
+        dead = self._note_dead(rows)
+        placement = self._cluster.placement
+        removed = frozenset(placement.newest.node_ids if placement.newest else ()) - frozenset(members)
+        gone_few = removed | {node for node, since_s in dead.items() if self._over(since_s, self._grace.few_s)}
+        gone_sole = removed | {node for node, since_s in dead.items() if self._over(since_s, self._grace.sole_s)}
+        absent = removed | dead.keys()
+        able = [row.node_id for row in rows if row.node_id not in absent and row.weight and not row.draining]
+        layouts = (self.layout_version, tuple(table.version for table in placement.before))
+        seen = (layouts, members, absent, gone_few, gone_sole, tuple(able))
+        if seen == self._seen:
+            return False
+        wanted, standing = bytearray(SLOTS), {}
+        for slot in range(SLOTS):
+            holders = placement.holders(slot)
+            here = self._cluster.node_id in holders
+            if gone_sole and not gone_sole.isdisjoint(holders):
+                sole = sum(node not in absent for node in holders) <= 1
+                gone = gone_sole if sole else gone_few
+                if not gone.isdisjoint(holders):
+                    standing[slot] = ins = stand_ins(holders, gone, self._rank(slot, able))
+                    here = here or self._cluster.node_id in ins
+            wanted[slot] = here
+            if slot % SCAN_YIELD_ROWS == 0:
+                await asyncio.sleep(0)
+        self._wanted, self._stand_ins, self._members = bytes(wanted), standing, members
+        self._seen = seen
+        self.version += 1
+        return True
+
+    def _note_dead(self, rows: Sequence[NodeRow]) -> dict[str, float]:
+        dead = {row.node_id for row in rows if row.state == NodeState.DEAD}
+        now_s = self._monotonic_s()
+        self._dead_since_s = {node: self._dead_since_s.get(node, now_s) for node in dead}
+        return dict(self._dead_since_s)
+
+    def _over(self, since_s: float, grace_s: float) -> bool:
+        return self._monotonic_s() - since_s >= grace_s
+
+    # --- for one slot ----------------------------------------------------------------------------------------
+
+    def wants(self, slot: int) -> bool:
+        """Whether this node should hold the slot."""
+        return bool(self._wanted[slot])
+
+    def wanted_slots(self) -> Iterable[int]:
+        """The slots that this node should hold, ascending."""
+        return (slot for slot in range(SLOTS) if self._wanted[slot])
+
+    def serves(self, slot: int) -> bool:
+        """Whether a layout that counts still gives the slot to this node."""
+        return self._cluster.node_id in self._cluster.placement.serving(slot)
+
+    def other_holders(self, slot: int) -> tuple[str, ...]:
+        """The slot's holders by the newest layout, the best first, without this node."""
+        return tuple(node for node in self._cluster.placement.holders(slot) if node != self._cluster.node_id)
+
+    def likely_sources(self, slot: int) -> tuple[str, ...]:
+        """The other members who should have the slot's chunks, or should have had them."""
+        likely = dict.fromkeys((*self._cluster.placement.serving(slot), *self._stand_ins.get(slot, ())))
+        return tuple(node for node in likely if node in self._members and node != self._cluster.node_id)
+
+    def members(self) -> tuple[str, ...]:
+        """All members: any may have a chunk, by a spill."""
+        return self._members
+
+    def answering(self) -> frozenset[str]:
+        """The other members that are worth calling."""
+        return frozenset(node for node in self._members if node != self._cluster.node_id and self._cluster.is_up(node))
+
+    def urgency(self, slot: int, *, here: bool = False) -> Urgency:
+        """How urgent a chunk of the slot is, taken that everybody who should have it, and answers, has it.
+
+        Args:
+            here: Whether it is sound on this node.
+        """
+        placement = self._cluster.placement
+        others = [n for n in placement.serving(slot) if n != self._cluster.node_id and self._cluster.is_up(n)]
+        return urgency_of(len(others) + here, placement.replicas)

@@ -1,0 +1,116 @@
+"""Gathers the facts that ``govault.domain.healing.decide`` judges."""
+
+from collections.abc import Sequence
+
+from govault.domain.healing import ChunkFacts
+from govault.domain.layout import slot_of
+from govault.errors import Cluster
+from govault.ports import ClusterMap, LinkQualities, PeerStores, StoreMaintenance, Views
+from govault.services.healing.duties import Duties
+from schemas.ids import ChunkId
+
+Known = dict[bytes, ChunkFacts]
+
+
+class Knowing:
+    """What this node knows, and what it learns by asking."""
+
+    def __init__(
+        self,
+        *,
+        cluster: ClusterMap,
+        duties: Duties,
+        views: Views,
+        packs: StoreMaintenance,
+        peers: PeerStores,
+        links: LinkQualities,
+    ) -> None:
+        self._cluster = cluster
+        self._duties = duties
+        self._views = views
+        self._packs = packs
+        self._peers = peers
+        self._links = links
+
+    @property
+    def epoch(self) -> int:
+        """The highest epoch that this node has folded."""
+        return max((self._views.partition_row(p).epoch for p in self._views.partitions()), default=0)
+
+    def of(self, chunks: Sequence[bytes]) -> Known:
+        """What is known without asking anybody."""
+        missing = set(self._packs.missing(chunks))
+        up = self._duties.answering()
+        sources: dict[int, tuple[str, ...]] = {}
+        known: Known = {}
+        for chunk_id in chunks:
+            slot = slot_of(chunk_id)
+            if slot not in sources:
+                sources[slot] = self._sources(slot)
+            known[chunk_id] = ChunkFacts(
+                referenced=self._views.chunk_referenced(ChunkId(chunk_id)),
+                wanted=self._duties.wants(slot),
+                held=chunk_id not in missing,
+                serving=self._duties.serves(slot),
+                fenced=self._cluster.fenced,
+                holders=self._duties.other_holders(slot),
+                sources=sources[slot],
+                up=up,
+            )
+        return known
+
+    def _sources(self, slot: int) -> tuple[str, ...]:
+        likely = self._duties.likely_sources(slot)
+        rest = (node for node in self._duties.members() if node != self._cluster.node_id and node not in likely)
+        return (*self._links.best_first(likely), *rest)
+
+    async def ask_holders(self, known: Known) -> None:
+        """Ask the other holders of what is here whether they have it too. Stamps nothing."""
+        for peer, chunks in _by_holder(known).items():
+            try:
+                lacking = set(await self._peers.missing(peer, chunks))
+            except Cluster:
+                note_down(known, chunks, peer)
+            else:
+                note_answers(known, chunks, peer, lacking)
+
+    async def have_confirmed(self, known: Known) -> None:
+        """Have the other holders of what is here stamp it with this node's epoch."""
+        epoch = self.epoch
+        for peer, chunks in _by_holder(known).items():
+            try:
+                lacking = set(await self._peers.confirm(peer, chunks, epoch))
+            except Cluster:
+                note_down(known, chunks, peer)
+                continue
+            note_answers(known, chunks, peer, lacking)
+            for chunk_id in chunks:
+                if chunk_id not in lacking:
+                    facts = known[chunk_id]
+                    known[chunk_id] = facts._replace(confirmed=facts.confirmed | {peer})
+
+
+def note_down(known: Known, chunks: Sequence[bytes], peer: str) -> None:
+    """The peer does not answer."""
+    for chunk_id in chunks:
+        known[chunk_id] = known[chunk_id]._replace(up=known[chunk_id].up - {peer})
+
+
+def note_answers(known: Known, chunks: Sequence[bytes], peer: str, lacking: set[ChunkId]) -> None:
+    """The peer said what it has and what it lacks."""
+    for chunk_id in chunks:
+        facts = known[chunk_id]
+        if chunk_id in lacking:
+            known[chunk_id] = facts._replace(lacking=facts.lacking | {peer}, having=facts.having - {peer})
+        else:
+            known[chunk_id] = facts._replace(having=facts.having | {peer}, lacking=facts.lacking - {peer})
+
+
+def _by_holder(known: Known) -> dict[str, list[ChunkId]]:
+    asked: dict[str, list[ChunkId]] = {}
+    for chunk_id, facts in known.items():
+        if facts.held and facts.referenced:
+            for peer in facts.holders:
+                if peer in facts.up:
+                    asked.setdefault(peer, []).append(ChunkId(chunk_id))
+    return asked
