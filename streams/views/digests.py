@@ -14,6 +14,8 @@ from schemas.topics import Topic
 from streams.records import Record
 
 MODULUS_MASK = (1 << 256) - 1
+_LENGTHS = [struct.Struct(f">QqI{count}I").pack for count in range(16)]
+"""Packs offset, time, the count of a record's fields and their lengths; by the count."""
 
 
 def history_start(key: bytes, topic: Topic, partition: int) -> bytes:
@@ -25,8 +27,11 @@ def record_hash(key: bytes, record: Record) -> bytes:
     """What stands for one record in the chain: offset, time, then every field behind all their lengths."""
     fields = [record.key]
     for name, content in record.headers:
-        fields += (name.encode(), content)
-    lengths = struct.pack(f">QqI{len(fields)}I", record.position[2], record.time_ms, len(fields), *map(len, fields))
+        fields.append(name.encode())
+        fields.append(content)
+    count = len(fields)
+    pack = _LENGTHS[count] if count < len(_LENGTHS) else struct.Struct(f">QqI{count}I").pack
+    lengths = pack(record.position[2], record.time_ms, count, *map(len, fields))
     fields.append(record.value)
     return blake3(lengths + b"".join(fields), key=key).digest()
 

@@ -6,21 +6,26 @@ have set theirs, it is wrong about one absent key in fifty, which costs a look.
 """
 
 _BITS = 1 << 28
-_MASK = _BITS - 1
+MASK = _BITS - 1
 
 
 class KeyFilter:
-    """Of a database that was empty when the filter was made, and is written through it alone. Takes 32 MiB."""
+    """Of a database that was empty when the filter was made, and is written through it alone. Takes 32 MiB.
+
+    Attributes:
+        bits: A bit for each value of ``hash(key) & MASK``, lowest first; the fold asks and sets them itself, since a
+            call would cost more than the look.
+    """
 
     def __init__(self) -> None:
-        self._bits = bytearray(_BITS // 8)
+        self.bits = bytearray(_BITS // 8)
 
     def add(self, key: bytes) -> None:
         """The key may be present from now on."""
-        bit = hash(key) & _MASK
-        self._bits[bit >> 3] |= 1 << (bit & 7)
+        bit = hash(key) & MASK
+        self.bits[bit >> 3] |= 1 << (bit & 7)
 
     def may_have(self, key: bytes) -> int:
         """Zero only where the key is not present."""
-        bit = hash(key) & _MASK
-        return self._bits[bit >> 3] & 1 << (bit & 7)
+        bit = hash(key) & MASK
+        return self.bits[bit >> 3] & 1 << (bit & 7)

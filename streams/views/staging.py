@@ -7,13 +7,13 @@ it from here. Folding one event a batch or thousands leaves the same bytes.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from govault.domain.rows import Change, ChunkRow, FileRow, Put, Row, SpaceReplicasRow, SpaceRow
+from govault.domain.rows import Change, ChunkRow, EntryRow, FileRow, Put, Row, SpaceReplicasRow, SpaceRow
 from streams.views import keys
 from streams.views.database import Database
 from streams.views.derived import FOLLOWED, DerivedKeys
 from streams.views.digests import MODULUS_MASK, row_digest
-from streams.views.key_filter import KeyFilter
-from streams.views.keys import KEY_OF
+from streams.views.key_filter import MASK, KeyFilter
+from streams.views.keys import KEY_OF, REVISIONED
 from streams.views.rows_codec import decode_row, encode_row, since_of
 
 _OUTCOME_BYTE = keys.OUTCOME[0]
@@ -33,6 +33,10 @@ class _Cell:
         self.dirty = False
 
 
+_UNREAD = _Cell(None, -1, None)
+"""Stands where a key was not looked for yet; None, where it is known to be absent."""
+
+
 class StagedRows:
     """The rows of one partition with changes that no batch holds yet. One task writes; nobody else reads.
 
@@ -50,11 +54,11 @@ class StagedRows:
         key_filter: KeyFilter | None = None,
     ) -> None:
         self._database = database
-        self._filter = key_filter
+        self._filter_bits = None if key_filter is None else key_filter.bits
         self._prefix = prefix
         self._digest_key = digest_key
         self._rows_kept_max = rows_kept_max
-        self._cells: dict[bytes, _Cell] = {}
+        self._cells: dict[bytes, _Cell | None] = {}
         self._dirty: dict[bytes, _Cell] = {}
         self._dirty_entries: dict[bytes, list[bytes]] = {}
         self._revisions: list[tuple[bytes, bytes]] = []
@@ -69,10 +73,10 @@ class StagedRows:
 
     def row(self, key: bytes) -> Row | None:
         """The current row of a key."""
-        cell = self._cells.get(key)
-        if cell is None:
+        cell = self._cells.get(key, _UNREAD)
+        if cell is _UNREAD:
             cell = self._load(key)
-        return cell.row
+        return None if cell is None else cell.row
 
     def keys(self, start: bytes) -> Iterator[bytes]:
         """Keys that begin with ``start``, staged changes included."""
@@ -89,10 +93,16 @@ class StagedRows:
                 yield key
         yield from fresh
 
-    def _load(self, key: bytes) -> _Cell:
+    def _load(self, key: bytes) -> _Cell | None:
         full = self._prefix + key
-        stored = None if self._filter is not None and not self._filter.may_have(full) else self._database.get(full)
-        cell = _Cell(None, -1, None) if stored is None else _Cell(decode_row(key, stored), since_of(stored), stored)
+        bits = self._filter_bits
+        if bits is not None:
+            bit = hash(full) & MASK
+            if not bits[bit >> 3] & 1 << (bit & 7):
+                self._cells[key] = None
+                return None
+        stored = self._database.get(full)
+        cell = None if stored is None else _Cell(decode_row(key, stored), since_of(stored), stored)
         self._cells[key] = cell
         return cell
 
@@ -102,30 +112,31 @@ class StagedRows:
         """Take the changes of the event at an offset."""
         cells, dirty = self._cells, self._dirty
         for change in changes:
-            row = change.row
+            row = change[0]
             kind = type(row)
             key = KEY_OF[kind](row)
-            cell = cells.get(key) or self._load(key)
-            old = cell.row
+            cell = cells.get(key, _UNREAD)
+            if cell is _UNREAD:
+                cell = self._load(key)
+            old = None if cell is None else cell.row
             new = row if type(change) is Put else None
             if old is None and new is None:
                 continue
-            if old is not None and key[0] in keys.REVISIONED and cell.since != offset:
-                self._keep_revision(key, cell, offset)
+            if cell is None:
+                cell = cells[key] = _Cell(new, offset, None)
+            else:
+                if old is not None and key[0] in REVISIONED and cell.since != offset:
+                    self._keep_revision(key, cell, offset)
+                cell.row = new
+                cell.since = offset
             if kind in FOLLOWED:
                 self._derived.follow(old, new)
             elif new is None and type(old) is ChunkRow:
                 self._dereferenced.append(old.chunk_id)
-            elif old is None and type(new) is ChunkRow:
-                self._referenced.append(new.chunk_id)
-            elif kind in _SPACES:
-                self._spaces_changed = True
-            cell.row = new
-            cell.since = offset
             if not cell.dirty:
                 cell.dirty = True
                 dirty[key] = cell
-                if key[0] == _ENTRY_BYTE:
+                if kind is EntryRow:
                     self._dirty_entries.setdefault(key[: key.index(0) + 1], []).append(key)
 
     def _keep_revision(self, key: bytes, cell: _Cell, offset: int) -> None:
@@ -147,30 +158,32 @@ class StagedRows:
         Returns:
             Files whose searchable fields changed, each as it was when they last did.
         """
-        prefix, digest_key = self._prefix, self._digest_key
+        prefix, digest_key, bits = self._prefix, self._digest_key, self._filter_bits
         put = batch.put
+        rows_sum, outcomes_sum = self.rows_sum, self.outcomes_sum
         for key, cell in self._dirty.items():
             cell.dirty = False
             full = prefix + key
+            stored = cell.stored
             is_outcome = key[0] == _OUTCOME_BYTE
-            if cell.stored is not None and not is_outcome:
-                self.rows_sum -= row_digest(digest_key, full, cell.stored)
+            if stored is not None and not is_outcome:
+                rows_sum -= row_digest(digest_key, full, stored)
             if cell.row is None:
-                if cell.stored is not None:
+                if stored is not None:
                     batch.delete(full)
                     cell.stored = None
                 continue
-            value = encode_row(cell.row, cell.since)
+            cell.stored = value = encode_row(cell.row, cell.since)
             put(full, value)
-            if self._filter is not None and cell.stored is None:
-                self._filter.add(full)
+            if bits is not None and stored is None:
+                bit = hash(full) & MASK
+                bits[bit >> 3] |= 1 << (bit & 7)
             if is_outcome:
-                self.outcomes_sum += row_digest(digest_key, full, value)
+                outcomes_sum += row_digest(digest_key, full, value)
             else:
-                self.rows_sum += row_digest(digest_key, full, value)
-            cell.stored = value
-        self.rows_sum &= MODULUS_MASK
-        self.outcomes_sum &= MODULUS_MASK
+                rows_sum += row_digest(digest_key, full, value)
+        self.rows_sum = rows_sum & MODULUS_MASK
+        self.outcomes_sum = outcomes_sum & MODULUS_MASK
         for revision, value in self._revisions:
             put(revision, value)
         self._derived.write_to(batch, prefix)
