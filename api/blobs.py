@@ -1,22 +1,28 @@
 """The way out: contents as raw ASGI responses, whole or in ranges, conditional, verified chunk by chunk."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from secrets import token_hex
 
 from api.conditions import precondition, range_applies
 from api.content_headers import description, media_type_header, validators
-from api.middleware.edge import ClientGone
+from api.middleware.edge import POURED_BYTES, ClientGone
 from api.ranges import ByteRange, parse_ranges
 from api.raw import RawRequest
 from api.stalling import StallWatch
 from api.targets import ref_from_url, space_from_url, tree_path_from_url
 from api.types import Headers
 from govault.errors import InvalidRequest
-from govault.limits import BODY_SLICE_BYTES, DOWNLOAD_STALL_TIMEOUT_S
+from govault.limits import BODY_SLICE_BYTES, DOWNLOAD_STALL_TIMEOUT_S, MIB
+from govault.ports import Outlet
 from govault.services.downloads import Downloads, Opened
 
+OUTLET_EXTENSION = "govault.outlet"
+"""An ASGI extension: a function that opens an ``Outlet`` in the middle of a body of known length, as a context whose
+end gives the connection back.
+"""
+_STRAIGHT_BYTES_MIN = 1 * MIB
 _VERSION_DIGITS_MAX = 10
 
 
@@ -59,7 +65,7 @@ class Blobs:
                 await self._many_ranges(request, opened, common, ranges)
                 return
         common.append((b"content-type", media_type_header(opened.media_type)))
-        await self._send(request, 200, common, content.size_bytes, self._downloads.read(opened, 0, content.size_bytes))
+        await self._send_span(request, 200, common, opened, 0, content.size_bytes)
 
     async def _one_range(self, request: RawRequest, opened: Opened, common: Headers, one: ByteRange) -> None:
         headers = [
@@ -67,8 +73,7 @@ class Blobs:
             (b"content-type", media_type_header(opened.media_type)),
             (b"content-range", _content_range(one, opened.content.size_bytes)),
         ]
-        body = self._downloads.read(opened, one.start, one.stop)
-        await self._send(request, 206, headers, one.stop - one.start, body)
+        await self._send_span(request, 206, headers, opened, one.start, one.stop)
 
     async def _many_ranges(self, request: RawRequest, opened: Opened, common: Headers, ranges: list[ByteRange]) -> None:
         boundary = token_hex(16).encode()
@@ -91,6 +96,28 @@ class Blobs:
         headers = [*common, (b"content-type", b"multipart/byteranges; boundary=" + boundary)]
         await self._send(request, 206, headers, length, parts())
 
+    async def _send_span(
+        self, request: RawRequest, status: int, headers: Headers, opened: Opened, start: int, stop: int
+    ) -> None:
+        """Send some bytes of a content, the short way where there is one and they are many."""
+        open_outlet = request.scope.get("extensions", {}).get(OUTLET_EXTENSION)
+        if open_outlet is None or request.is_head or stop - start < _STRAIGHT_BYTES_MIN:
+            await self._send(request, status, headers, stop - start, self._downloads.read(opened, start, stop))
+            return
+        first = await self._downloads.first(opened, start, stop)
+        headers.append((b"content-length", str(stop - start).encode()))
+        await request.send({"type": "http.response.start", "status": status, "headers": headers})
+        async with _watched(request) as (watch, gone):
+            await _send_slices(request, first, watch)
+            start += len(first)
+            async with open_outlet() as outlet:
+                gone.add_done_callback(lambda _: outlet.close())
+                watched = _Watched(outlet, watch, request.scope["state"])
+                start += await self._downloads.pour(opened, start, stop, watched)
+            # What could not go the short way goes the long one, which knows where else it lies, or what is wrong.
+            async with aclosing(self._downloads.read(opened, start, stop)) as rest:
+                await _send_all(request, rest, watch, gone)
+
     async def _send(
         self, request: RawRequest, status: int, headers: Headers, length: int, body: AsyncGenerator[bytes]
     ) -> None:
@@ -112,18 +139,49 @@ class Blobs:
 
 async def send_stream(request: RawRequest, first: bytes, rest: AsyncGenerator[bytes]) -> None:
     """Send pieces until the end, or until the client is gone: a server drops what a closed connection is sent."""
+    async with _watched(request) as (watch, gone):
+        await _send_slices(request, first, watch)
+        await _send_all(request, rest, watch, gone)
+
+
+@asynccontextmanager
+async def _watched(request: RawRequest) -> AsyncIterator[tuple[StallWatch, "asyncio.Future[None]"]]:
+    """A response that ends with its client: the watch over its pace, and a future that is done when it has gone."""
     gone = asyncio.ensure_future(_disconnected(request))
     try:
         # Whoever reads nothing for long holds buffers and read-ahead that others could use.
         async with StallWatch(DOWNLOAD_STALL_TIMEOUT_S) as watch:
-            await _send_slices(request, first, watch)
-            async for data in rest:
-                if gone.done():
-                    raise ClientGone
-                await _send_slices(request, data, watch)
-            await request.send({"type": "http.response.body", "body": b""})
+            yield watch, gone
     finally:
         gone.cancel()
+
+
+async def _send_all(
+    request: RawRequest, pieces: AsyncGenerator[bytes], watch: StallWatch, gone: "asyncio.Future[None]"
+) -> None:
+    async for data in pieces:
+        if gone.done():
+            raise ClientGone
+        await _send_slices(request, data, watch)
+    await request.send({"type": "http.response.body", "body": b""})
+
+
+class _Watched:
+    """An outlet whose every byte is counted, and a move of its client."""
+
+    def __init__(self, outlet: Outlet, watch: StallWatch, state: dict[str, int]) -> None:
+        self._outlet = outlet
+        self._watch = watch
+        self._state = state
+        state[POURED_BYTES] = 0
+        self.ready = outlet.ready
+
+    def offer(self, pieces: Sequence[bytes | bytearray | memoryview], patience_s: float = 0.0) -> int:
+        taken_bytes = self._outlet.offer(pieces, patience_s)
+        if taken_bytes:
+            self._watch.moved = True
+            self._state[POURED_BYTES] += taken_bytes
+        return taken_bytes
 
 
 async def _send_slices(request: RawRequest, data: bytes, watch: StallWatch) -> None:

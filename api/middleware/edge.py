@@ -17,6 +17,8 @@ _REQUEST_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 _log = structlog.get_logger("govault.http")
 
 CLIENT_GONE_STATUS = 499
+POURED_BYTES = "poured_bytes"
+"""In the request's state: bytes of the body that went another way than ``send``."""
 
 
 class ClientGone(Exception):
@@ -82,7 +84,8 @@ class Edge:
         seconds = time.perf_counter() - exchange.began_s
         state = scope["state"]
         route = state.get("route", "none")
-        self._metrics.ended(scope["method"], route, exchange.status, seconds, exchange.received, exchange.sent)
+        sent = exchange.sent + state.get(POURED_BYTES, 0)
+        self._metrics.ended(scope["method"], route, exchange.status, seconds, exchange.received, sent)
         self._access_log(
             AccessEntry(
                 exchange.request_id,
@@ -94,7 +97,7 @@ class Edge:
                 (scope.get("client") or ("",))[0],
                 round(seconds, 6),
                 exchange.received,
-                exchange.sent,
+                sent,
             )
         )
 

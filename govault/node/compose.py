@@ -200,6 +200,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             clock=ports.clock,
             randomness=ports.randomness,
             source=f"/vaults/{vault.vault_id}/nodes/{node.node_id}",
+            straight=store,
             default_retention=default_retention(configuration),
         )
         sources = NodeSources(

@@ -1,9 +1,16 @@
-"""uvicorn's HTTP protocol with one system call for a small response: head and body leave together."""
+"""uvicorn's HTTP protocol with one system call for a small response, and a short way out for large ones."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from api.blobs import OUTLET_EXTENSION
+from api.middleware.edge import ClientGone
+from govault.node.socket_outlet import SocketOutlet
 
 GATHERED_BYTES_MAX = 64 * 1024
 
@@ -13,6 +20,36 @@ class GatheringProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        if self.scheme == "http":
+            self.scope["extensions"] = {OUTLET_EXTENSION: partial(self._outlet, self.cycle)}  # type: ignore[dict-item]
+
+    @asynccontextmanager
+    async def _outlet(self, cycle: RequestResponseCycle) -> AsyncIterator[SocketOutlet]:
+        """The socket itself, once everything written before has left; what it took counts as sent by the response."""
+        await self._all_written()
+        if self.transport.is_closing():
+            raise ClientGone
+        outlet = SocketOutlet(self.transport.get_extra_info("socket").fileno())
+        try:
+            yield outlet
+        finally:
+            outlet.close()
+            cycle.expected_content_length -= outlet.taken_bytes
+
+    async def _all_written(self) -> None:
+        """Wait until everything written has left, or the connection is lost."""
+        transport = self.transport
+        assert isinstance(transport, GatheringTransport)
+        transport.flush()
+        if transport.is_closing() or not transport.get_write_buffer_size():
+            return
+        transport.set_write_buffer_limits(high=0)
+        await self.flow.drain()
+        if not transport.is_closing():
+            transport.set_write_buffer_limits()
 
 
 class GatheringTransport:
@@ -31,23 +68,24 @@ class GatheringTransport:
     def write(self, data: bytes | memoryview) -> None:
         """Write now or, if it is little, with what else comes in this turn."""
         if not self._held:
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self.flush)
         self._held.append(data)
         self._held_bytes += len(data)
         if self._held_bytes >= GATHERED_BYTES_MAX:
-            self._flush()
+            self.flush()
 
     def close(self) -> None:
         """Close once everything is written."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         """Hand the connection on; the next protocol finds everything written."""
-        self._flush()
+        self.flush()
         self._transport.set_protocol(protocol)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write what is held."""
         held, self._held, self._held_bytes = self._held, [], 0
         if not held or self._transport.is_closing():
             return

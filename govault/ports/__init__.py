@@ -7,6 +7,7 @@ raises ``GoVaultError`` families only.
 from govault.ports.cluster import ClusterMap, LinkQualities, LinkQuality
 from govault.ports.keys import KeyCustody
 from govault.ports.log import EventLog, LogReader, LogRecord, LogRestorer
+from govault.ports.outlet import Outlet, StraightReads
 from govault.ports.outside import Clock, Randomness
 from govault.ports.repairs import RepairCounts, RepairEntry, RepairQueue
 from govault.ports.replicas import PeerProbes, PeerStores, ProbeRequests, ReplicaRequests, ReplicaStore, SealedChunk
@@ -29,6 +30,7 @@ __all__ = [
     "LogReader",
     "LogRecord",
     "LogRestorer",
+    "Outlet",
     "PackFile",
     "PartSpan",
     "PartitionStatus",
@@ -48,6 +50,7 @@ __all__ = [
     "StampedChunk",
     "StoreMaintenance",
     "StoreStats",
+    "StraightReads",
     "TellDurable",
     "Views",
     "ViewsMaintenance",

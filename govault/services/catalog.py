@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from govault.ports import ChunkStore, Clock, EventLog, Randomness, Views
+from govault.ports import ChunkStore, Clock, EventLog, Randomness, StraightReads, Views
 from govault.services.archive import Archives
 from govault.services.commits import Commits
 from govault.services.downloads import Downloads
@@ -43,19 +43,21 @@ def assemble(
     clock: Clock,
     randomness: Randomness,
     source: str,
+    straight: StraightReads | None = None,
     default_retention: Retention | None = None,
 ) -> Services:
     """Build every service on the ports.
 
     Args:
         source: ``/vaults/<vault id>/nodes/<node id>``.
+        straight: The short way out of ``store``, or of what of it lies on this node.
         default_retention: What new spaces keep; None: everything.
     """
     submitter = Submitter(log, views, clock, randomness, source)
     namespace = assemble_namespace(views, submitter, clock, randomness, default_retention or Retention())
     targets = namespace.targets
     commits = Commits(views, store, submitter)
-    downloads = Downloads(views, targets, store)
+    downloads = Downloads(views, targets, store, straight)
     uploads = Uploads(views, targets, store, submitter, commits, clock, randomness)
     return Services(
         views=views,

@@ -9,7 +9,7 @@ from govault.domain.manifest import ChunkRef
 from govault.domain.references import HashReference, parse_id_or_hash
 from govault.domain.rows import DirectoryRow, FileRow, VersionContent
 from govault.errors import ChunkDamaged, NotFound
-from govault.ports import ChunkStore, Views
+from govault.ports import ChunkStore, Outlet, StraightReads, Views
 from govault.services.targets import ByPath, ByRef, Targets
 
 
@@ -40,6 +40,8 @@ class Downloads:
     views: Views
     targets: Targets
     store: ChunkStore
+    straight: StraightReads | None = None
+    """The short way of what lies in this node's store, where there is one."""
 
     def open_at(self, actor: Actor, space: str, path: str, version: int | None) -> Opened:
         """The content at a path.
@@ -100,6 +102,28 @@ class Downloads:
                 await close()
         if position < stop:
             raise ChunkDamaged(f"the manifest of {opened.content.sha256} ends at byte {position}, before {stop}")
+
+    async def first(self, opened: Opened, start: int, stop: int) -> bytes:
+        """What the first chunk has of these bytes; the rest is for ``pour`` and ``read``.
+
+        Raises:
+            ChunkMissing, ChunkDamaged: It cannot be served.
+        """
+        for begin, chunk in self._chunks(opened, start, stop):
+            return _checked(await self.store.read(chunk), chunk)[start - begin : stop - begin]
+        return b""
+
+    async def pour(self, opened: Opened, start: int, stop: int, outlet: Outlet) -> int:
+        """Hand the bytes from ``start`` on to an outlet, verified; how many it took. ``read`` has or refuses the rest.
+
+        Raises:
+            Exception: What the outlet raises.
+        """
+        wanted = self._chunks(opened, start, stop)
+        first = next(wanted, None)
+        if first is None or self.straight is None:
+            return 0
+        return await self.straight.pour(_refs(first, wanted), start - first[0], stop - start, outlet)
 
     def _chunks(self, opened: Opened, start: int, stop: int) -> Iterator[tuple[int, ChunkRef]]:
         if start >= stop:

@@ -20,6 +20,9 @@ class File(Protocol):
     def pread(self, size: int, position: int) -> bytes:
         """Up to ``size`` bytes; fewer only at the end of the file."""
 
+    def pread_into(self, room: memoryview, position: int) -> int:
+        """Fill the room; how many bytes were read, fewer than it holds only at the end of the file."""
+
     def pwrite(self, buffers: Sequence[Buffer], position: int) -> None:
         """Write all buffers one after the other. Not durable until ``sync`` returns."""
 
@@ -83,6 +86,12 @@ class RealFile:
             parts.append(more)
             got += len(more)
         return b"".join(parts)
+
+    def pread_into(self, room: memoryview, position: int) -> int:
+        got = 0
+        while got < len(room) and (more := os.preadv(self._fd, [room[got:]], position + got)):
+            got += more
+        return got
 
     def pwrite(self, buffers: Sequence[Buffer], position: int) -> None:
         for start in range(0, len(buffers), _BUFFERS_PER_WRITE_MAX):

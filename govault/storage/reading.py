@@ -6,18 +6,23 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from typing import TypeVar
 
 from govault.domain.manifest import ChunkRef
 from govault.errors import ChunkDamaged, ChunkMissing, GoVaultError, Storage
 from govault.limits import MIB
+from govault.storage.disk import Buffer
 from govault.storage.index import Entry
 from govault.storage.ledger import Ledger
 from govault.storage.opened import OpenedBundles
 from govault.storage.pack import PackFiles
 from govault.storage.quarantine import Quarantine
 from govault.storage.record import decode_header
+from govault.storage.rooms import Rooms
 from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
 from schemas.ids import ChunkId
+
+T = TypeVar("T")
 
 READ_AHEAD = 2
 _BATCH_BYTES = 1 * MIB
@@ -38,6 +43,7 @@ class Reader:
         self._sealer = sealer
         self._quarantine = quarantine
         self._threads = threads
+        self._records = Rooms()
         self._opened = OpenedBundles(_OPENED_BYTES_MAX)
 
     async def read(self, chunk: ChunkRef) -> bytes:
@@ -73,7 +79,11 @@ class Reader:
         Args:
             from_disk: Read the record even where its content is at hand.
         """
-        return self._at_its_place(chunk_id, partial(self.read_entry, from_disk=from_disk))
+        return bytes(self._at_its_place(chunk_id, partial(self.read_entry, from_disk=from_disk)))
+
+    def read_into(self, chunk_id: ChunkId, room: memoryview | None) -> Buffer:
+        """One chunk, on this thread, in ``room`` where it fits and lies alone, not compressed; else as ``read_now``."""
+        return self._at_its_place(chunk_id, partial(self.read_entry, room=room))
 
     def sealed_alone(self, chunk_id: ChunkId) -> bytes:
         """A record that holds this chunk alone and needs nothing but the vault's keys, for another node's packs.
@@ -82,7 +92,7 @@ class Reader:
         """
         return self._at_its_place(chunk_id, self._sealed_entry)
 
-    def _at_its_place(self, chunk_id: ChunkId, read: Callable[[ChunkId, Entry], bytes]) -> bytes:
+    def _at_its_place(self, chunk_id: ChunkId, read: Callable[[ChunkId, Entry], T]) -> T:
         """What a function makes of the place of a chunk; looked up again where it has moved, quarantined if bad."""
         seen: Entry | None = None
         for _ in range(_MOVED_ATTEMPTS_MAX):
@@ -108,8 +118,10 @@ class Reader:
             chunk_id=chunk_id.hex(),
         )
 
-    def read_entry(self, chunk_id: ChunkId, entry: Entry, *, from_disk: bool = False) -> bytes:
-        """The chunk that lies at a place.
+    def read_entry(
+        self, chunk_id: ChunkId, entry: Entry, *, from_disk: bool = False, room: memoryview | None = None
+    ) -> Buffer:
+        """The chunk that lies at a place; ``from_disk`` and ``room`` as above.
 
         Raises:
             SealBroken: It does not.
@@ -123,40 +135,42 @@ class Reader:
                 raise SealBroken("the record's header is damaged")
             if not header.is_bundle and header.chunk_id != chunk_id:
                 raise SealBroken("the record's header is another chunk's")
-            content = self._sealer.unseal(header, raw)
+            # A bundle is kept for the chunks beside this one, so it gets memory of its own.
+            content = self._sealer.unseal(header, raw, None if header.is_bundle else room)
             if header.is_bundle:
                 self._opened.put(place, content)
         if entry.bundle_bytes:
             content = bytes(memoryview(content)[entry.start : entry.start + entry.plain_bytes])
         self._sealer.check(chunk_id, content)
-        return bytes(content)
+        return content
 
     def _sealed_entry(self, chunk_id: ChunkId, entry: Entry) -> bytes:
         if entry.bundle_bytes:
-            return bytes(self._sealer.seal(chunk_id, self.read_entry(chunk_id, entry, from_disk=True)).raw)
+            return bytes(self._sealer.seal(chunk_id, bytes(self.read_entry(chunk_id, entry, from_disk=True))).raw)
         header = decode_header(raw := self.read_record(entry))
         if header is None or header.chunk_id != chunk_id or header.record_bytes != entry.record_bytes:
             raise SealBroken("the record's header is damaged")
         self._sealer.authenticate(header, raw)
-        return raw
+        return bytes(raw)
 
-    def read_record(self, entry: Entry) -> bytes:
-        """The raw bytes at a place.
+    def read_record(self, entry: Entry) -> memoryview:
+        """The raw bytes at a place, until this thread reads the next.
 
         Raises:
             SealBroken: The pack is gone, too short, or unreadable there.
             Storage: The machine, not the record, is at fault.
         """
+        raw = self._records.room(entry.extent_bytes)
         try:
             with self._files.use(entry.pack) as file:
-                raw = file.pread(entry.extent_bytes, entry.offset)
+                got = file.pread_into(raw, entry.offset)
         except FileNotFoundError as error:
             raise SealBroken("its pack is gone") from error
         except OSError as error:
             if error.errno in _MEDIUM_ERRORS:
                 raise SealBroken(f"the disk cannot read it: {error}") from error
             raise Storage(f"cannot read a pack: {error}", code="storage.read-failed") from error
-        if len(raw) != entry.extent_bytes:
+        if got != entry.extent_bytes:
             raise SealBroken("its pack is cut short")
         return raw
 

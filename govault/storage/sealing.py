@@ -25,7 +25,11 @@ from govault.storage.record import (
     encode_table,
     table_bytes,
 )
+from govault.storage.rooms import Rooms
 from schemas.ids import ChunkId
+
+_scratch = Rooms()
+"""For compressed content, which nobody sees."""
 
 
 class SealBroken(Exception):
@@ -84,8 +88,11 @@ class Sealer:
         self._cipher(header).encrypt_into(header.nonce, stored, context, memoryview(raw)[len(context) :])
         return SealedRecord(epoch, raw)
 
-    def authenticate(self, header: RecordHeader, record: Buffer) -> Buffer:
+    def authenticate(self, header: RecordHeader, record: Buffer, room: memoryview | None = None) -> Buffer:
         """The stored (still compressed) content of a whole record.
+
+        Args:
+            room: Where to put it, if it fits; else it gets memory of its own.
 
         Raises:
             SealBroken: It is not what was sealed.
@@ -97,23 +104,28 @@ class Sealer:
         if context_bytes + TAG_BYTES > len(view):
             raise SealBroken("the table of its chunks is damaged")
         cipher, sealed, context = self._cipher(header), view[context_bytes:], view[:context_bytes]
+        stored_bytes = len(sealed) - TAG_BYTES
         try:
-            if header.codec == Codec.NONE:
+            if room is None or len(room) < stored_bytes:
                 return cipher.decrypt(header.nonce, sealed, context)
-            stored = bytearray(len(sealed) - TAG_BYTES)
-            cipher.decrypt_into(header.nonce, sealed, context, stored)
+            cipher.decrypt_into(header.nonce, sealed, context, room[:stored_bytes])
         except InvalidTag as error:
             raise SealBroken("the seal does not hold") from error
-        return stored
+        return room[:stored_bytes]
 
-    def unseal(self, header: RecordHeader, record: Buffer) -> Buffer:
+    def unseal(self, header: RecordHeader, record: Buffer, room: memoryview | None = None) -> Buffer:
         """The plaintext of a whole record: its chunks one after the other, not yet held against their ids.
+
+        Args:
+            room: Where to put it, if it is not compressed and fits; else it gets memory of its own.
 
         Raises:
             SealBroken: It is not what was sealed.
         """
+        if header.codec != Codec.NONE:
+            room = _scratch.room(header.stored_bytes)
         try:
-            return decompress(header.codec, self.authenticate(header, record), header.plain_bytes)
+            return decompress(header.codec, self.authenticate(header, record, room), header.plain_bytes)
         except ValueError as error:
             raise SealBroken(str(error)) from error
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from govault.domain.manifest import ChunkRef
 from govault.errors import GoVaultError, Storage
-from govault.ports import PackFile, QuarantinedChunk, SealedChunk, StampedChunk, StoreStats
+from govault.ports import Outlet, PackFile, QuarantinedChunk, SealedChunk, StampedChunk, StoreStats
 from govault.storage.chunker import make_chunker
 from govault.storage.collection import Collection
 from govault.storage.committer import Committer
@@ -27,6 +27,7 @@ from govault.storage.opening import mark_clean, open_ledger
 from govault.storage.options import StoreOptions
 from govault.storage.pack import PACKS_FOLDER, PackFiles, PackWriter, pack_path
 from govault.storage.pipeline import Pipeline
+from govault.storage.pouring import Pour
 from govault.storage.quarantine import QUARANTINE_FOLDER, DamageHook, Quarantine
 from govault.storage.reading import Reader
 from govault.storage.rebuild import Progress, rebuild_index
@@ -91,6 +92,7 @@ class PackChunkStore:
         self._files = PackFiles(disk)
         self._work_threads = ThreadPoolExecutor(options.workers, "govault-store")
         self._read_threads = ThreadPoolExecutor(options.readers, "govault-read")
+        self._pour_threads = ThreadPoolExecutor(options.readers, "govault-pour")
         self._committer = Committer(disk, writer, ledger)
         pipeline = Pipeline(chunker, sealer, ledger, writer, self._work_threads, self._committer.request)
         self._committer.start(pipeline.store_small)
@@ -149,6 +151,7 @@ class PackChunkStore:
         self._work_threads.shutdown(wait=True)
         self._committer.stop()
         self._read_threads.shutdown(wait=True)
+        self._pour_threads.shutdown(wait=True)
         self._files.close()
         self._writer.close()
         mark_clean(self._ledger)
@@ -176,6 +179,11 @@ class PackChunkStore:
     def read_run(self, chunks: Iterator[ChunkRef]) -> AsyncIterator[bytes]:
         self._check_open()
         return self._reader.read_run(chunks)
+
+    async def pour(self, chunks: Iterator[ChunkRef], skip_bytes: int, length_bytes: int, outlet: Outlet) -> int:
+        """See ``StraightReads.pour``."""
+        self._check_open()
+        return await Pour(self._reader.read_into, self._pour_threads, outlet).run(chunks, skip_bytes, length_bytes)
 
     async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
         self._check_open()

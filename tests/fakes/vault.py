@@ -82,7 +82,13 @@ async def open_vault(
     )
     log = MemoryLog(views, clock, mac_key)
     services = assemble(
-        log=log, views=views, store=store, clock=clock, randomness=randomness, source="/vaults/test/nodes/test"
+        log=log,
+        views=views,
+        store=store,
+        clock=clock,
+        randomness=randomness,
+        source="/vaults/test/nodes/test",
+        straight=store,
     )
     await services.namespace.spaces.ensure_default_space()
     app = create_app(services, settings, TokenAuthenticator(TOKEN))

@@ -93,6 +93,11 @@ class RecordingFile:
         with self._disk.journal.lock:
             return bytes(self._content[position : position + size])
 
+    def pread_into(self, room: memoryview, position: int) -> int:
+        data = self.pread(len(room), position)
+        room[: len(data)] = data
+        return len(data)
+
     def pwrite(self, buffers: Sequence[Buffer], position: int) -> None:
         self._check_open()
         data = b"".join(buffers)
