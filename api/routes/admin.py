@@ -101,10 +101,12 @@ async def get_keys(upkeep: UpkeepDep) -> KeysDocument:
     )
 
 
-@router.post("/keys/rotate", summary="Open a new sealing epoch", response_model=KeysDocument)
-async def rotate_keys(upkeep: UpkeepDep) -> KeysDocument:
-    """New chunks are sealed under a new root; what was sealed before stays readable."""
-    await asyncio.to_thread(upkeep.ports.keys.rotate)
+@router.post(
+    "/keys/rotate", summary="Open a new sealing epoch", response_model=KeysDocument, responses=problems(writes=True)
+)
+async def rotate_keys(upkeep: UpkeepDep, actor: ActorDep) -> KeysDocument:
+    """New chunks are sealed under a new root, on every node; what was sealed before stays readable."""
+    await upkeep.roots.open_next(actor)
     return await get_keys(upkeep)
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from govault.config.values import Addresses, Duration, FilePath, Size, Texts, split_address
-from govault.limits import CHUNK_MEAN_BYTES, KIB, MAX_UPLOAD_BYTES_DEFAULT, MIB
+from govault.limits import CHUNK_MEAN_BYTES, KIB, MAX_UPLOAD_BYTES_DEFAULT, MIB, REPLICAS_MAX
 
 TOPIC_PREFIX_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -174,6 +174,18 @@ class Network(Section):
     """Other nodes of the vault."""
 
     bootstrap_nodes: Addresses = Field((), description="Addresses (host:port) of nodes to ask first.")
+    layout: Literal["auto", "manual"] = Field(
+        "auto", description="auto: chunks follow members; manual: govault layout apply moves them."
+    )
+    replicas: int = Field(
+        3,
+        ge=1,
+        le=REPLICAS_MAX,
+        description="Nodes that hold each chunk, from the first layout on; later: layout apply.",
+    )
+    write_quorum: int = Field(
+        2, ge=1, le=REPLICAS_MAX, description="Durable replicas that a write waits for, at most all; likewise."
+    )
     max_peers: int = Field(50, ge=1, le=10_000, description="Peers to keep connections to.")
 
 

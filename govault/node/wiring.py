@@ -13,6 +13,7 @@ from govault.config.model import Log
 from govault.errors import Config
 from govault.node.folder import DataFolder, write_durably
 from govault.node.log_output import access_log
+from govault.services.layouts import LayoutWishes
 from govault.services.upkeep import UpkeepSettings
 from govault.storage.options import StoreOptions
 from schemas.events.files import Retention
@@ -140,12 +141,14 @@ def _whole_seconds(duration: timedelta | None) -> int | None:
 
 
 def upkeep_settings(configuration: Configuration) -> UpkeepSettings:
-    """The periods of the background work."""
-    workers = configuration.workers
+    """The periods of the background work, and what it aims at."""
+    workers, network = configuration.workers, configuration.network
     return UpkeepSettings(
         collection_period_s=workers.gc_period.total_seconds(),
         retention_period_s=workers.retention_period.total_seconds(),
         checkpoint_period_s=workers.checkpoint_period.total_seconds(),
+        layout_automatic=network.layout == "auto",
+        layout_wishes=LayoutWishes(network.replicas, network.write_quorum),
     )
 
 

@@ -18,8 +18,18 @@ class KeyCustody(Protocol):
     def exported(self) -> bool:
         """Whether the recovery key was ever taken."""
 
-    def rotate(self) -> int:
-        """Open a new sealing epoch, durably; what was sealed before stays readable."""
+    @property
+    def roots_may_be_missing(self) -> bool:
+        """Whether the keyring lost its later roots: none may be opened before they are learned again."""
+
+    def fresh_root(self, epoch: int) -> bytes:
+        """A new sealing root for an epoch, wrapped under the root secret. The keyring does not have it yet."""
+
+    def wrapped_root(self, epoch: int) -> bytes | None:
+        """The sealing root of an epoch, wrapped; None for the derived first one, and where it is not known."""
+
+    def adopt_root(self, epoch: int, wrapped: bytes) -> bool:
+        """Learn a root, durably; False where it is not of this vault, or not the one that the epoch has here."""
 
     def recovery_key(self) -> str:
         """The root secret as text to copy down."""

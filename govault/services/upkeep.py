@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry
@@ -30,11 +30,15 @@ from govault.services.collection_worker import CollectionWorker
 from govault.services.health import Health, HealthSources
 from govault.services.in_flight import InFlight
 from govault.services.jobs import Job, Jobs
+from govault.services.layout_worker import LayoutWorker
+from govault.services.layouts import Layouts, LayoutWishes, slot_bytes_by
 from govault.services.log_browser import LogBrowser
 from govault.services.members import Members, ThisNode
+from govault.services.membership import Membership
 from govault.services.metrics import UpkeepCounters, UpkeepMetrics
 from govault.services.purges import Purges
 from govault.services.retention import RetentionWorker
+from govault.services.sealing_roots import SealingRoots
 from govault.services.space_worker import SpacesWorker
 from govault.services.spaces import Spaces
 from govault.services.stats import Stats
@@ -49,12 +53,16 @@ class UpkeepSettings:
 
     Attributes:
         throttle: Seconds of rest per second of a worker's work.
+        layout_automatic: Whether the layout follows members by itself.
+        layout_wishes: What the first layout wants.
     """
 
     collection_period_s: float = 3600.0
     retention_period_s: float = 900.0
     checkpoint_period_s: float = 3600.0
     throttle: float = 1.0
+    layout_automatic: bool = True
+    layout_wishes: LayoutWishes = field(default_factory=LayoutWishes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,8 @@ class NodeSources:
         log_sizes: Bytes each partition of an embedded log takes; blocks.
         stopping: Whether the node is shutting down.
         insecure: Sentences on what the configuration leaves open.
+        frozen: Whether the log is out of reach for all: then no layout changes.
+        is_drained: Whether a node may be removed without loss; None: as layouts say.
     """
 
     files: BackupSources
@@ -101,6 +111,8 @@ class NodeSources:
     log_sizes: Callable[[], Mapping[tuple[Topic, int], int]] = dict
     stopping: Callable[[], bool] = lambda: False
     insecure: Callable[[], tuple[str, ...]] = tuple
+    frozen: Callable[[], bool] = lambda: False
+    is_drained: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,9 @@ class Upkeep:
     health: Health
     stats: Stats
     members: Members
+    membership: Membership
+    layouts: Layouts
+    roots: SealingRoots
     logs: LogBrowser
     checkpoints: Checkpoints
     audit: AuditTrail
@@ -219,12 +234,26 @@ def assemble_upkeep(
         settings.checkpoint_period_s,
     )
     purges = Purges(ports.views, submitter)
+    members = Members(ports.views, node)
+    roots = SealingRoots(ports.views, submitter, ports.keys)
+
+    async def slot_bytes() -> int:
+        return slot_bytes_by((await ports.store.stats()).stored_bytes, members.slots_here())
+
+    layouts = Layouts(ports.views, submitter, settings.layout_wishes, slot_bytes)
+    layout_worker = LayoutWorker(
+        layouts, ports.views, ports.clock, node.node_id, automatic=settings.layout_automatic, frozen=sources.frozen
+    )
+    ports.view_upkeep.on_peers(layout_worker.note)
+    ports.view_upkeep.on_peers(roots.note)
     background: list[Worker] = [
         CollectionWorker(collector, settings.collection_period_s),
         RetentionWorker(ports.views, ports.view_upkeep, purges, settings.retention_period_s),
         SpacesWorker(Spaces(ports.views, submitter, purges, ports.clock, ports.randomness)),
         audit,
         checkpoints,
+        layout_worker,
+        roots,
     ]
     workers = Workers(ports.clock, background, settings.throttle)
     health = Health(
@@ -253,7 +282,10 @@ def assemble_upkeep(
         checker=Checker(ports.views, ports.view_upkeep, ports.store, ports.packs),
         health=health,
         stats=stats,
-        members=Members(ports.views, node),
+        members=members,
+        membership=Membership(ports.views, submitter, roots, node.log_kind, sources.is_drained),
+        layouts=layouts,
+        roots=roots,
         logs=LogBrowser(ports.reader, ports.view_upkeep, ports.mac_key, sources.log_sizes, sources.stopping),
         checkpoints=checkpoints,
         audit=audit,

@@ -122,7 +122,12 @@ class Keyring:
         return self._sealing_roots.get(epoch)
 
     def rotate(self) -> int:
-        """Open a new sealing epoch, durably; what was sealed before stays readable. Returns its number.
+        """Open a new sealing epoch in this keyring alone, durably; what was sealed before stays readable.
+
+        A vault opens its epochs on the log (``govault.services.sealing_roots``): this is for stores without one.
+
+        Returns:
+            Its number.
 
         Raises:
             Config: Its number may be taken: roots are missing.
@@ -135,6 +140,10 @@ class Keyring:
             self._save(roots=roots)
             self._sealing_roots = roots
             return epoch
+
+    def fresh_root(self, epoch: int) -> bytes:
+        """A new sealing root for an epoch, wrapped under the root secret; ``adopt_root`` takes it into the keyring."""
+        return self._wrap(epoch, secrets.token_bytes(32))
 
     @property
     def roots_may_be_missing(self) -> bool:
@@ -155,7 +164,11 @@ class Keyring:
         return self._wrap(epoch, root)
 
     def adopt_root(self, epoch: int, wrapped: bytes) -> bool:
-        """Learn a sealing root that a pack carries, durably; False where it is not of this vault."""
+        """Learn a sealing root that a pack or the log carries, durably.
+
+        Returns:
+            False where it is not of this vault, or not the one that the epoch has here.
+        """
         try:
             root = AESGCM(self._wrap_key).decrypt(wrapped[:12], wrapped[12:], _wrap_context(epoch))
         except (InvalidTag, ValueError):
@@ -165,7 +178,7 @@ class Keyring:
                 roots = {**self._sealing_roots, epoch: root}
                 self._save(roots=roots)
                 self._sealing_roots = roots
-        return True
+            return self._sealing_roots[epoch] == root
 
     # --- recovery --------------------------------------------------------------------------------------------
 
