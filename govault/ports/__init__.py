@@ -10,7 +10,15 @@ from govault.ports.log import EventLog, LogReader, LogRecord, LogRestorer
 from govault.ports.outlet import Outlet, StraightReads
 from govault.ports.outside import Clock, Randomness
 from govault.ports.repairs import RepairCounts, RepairEntry, RepairQueue
-from govault.ports.replicas import PeerProbes, PeerStores, ProbeRequests, ReplicaRequests, ReplicaStore, SealedChunk
+from govault.ports.replicas import (
+    NodeStore,
+    PeerProbes,
+    PeerStores,
+    ProbeRequests,
+    ReplicaRequests,
+    ReplicaStore,
+    SealedChunk,
+)
 from govault.ports.search import SearchPage, SearchQuery
 from govault.ports.store import ChunkStore, Ingest, Ingested, StoreStats, TellDurable
 from govault.ports.store_upkeep import PackFile, QuarantinedChunk, StampedChunk, StoreMaintenance
@@ -30,6 +38,7 @@ __all__ = [
     "LogReader",
     "LogRecord",
     "LogRestorer",
+    "NodeStore",
     "Outlet",
     "PackFile",
     "PartSpan",

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from govault.ports.store import ChunkStore
+from govault.ports.store_upkeep import StoreMaintenance
 from schemas.ids import ChunkId
 
 
@@ -57,6 +59,10 @@ class ReplicaStore(Protocol):
 
     async def slot_digests(self, slots: Sequence[int]) -> list[bytes]:
         """For each slot a 16-byte digest of the set of chunk ids that are here (zero: none); 1:1 with ``slots``."""
+
+
+class NodeStore(ChunkStore, StoreMaintenance, ReplicaStore, Protocol):
+    """This node's own chunk store, with all that it can do."""
 
 
 class PeerStores(Protocol):

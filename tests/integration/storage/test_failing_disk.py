@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from govault.budget import Budget
 from govault.errors import ChunkDamaged, Storage, StorageFull
 from govault.storage.database import Change, RocksDatabase
-from govault.storage.ingest_context import SEGMENT_BYTES_IN_WORK_MAX, Budget
+from govault.storage.ingest_context import SEGMENT_BYTES_IN_WORK_MAX
 from govault.storage.keyring import Keyring
 from govault.storage.options import StoreOptions
 from govault.storage.store import PackChunkStore
