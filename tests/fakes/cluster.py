@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from govault.domain.layout import Placement, SlotTable
 from govault.domain.manifest import ChunkRef, unpack
+from govault.domain.placement_scores import Rendezvous
 from govault.domain.rows import NodeRow
 from govault.errors import Cluster, GoVaultError, StorageFull
 from govault.limits import PEER_CALL_S_MAX, SLOTS
@@ -31,7 +32,8 @@ def rotating_table(nodes: Sequence[str], replicas: int, quorum: int, version: in
     """A layout that gives slot s to the nodes s, s + 1, … modulo their number."""
     width = min(replicas, len(nodes))
     flat = array("H", ((slot + place) % len(nodes) for slot in range(SLOTS) for place in range(width)))
-    return SlotTable(version, replicas, quorum, tuple(nodes), width, flat)
+    claims = Rendezvous(tuple(nodes), (1,) * len(nodes))
+    return SlotTable(version, replicas, quorum, tuple(nodes), width, flat, claims)
 
 
 class FakeLinks:

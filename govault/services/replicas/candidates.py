@@ -1,10 +1,8 @@
 """Which nodes to ask, in which order."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
-
-from blake3 import blake3
 
 from govault.domain.layout import slot_of
 from govault.ports import ClusterMap, LinkQualities
@@ -15,11 +13,11 @@ class Takers(NamedTuple):
 
     Attributes:
         wanted: How many replicas beside this node's own.
-        ranked: Other nodes that are up: those that should hold it, then who steps in for them.
+        ranked: Other nodes that are up: those that should hold it, then who steps in for them, the same everywhere.
     """
 
     wanted: int
-    ranked: list[str]
+    ranked: Iterator[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +29,8 @@ class Candidates:
 
     def takers(self, chunk_id: bytes) -> Takers:
         """Where a chunk that is durable here should go as well."""
-        cluster, slot = self.cluster, slot_of(chunk_id)
-        own = cluster.node_id
-        holders = [node for node in cluster.placement.holders(slot) if node != own]
-        others = [node.node_id for node in cluster.members() if not node.draining]
-        spill = spill_order(slot, set(others).difference(holders, (own,)))
-        return Takers(len(holders), [node for node in (*holders, *spill) if cluster.is_up(node)])
+        holders = self.cluster.placement.holders(slot_of(chunk_id))
+        return Takers(len(holders) - (self.cluster.node_id in holders), self._ranked(slot_of(chunk_id), holders))
 
     def givers(self, chunk_id: bytes) -> Iterator[str]:
         """Who may give a chunk that is not here: all other members, the likeliest first.
@@ -55,10 +49,12 @@ class Candidates:
         """Whether this node should have the chunk."""
         return self.cluster.node_id in self.cluster.placement.holders(slot_of(chunk_id))
 
+    def _ranked(self, slot: int, holders: Sequence[str]) -> Iterator[str]:
+        cluster = self.cluster
+        yield from (node for node in holders if node != cluster.node_id and cluster.is_up(node))
+        # The rest of the rank is computed only where somebody has to step in.
+        rank = cluster.placement.rank(slot)
+        yield from (n for n in rank if n not in holders and n != cluster.node_id and cluster.is_up(n))
+
     def _up_first(self, nodes: Iterable[str], *, up: bool) -> list[str]:
         return self.links.best_first([node for node in nodes if self.cluster.is_up(node) == up])
-
-
-def spill_order(slot: int, nodes: Iterable[str]) -> list[str]:
-    """The nodes in an order of the slot's own, the same everywhere, so that spilled replicas spread and are found."""
-    return sorted(nodes, key=lambda node: blake3(f"{slot} {node}".encode()).digest())

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from govault.errors import Cluster, GoVaultError
@@ -27,7 +27,7 @@ class _Copying:
     """
 
     wanted: int
-    untried: list[str]
+    untried: Iterator[str]
     asked: int = 0
     at: list[str] = field(default_factory=list)
 
@@ -113,8 +113,11 @@ class Spread:
         """Ask the next in rank for every replica that nobody makes."""
         due: dict[str, list[ChunkId]] = defaultdict(list)
         for chunk_id, copying in self._copies.items():
-            while copying.untried and len(copying.at) + copying.asked < copying.wanted:
-                due[copying.untried.pop(0)].append(chunk_id)
+            while len(copying.at) + copying.asked < copying.wanted:
+                peer = next(copying.untried, None)
+                if peer is None:
+                    break
+                due[peer].append(chunk_id)
                 copying.asked += 1
         for peer, chunks in due.items():
             self._calls[asyncio.create_task(self._give(peer, chunks))] = (peer, chunks)
