@@ -19,13 +19,10 @@ from schemas.rest.admin import (
     JobDocument,
     JobsDocument,
     KeysDocument,
-    LayoutDocument,
     LogStatusDocument,
-    PeersDocument,
     ReadyDocument,
     RecoveryKeyDocument,
     StatsDocument,
-    TopologyDocument,
     ViewsDocument,
     WorkerDocument,
     WorkersDocument,
@@ -66,18 +63,6 @@ class Admin:
     async def stats(self) -> StatsDocument:
         """Counts, bytes and savings."""
         return read_as(StatsDocument, await self.transport.request("GET", "/stats"))
-
-    async def peers(self) -> PeersDocument:
-        """The nodes of the vault."""
-        return read_as(PeersDocument, await self.transport.request("GET", "/peers"))
-
-    async def layout(self) -> LayoutDocument:
-        """Which nodes hold which slots."""
-        return read_as(LayoutDocument, await self.transport.request("GET", "/layout"))
-
-    async def topology(self) -> TopologyDocument:
-        """The vault as a picture."""
-        return read_as(TopologyDocument, await self.transport.request("GET", "/topology"))
 
     async def outcome(self, event_id: str) -> OutcomeAnswer:
         """What became of an event."""

@@ -5,6 +5,7 @@ from typing import Self
 
 from govault.client.admin import Admin
 from govault.client.files import Files
+from govault.client.members import Members
 from govault.client.spaces import Spaces, Trash
 from govault.client.transport import Transport
 
@@ -15,6 +16,7 @@ class Client:
     Attributes:
         files: Files and folders.
         spaces: Spaces; ``trash`` what was removed; ``admin`` everything that looks after the node.
+        members: The nodes of the vault and who of them holds what.
     """
 
     def __init__(self, url: str, token: str | None, *, ca_file: str | None = None, connections: int = 64) -> None:
@@ -23,6 +25,7 @@ class Client:
         self.spaces = Spaces(self.transport)
         self.trash = Trash(self.transport)
         self.admin = Admin(self.transport)
+        self.members = Members(self.transport)
 
     async def __aenter__(self) -> Self:
         await self.transport.__aenter__()

@@ -1,5 +1,6 @@
 """What people do with members: name, weigh, zone, drain and remove them."""
 
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -32,11 +33,12 @@ class Removal:
 
     Attributes:
         sealing_epoch: The epoch opened for it: what is sealed from now on, keys that the node took along do not open.
+            None where it was only asked what a removal would be.
         revoke: What is left for people to do, in sentences.
     """
 
     node: NodeRow
-    sealing_epoch: int
+    sealing_epoch: int | None
     revoke: str
 
 
@@ -109,8 +111,15 @@ class Membership:
             NotFound: There is no such node.
             Conflict: It is the last one, or it still holds slots and ``force`` was not asked.
         """
-        row = self.find(reference)
         actor = self._submitter.keyed(actor)
+        row = self.removable(reference, force=force).node
+        await self._submitter.submit(actor, NodeRemoved(node_id=row.node_id), _PARTITION, subject=row.node_id)
+        epoch = await self._roots.open_next(actor)
+        return Removal(self.find(row.node_id), epoch, self._revocation(row))
+
+    def removable(self, reference: str, *, force: bool = False) -> Removal:
+        """What a removal would be; raises as ``remove`` does, but for the last node."""
+        row = self.find(reference)
         if row.state != NodeState.REMOVED and not force and not self._is_drained(row.node_id):
             raise Conflict(
                 f"node {row.name or row.node_id} still holds chunks; drain it and wait until it is drained, "
@@ -118,9 +127,7 @@ class Membership:
                 code="conflict.not-drained",
                 node_id=row.node_id,
             )
-        await self._submitter.submit(actor, NodeRemoved(node_id=row.node_id), _PARTITION, subject=row.node_id)
-        epoch = await self._roots.open_next(actor)
-        return Removal(self.find(row.node_id), epoch, self._revocation(row))
+        return Removal(row, None, self._revocation(row))
 
     def _revocation(self, row: NodeRow) -> str:
         what = "It keeps the keys that it knows: they open what was sealed before."
@@ -150,11 +157,16 @@ def drained(views: Views, node_id: str) -> bool:
     return bool(living) and living <= set(newest.reached)
 
 
+def _is_control(mark: str) -> bool:
+    return unicodedata.category(mark) == "Cc"
+
+
 def _check(wish: NodeWish) -> None:
     for what, text in (("name", wish.name), ("zone", wish.zone)):
-        if text is not None and (len(text) > NODE_NAME_CHARACTERS_MAX or not text.isprintable()):
+        if text is not None and (len(text) > NODE_NAME_CHARACTERS_MAX or any(_is_control(mark) for mark in text)):
             raise InvalidRequest(
-                f"a {what} has at most {NODE_NAME_CHARACTERS_MAX} printable characters", rule=f"node-{what}"
+                f"a {what} has at most {NODE_NAME_CHARACTERS_MAX} characters and no control characters",
+                rule=f"node-{what}",
             )
     if wish.weight is not None and not 0 <= wish.weight <= _WEIGHT_MAX:
         raise InvalidRequest(f"a weight is 0 to {_WEIGHT_MAX}, not {wish.weight}", rule="node-weight")

@@ -113,8 +113,14 @@ class PeerDocument(_Answer):
     started_ms: int
     version: str
     addresses: tuple[str, ...]
-    state: str = Field(examples=["up"])
+    state: str = Field(description="What the log says: admitted (never ran), up, dead or removed.", examples=["up"])
     this_node: bool
+    peer_addresses: tuple[str, ...] = Field((), description="host:port where other nodes reach it.")
+    incarnation: int = 0
+    state_ms: int = Field(0, description="Vault time of its last change of state.")
+    draining: bool = Field(False, description="Whether the next layout gives it nothing.")
+    slots: int = Field(0, description="Slots that the newest layout gives it.")
+    drained: bool = Field(False, description="Whether everything that it held is held by others.")
 
 
 class PeersDocument(_Answer):
@@ -131,14 +137,30 @@ class HoldingDocument(_Answer):
     slots: int
 
 
+class LayoutStepDocument(_Answer):
+    """A layout that counts still: the newest, or one before it whose data moves."""
+
+    version: int
+    changed_ms: int
+    replicas: int
+    write_quorum: int
+    node_ids: tuple[str, ...]
+    reached: tuple[str, ...] = Field(description="Nodes that have all that it gives them.")
+    waiting_for: tuple[str, ...] = Field(description="Living nodes that have not.")
+
+
 class LayoutDocument(_Answer):
     """Which node holds how many slots of chunk ids."""
 
-    version: int
+    version: int = Field(description="0: there is no layout, this node holds everything.")
     slots: int = Field(examples=[16384])
     replicas: int
     write_quorum: int
     holders: tuple[HoldingDocument, ...]
+    steps: tuple[LayoutStepDocument, ...] = Field((), description="Layouts that count, the newest last.")
+    table: tuple[tuple[str, ...], ...] | None = Field(
+        None, description="Per slot the ids of its holders, the best first; only with `slots`."
+    )
 
 
 class TopologyDocument(_Answer):

@@ -1,4 +1,4 @@
-"""The node: start status doctor stats peers backup recover."""
+"""The node: start status doctor stats backup recover."""
 
 import gc
 from pathlib import Path
@@ -29,11 +29,6 @@ def register(app: App) -> None:
     app.verb("stats")(stats)
     app.verb("backup")(backup)
     app.verb("recover")(recover)
-    peers = App(help="The nodes of the vault.")
-    peers.verb("list")(peers_list)
-    peers.verb("layout")(peers_layout)
-    peers.verb("topology")(peers_topology)
-    app.add_typer(peers, name="peers")
 
 
 def start(
@@ -139,49 +134,6 @@ def recover(
     root = _storage_root()
     report = recover_into(folder, root, recovery_key_file)
     emit(report, lambda: f"recovered into {root}: {_pairs(report)}\nStart it with: govault start --data {root}")
-
-
-def peers_list() -> None:
-    """List the nodes of the vault."""
-
-    async def act(vault: "Client") -> None:
-        found = await vault.admin.peers()
-        rows = [
-            (peer.name, peer.state, peer.zone or "-", peer.weight, ", ".join(peer.addresses), peer.node_id)
-            for peer in found.peers
-        ]
-        emit(found.peers, lambda: table(("name", "state", "zone", "weight", "addresses", "id"), rows))
-
-    connect(act)
-
-
-def peers_layout() -> None:
-    """Tell which node holds how many slots of chunks."""
-
-    async def act(vault: "Client") -> None:
-        layout = await vault.admin.layout()
-        rows = [(holder.node_id, holder.slots) for holder in layout.holders]
-        head = f"layout {layout.version}: {layout.replicas} replicas, writes need {layout.write_quorum}\n"
-        emit(layout, lambda: head + table(("node", "slots"), rows))
-
-    connect(act)
-
-
-def peers_topology() -> None:
-    """Tell the vault's nodes, links and log."""
-
-    async def act(vault: "Client") -> None:
-        found = await vault.admin.topology()
-        facts = [
-            ("vault", found.vault_id),
-            ("this node", found.this_node),
-            ("log", f"{found.log_kind}, {found.partitions} partitions"),
-            ("nodes", ", ".join(peer.node_id for peer in found.peers)),
-            ("links", ", ".join(" – ".join(link) for link in found.links)),
-        ]
-        emit(found, lambda: fields(facts))
-
-    connect(act)
 
 
 def _storage_root() -> Path:

@@ -205,7 +205,20 @@ def test_the_node_is_looked_after(govault: Shell, filled: str, node: NodeProcess
     workers = govault.ok("workers", "ls", "--json").document
     assert govault.ok("workers", "pace", workers[0]["name"], "2", "--json").document["throttle"] == 2.0
     assert len(govault.ok("peers", "list", "--json").document) == 1
-    govault.ok("peers", "layout")
+    node = govault.ok("peers", "list", "--json").document[0]["node_id"]
+    assert govault.ok("peers", "rename", node[:8], "tower", "--json").document["name"] == "tower"
+    govault.ok("peers", "weight", "tower", "2")
+    govault.ok("peers", "zone", "tower", "attic")
+    govault.ok("peers", "show", "tower")
+    govault.ok("layout", "plan", "--replicas", "2")
+    assert govault.ok("layout", "apply", "--replicas", "2", "--yes", "--json").document["replicas"] == 2
+    govault.ok("layout", "apply", "--dry-run")
+    govault.ok("layout", "show")
+    govault.ok("peers", "drain", "tower")
+    assert govault("layout", "plan").code == 5
+    govault.ok("peers", "undrain", "tower")
+    assert govault("peers", "remove", "tower", "--force", "--yes").code == 5
+    assert govault("peers", "remove", "nobody", "--force", "--yes").code == 3
     govault.ok("peers", "topology")
     govault.ok("config", "show", "--node")
 

@@ -171,3 +171,39 @@ def test_an_unknown_job_is_not_found(door: Door) -> None:
 def test_a_misspelt_wish_is_refused_before_it_does_harm(door: Door) -> None:
     door.ask("POST", "/admin/gc?dryrun=true", status=422)
     door.ask("GET", "/admin/log/records?tail=5", status=422)
+
+
+def test_a_node_is_changed_and_the_last_one_stays(door: Door) -> None:
+    (peer,) = door.ask("GET", "/peers")["peers"]
+    node = peer["node_id"]
+    changed = door.ask("PATCH", f"/admin/peers/{node[:8]}", {"name": "attic-1", "zone": "attic", "weight": 2})
+    assert (changed["name"], changed["zone"], changed["weight"]) == ("attic-1", "attic", 2)
+    assert door.ask("GET", "/peers/attic-1")["node_id"] == node
+    door.ask("GET", "/peers/nobody", status=404)
+    door.ask("PATCH", "/admin/peers/attic-1", {"weight": -1}, status=422)
+    door.ask("DELETE", "/admin/peers/attic-1", status=409)
+    door.ask("DELETE", "/admin/peers/attic-1?force=true&dry_run=true")
+    refused = door.ask("DELETE", "/admin/peers/attic-1?force=true", status=409)
+    assert refused["code"] == "conflict.last-node"
+    door.ask("PATCH", "/admin/peers/attic-1", {"name": peer["name"], "zone": "", "weight": 1})
+
+
+def test_a_layout_is_planned_and_put_in_force_as_planned(door: Door) -> None:
+    plan = door.ask("POST", "/admin/layout/plan", {"replicas": 2})
+    base = plan["base_version"]
+    assert (plan["replicas"], plan["write_quorum"], plan["changed"]) == (2, 2, True)
+    assert sum(shift["slots_after"] for shift in plan["shifts"]) == 16384
+    door.ask("POST", "/admin/layout", {"plan_id": "of another", "replicas": 2}, status=409)
+    layout = door.ask("POST", "/admin/layout", {"plan_id": plan["plan_id"], "replicas": 2})
+    assert (layout["version"], layout["steps"][-1]["version"]) == (base + 1, base + 1)
+    door.ask("POST", "/admin/layout", {"plan_id": plan["plan_id"], "replicas": 2}, status=409)
+    door.ask("POST", "/admin/layout/plan", {"replicas": 1, "write_quorum": 2}, status=422)
+    shown = door.ask("GET", "/layout?slots=true")
+    assert shown["table"] == [[shown["holders"][0]["node_id"]]] * 16384
+    assert not door.ask("POST", "/admin/layout/plan", {})["changed"]
+
+
+def test_a_new_sealing_epoch_is_an_event(door: Door) -> None:
+    before = door.ask("GET", "/admin/keys")["sealing_epoch"]
+    assert door.ask("POST", "/admin/keys/rotate")["sealing_epoch"] == before + 1
+    assert door.ask("POST", "/admin/keys/rotate")["sealing_epochs"][-2:] == [before + 1, before + 2]
