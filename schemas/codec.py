@@ -2,6 +2,7 @@
 
 import hmac
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import orjson
 from blake3 import blake3
@@ -64,7 +65,7 @@ def decode(value: bytes) -> Event:
         not_after = document.get("notafter")
         return Event(
             id=EventId(str(document["id"])),
-            data=cls.model_validate(document["data"]),
+            data=cls.__pydantic_validator__.validate_python(document["data"]),
             actor=str(document["actor"]),
             source=str(document["source"]),
             time_ms=_time_ms(document["time"]),
@@ -94,8 +95,12 @@ def mac(key: bytes, topic: Topic, partition: int, record_key: bytes, value: byte
     Args:
         key: The vault's 32-byte event key.
     """
-    place = f"{topic.value}\0{partition}\0{len(record_key)}\0".encode()
-    return blake3(place + record_key + value, key=key).digest()
+    return blake3(_place(topic, partition, len(record_key)) + record_key + value, key=key).digest()
+
+
+@lru_cache(maxsize=1024)
+def _place(topic: Topic, partition: int, key_bytes: int) -> bytes:
+    return f"{topic.value}\0{partition}\0{key_bytes}\0".encode()
 
 
 def verify_mac(key: bytes, topic: Topic, partition: int, record_key: bytes, value: bytes, given: bytes | None) -> None:

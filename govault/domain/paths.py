@@ -11,6 +11,9 @@ from govault.limits import PATH_BYTES_MAX, PATH_DEPTH_MAX, SEGMENT_BYTES_MAX
 
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 """Control characters (Unicode's Cc, which no later version of Unicode can change: ``apply`` must never drift)."""
+_PLAIN_SEGMENT = r"(?!\.\.?(?:/|$))[^/\x00-\x1f\x7f-\U0010ffff]{1,255}"
+_is_plain = re.compile(rf"{_PLAIN_SEGMENT}(?:/{_PLAIN_SEGMENT}){{0,63}}", re.ASCII).fullmatch
+"""Whether a path is one that most are: printable ASCII, few and short names. Such a path breaks no rule."""
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
 ADVICE: dict[str, str] = {
@@ -38,6 +41,11 @@ class NormalPath(NamedTuple):
 
 def broken_rule(path: str) -> str | None:
     """The name of the rule that a path breaks, or None. Does not ask for NFC: ``apply`` compares bytes."""
+    return None if len(path) <= PATH_BYTES_MAX and _is_plain(path) else rule_broken_by(path)
+
+
+def rule_broken_by(path: str) -> str | None:
+    """``broken_rule`` of any path, without a short cut for plain ones."""
     segments = path.split("/")
     if len(segments) > PATH_DEPTH_MAX:
         return "too-deep"

@@ -14,6 +14,8 @@ from schemas.topics import Topic
 from streams.records import Record
 
 MODULUS_MASK = (1 << 256) - 1
+_number = int.from_bytes
+_length = struct.Struct(">I").pack
 _LENGTHS = [struct.Struct(f">QqI{count}I").pack for count in range(16)]
 """Packs offset, time, the count of a record's fields and their lengths; by the count."""
 
@@ -43,4 +45,4 @@ def history_next(history: bytes, hashed: bytes) -> bytes:
 
 def row_digest(key: bytes, row_key: bytes, value: bytes) -> int:
     """What one stored row adds to the view digest; ``row_key`` has the partition's prefix."""
-    return int.from_bytes(blake3(len(row_key).to_bytes(4, "big") + row_key + value, key=key).digest(), "big")
+    return _number(blake3(_length(len(row_key)) + row_key + value, key=key).digest(), "big")

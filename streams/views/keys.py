@@ -125,13 +125,13 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     SpaceRow: lambda row: SPACE + row.space_id.encode(),
     SpaceReplicasRow: lambda row: SPACE_REPLICAS + row.space_id.encode(),
     TotalsRow: lambda row: TOTALS + row.space_id.encode(),
-    EntryRow: lambda row: entry_key(row.parent_id, row.name, row.is_folder),
-    FileRow: lambda row: ENTITY + row.entity_id.encode(),
+    EntryRow: lambda row: f"E{row[1]}\0{row[2]}/".encode() if row[3] else f"E{row[1]}\0{row[2]}".encode(),
+    FileRow: lambda row: ENTITY + row[0].encode(),
     FolderRow: lambda row: ENTITY + row.entity_id.encode(),
     VersionRow: lambda row: version_key(row.file_id, row.number),
     PartRow: lambda row: part_key(row.space_id, row.part_id),
-    ChunkRow: lambda row: CHUNK + row.chunk_id,
-    OutcomeRow: lambda row: OUTCOME + row.event_id.encode(),
+    ChunkRow: lambda row: CHUNK + row[0],
+    OutcomeRow: lambda row: OUTCOME + row[0].encode(),
     DirectoryRow: lambda row: DIRECTORY + row.space_id.encode(),
     SpaceNameRow: lambda row: SPACE_NAME + row.name.encode(),
     NodeRow: lambda row: NODE + row.node_id.encode(),
@@ -139,4 +139,4 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     LayoutRow: lambda row: LAYOUT + row.version.to_bytes(8, "big"),
     SealingRootRow: lambda row: SEALING_ROOT + row.epoch.to_bytes(8, "big"),
 }
-"""A row's key behind the partition's prefix: family byte and own key."""
+"""A row's key behind the partition's prefix: family byte and own key; common rows are read by field number."""

@@ -101,9 +101,10 @@ class FilesRows(PartitionRows):
     def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
         """The file or folder of that name."""
         # Folders first: most names that are looked up are steps of a path.
-        row: EntryRow | None = self._row(keys.entry_key(parent_id, name, True))
+        file_key = f"E{parent_id}\0{name}".encode()
+        row: EntryRow | None = self._row(file_key + b"/")
         if row is None:
-            row = self._row(keys.entry_key(parent_id, name, False))
+            row = self._row(file_key)
         return row if row is not None and row.space_id == space_id else None
 
     def has_entries(self, space_id: str, parent_id: str, beyond: int = 0) -> bool:

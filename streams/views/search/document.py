@@ -8,6 +8,10 @@ from govault.domain.rows import FileRow
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 
 
+_ASCII_WORDS = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
+"""Translates whatever stands between ASCII words into spaces."""
+
+
 class Document(NamedTuple):
     """The searchable fields of one file as of some position.
 
@@ -42,13 +46,17 @@ def document_of(row: FileRow, partition: int) -> Document:
     current = row.current
     folded = row.name.casefold()
     described = " ".join((folded, *row.tags, row.description)).casefold() if row.tags or row.description else folded
+    if described.isascii():
+        words = b" ".join(described.encode().translate(_ASCII_WORDS).split()).decode()
+    else:
+        words = _BETWEEN_WORDS.sub(" ", described).strip()
     return Document(
         document_number(row.docnum, partition),
         row.entity_id,
         row.space_id,
         row.name,
         folded,
-        f" {_BETWEEN_WORDS.sub(' ', described).strip()} ",
+        f" {words} ",
         row.tags,
         row.media_type or current.media_type,
         current.size_bytes,
