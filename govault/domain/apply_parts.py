@@ -33,7 +33,7 @@ def add_parts(draft: Draft, data: ManifestPartsAdded) -> Decision:
         part_id = part_id_of(binascii.a2b_base64(packed))
         row = draft.part(part_id)
         if row is None:
-            draft.put_part(PartRow(draft.space_id, part_id, packed, 0, epoch, run.size_bytes))
+            draft.add_part(PartRow(draft.space_id, part_id, 0, epoch, run.size_bytes), packed)
             for chunk_id in run.chunk_ids:
                 draft.count_chunk(chunk_id, 1)
             added += 1
@@ -52,7 +52,7 @@ def release_parts(draft: Draft, data: PartsReleased) -> Decision:
         row = draft.part(part_id)
         if row is None or row.references or draft.partition.epoch < row.idle_since_epoch + EPOCHS_OF_GRACE:
             continue
-        for chunk_id in run_of(row.packed).chunk_ids:
+        for chunk_id in run_of(draft.reader.packed_part(draft.space_id, part_id) or "").chunk_ids:
             draft.count_chunk(chunk_id, -1)
         draft.delete_part(row)
         released += 1

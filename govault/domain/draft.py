@@ -8,6 +8,7 @@ from govault.domain.rows import (
     Delete,
     Entity,
     EntryRow,
+    PackedPartRow,
     PartitionRow,
     PartRow,
     Put,
@@ -137,13 +138,18 @@ class Draft:
         """Remove one; once in an event."""
         self._unread.append(Delete(row))
 
+    def add_part(self, row: PartRow, packed: str) -> None:
+        """Take a new part in, with its chunks."""
+        self._parts[row.part_id] = row
+        self._unread.append(Put(PackedPartRow(row.space_id, row.part_id, packed)))
+
     def put_part(self, row: PartRow) -> None:
-        """Set a part."""
+        """Set what is known of a part."""
         self._parts[row.part_id] = row
 
     def delete_part(self, row: PartRow) -> None:
-        """Remove a part; once in an event."""
-        self._unread.append(Delete(row))
+        """Remove a part and its chunks; once in an event."""
+        self._unread += (Delete(row), Delete(PackedPartRow(row.space_id, row.part_id, "")))
 
     def put_space(self, row: SpaceRow) -> None:
         """Set the settings of the space; once in an event."""

@@ -74,6 +74,9 @@ class FilesReader(OutcomesReader, Protocol):
     def part(self, space_id: str, part_id: str) -> PartRow | None:
         """A manifest part."""
 
+    def packed_part(self, space_id: str, part_id: str) -> str | None:
+        """The packed chunks of a manifest part, base64."""
+
     def chunk(self, chunk_id: bytes) -> ChunkRow | None:
         """A chunk's reference count."""
 

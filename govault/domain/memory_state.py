@@ -20,6 +20,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    PackedPartRow,
     PartitionRow,
     PartRow,
     Put,
@@ -146,6 +147,10 @@ class MemoryPartition(_Rows):
 
     def part(self, space_id: str, part_id: str) -> PartRow | None:
         return self._get(PartRow, space_id, part_id)
+
+    def packed_part(self, space_id: str, part_id: str) -> str | None:
+        row = self._get(PackedPartRow, space_id, part_id)
+        return None if row is None else row.packed
 
     def chunk(self, chunk_id: bytes) -> ChunkRow | None:
         return self._get(ChunkRow, chunk_id)

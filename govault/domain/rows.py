@@ -134,13 +134,20 @@ class PartRow(NamedTuple):
 
     space_id: str
     part_id: str
-    packed: str
-    """Base64."""
     references: int
     idle_since_epoch: int
     """The partition's epoch when it was last added, touched, or lost its last reference."""
     size_bytes: int = 0
     """Sum of the plain sizes of its chunks."""
+
+
+class PackedPartRow(NamedTuple):
+    """The chunks of a manifest part. Apart from what counts its uses, so that a commit need not write them again."""
+
+    space_id: str
+    part_id: str
+    packed: str
+    """Base64."""
 
 
 class ChunkRow(NamedTuple):
@@ -266,6 +273,7 @@ Row = (
     | FolderRow
     | VersionRow
     | PartRow
+    | PackedPartRow
     | ChunkRow
     | OutcomeRow
     | DirectoryRow
@@ -301,6 +309,7 @@ KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     FolderRow: ("entity_id",),
     VersionRow: ("file_id", "number"),
     PartRow: ("space_id", "part_id"),
+    PackedPartRow: ("space_id", "part_id"),
     ChunkRow: ("chunk_id",),
     OutcomeRow: ("event_id",),
     DirectoryRow: ("space_id",),

@@ -184,9 +184,10 @@ class Collector:
         for partition in self._views.partitions():
             epoch = self._views.partition_row(partition).epoch
             for space_id, part_id in self._views.idle_parts(partition, epoch, _ESTIMATED_PARTS_MAX - parts):
-                row = self._views.files(partition).part(space_id, part_id)
-                if row is not None and not row.references:
-                    references.update({chunk.chunk_id for chunk in unpack(a2b_base64(row.packed))})
+                reader = self._views.files(partition)
+                row, packed = reader.part(space_id, part_id), reader.packed_part(space_id, part_id)
+                if row is not None and packed is not None and not row.references:
+                    references.update({chunk.chunk_id for chunk in unpack(a2b_base64(packed))})
                     parts += 1
                     await asyncio.sleep(0)
         return references, parts

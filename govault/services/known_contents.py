@@ -77,9 +77,9 @@ class KnownContents:
 
     def _manifest(self, space: DirectoryRow, place: DirectoryRow, source: VersionContent, epoch: int) -> Manifest:
         reader = self.views.files(place.partition)
-        rows = [reader.part(place.space_id, part_id) for part_id in source.parts]
-        parts = [binascii.a2b_base64(row.packed) for row in rows if row is not None]
-        if len(parts) < len(rows):
+        found = [reader.packed_part(place.space_id, part_id) for part_id in source.parts]
+        parts = [binascii.a2b_base64(packed) for packed in found if packed is not None]
+        if len(parts) < len(found):
             raise NotFound("the content is being removed; send the bytes", code="not-found.content")
         logged = len(parts) if place.space_id == space.space_id else 0
         return Manifest(space, epoch, parts, binascii.a2b_base64(source.manifest), logged)

@@ -90,9 +90,10 @@ class Recommits:
         reader = self.views.files(source.partition)
         distinct = list(dict.fromkeys(content.parts))
         for start in range(0, len(distinct), PARTS_PER_EVENT_MAX):
-            rows = [reader.part(source.space_id, part) for part in distinct[start : start + PARTS_PER_EVENT_MAX]]
-            packed = tuple(row.packed for row in rows if row is not None)
-            if len(packed) < len(rows):
+            wanted = distinct[start : start + PARTS_PER_EVENT_MAX]
+            found = (reader.packed_part(source.space_id, part_id) for part_id in wanted)
+            packed = tuple(one for one in found if one is not None)
+            if len(packed) < len(wanted):
                 raise NotFound("the version was removed while it was copied", code="not-found.version-unknown")
             added = ManifestPartsAdded(space_id=space.space_id, parts=packed, epoch=epoch)
             await self.submitter.submit(actor, added, space.partition, subject=space.space_id, step=f"{step}:{start}")

@@ -20,6 +20,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    PackedPartRow,
     PartitionRow,
     PartRow,
     SealingRootRow,
@@ -42,6 +43,7 @@ ENTRY: Final = b"E"
 ENTITY: Final = b"F"
 VERSION: Final = b"V"
 PART: Final = b"A"
+PACKED_PART: Final = b"B"
 CHUNK: Final = b"C"
 OUTCOME: Final = b"O"
 DIRECTORY: Final = b"D"
@@ -50,7 +52,7 @@ NODE: Final = b"K"
 JOIN_TOKEN: Final = b"J"
 LAYOUT: Final = b"L"
 SEALING_ROOT: Final = b"G"
-ROW_FAMILIES: Final = b"PSQTEFVACDNKJLG"
+ROW_FAMILIES: Final = b"PSQTEFVABCDNKJLG"
 """Families whose current rows the view digest covers (outcomes are added up beside them)."""
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
@@ -95,6 +97,11 @@ def part_key(space_id: str, part_id: str) -> bytes:
     return f"A{space_id}\0{part_id}".encode()
 
 
+def packed_part_key(space_id: str, part_id: str) -> bytes:
+    """The key of a manifest part's chunks."""
+    return f"B{space_id}\0{part_id}".encode()
+
+
 def hash_key(sha256: str, file_id: str, number: int) -> bytes:
     """The key under which a retained version is found by its content."""
     return b"h" + bytes.fromhex(sha256) + file_id.encode() + number.to_bytes(8, "big")
@@ -130,6 +137,7 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     FolderRow: lambda row: ENTITY + row.entity_id.encode(),
     VersionRow: lambda row: version_key(row.file_id, row.number),
     PartRow: lambda row: part_key(row.space_id, row.part_id),
+    PackedPartRow: lambda row: packed_part_key(row.space_id, row.part_id),
     ChunkRow: lambda row: CHUNK + row[0],
     OutcomeRow: lambda row: OUTCOME + row[0].encode(),
     DirectoryRow: lambda row: DIRECTORY + row.space_id.encode(),

@@ -27,7 +27,7 @@ def chunks(serving: Serving, space_id: str, content: VersionContent) -> Iterator
     if content.manifest:
         yield from unpack(base64.b64decode(content.manifest))
     for part_id in content.parts:
-        yield from unpack(base64.b64decode(_part(serving(), space_id, part_id).packed))
+        yield from _chunks_of_part(serving(), space_id, part_id)
 
 
 def spans(serving: Serving, space_id: str, content: VersionContent) -> Sequence[PartSpan]:
@@ -49,7 +49,7 @@ def chunks_from(serving: Serving, space_id: str, content: VersionContent, start:
     for part_id in content.parts:
         part = _part(serving(), space_id, part_id)
         if at + part.size_bytes > start:
-            yield from _from(unpack(base64.b64decode(part.packed)), at, start)
+            yield from _from(_chunks_of_part(serving(), space_id, part_id), at, start)
         at += part.size_bytes
 
 
@@ -64,9 +64,21 @@ def _part(generation: Generation, space_id: str, part_id: str) -> PartRow:
     partition = generation.partition_of(space_id)
     row = None if partition is None else generation.files[partition].part(space_id, part_id)
     if row is None:
-        raise Storage(
-            f"manifest part {part_id} of space {space_id} is not in the views; run `govault views rebuild`, and where "
-            "it stays missing restore the log from a backup",
-            code="storage.part-missing",
-        )
+        raise _missing(space_id, part_id)
     return row
+
+
+def _chunks_of_part(generation: Generation, space_id: str, part_id: str) -> Iterator[ChunkRef]:
+    partition = generation.partition_of(space_id)
+    packed = None if partition is None else generation.files[partition].packed_part(space_id, part_id)
+    if packed is None:
+        raise _missing(space_id, part_id)
+    return unpack(base64.b64decode(packed))
+
+
+def _missing(space_id: str, part_id: str) -> Storage:
+    return Storage(
+        f"manifest part {part_id} of space {space_id} is not in the views; run `govault views rebuild`, and where "
+        "it stays missing restore the log from a backup",
+        code="storage.part-missing",
+    )

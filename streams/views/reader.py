@@ -13,6 +13,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    PackedPartRow,
     PartitionRow,
     PartRow,
     Row,
@@ -130,6 +131,11 @@ class FilesRows(PartitionRows):
         """A manifest part."""
         row: PartRow | None = self._row(keys.part_key(space_id, part_id))
         return row
+
+    def packed_part(self, space_id: str, part_id: str) -> str | None:
+        """The chunks of a manifest part."""
+        row: PackedPartRow | None = self._row(keys.packed_part_key(space_id, part_id))
+        return None if row is None else row.packed
 
     def chunk(self, chunk_id: bytes) -> ChunkRow | None:
         """A chunk's reference count."""

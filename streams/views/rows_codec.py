@@ -20,6 +20,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    PackedPartRow,
     PartitionRow,
     PartRow,
     Row,
@@ -32,7 +33,7 @@ from govault.domain.rows import (
     VersionRow,
 )
 
-VIEWS_FORMAT = 2
+VIEWS_FORMAT = 3
 
 
 def encode_row(row: Row, since: int) -> bytes:
@@ -116,6 +117,7 @@ _DECODERS: dict[int, Callable[[bytes, bytes], Row]] = {
     ord("F"): _entity,
     ord("V"): _version,
     ord("A"): _plain(PartRow),
+    ord("B"): _plain(PackedPartRow),
     ord("C"): _chunk,
     ord("O"): _outcome,
     ord("D"): _plain(DirectoryRow),

@@ -115,6 +115,9 @@ def compare(reader: Any, state: MemoryPartition) -> None:
         assert reader.version(version.file_id, version.number) == version
     for part in state.rows(PartRow):
         assert reader.part(part.space_id, part.part_id) == part
+        packed = state.packed_part(part.space_id, part.part_id)
+        assert packed is not None
+        assert reader.packed_part(part.space_id, part.part_id) == packed
     for chunk in state.rows(ChunkRow):
         assert reader.chunk(chunk.chunk_id) == chunk
     for outcome in state.rows(OutcomeRow):

@@ -108,9 +108,9 @@ async def copy(life: Life, rng: random.Random) -> None:
 def chunks_of(node: Node, number: int, file: FileRow) -> list[ChunkRef]:
     packed = binascii.a2b_base64(file.current.manifest)
     for part_id in file.current.parts:
-        row = node.files(number).part(file.space_id, part_id)
-        assert row is not None
-        packed += binascii.a2b_base64(row.packed)
+        part = node.files(number).packed_part(file.space_id, part_id)
+        assert part is not None
+        packed += binascii.a2b_base64(part)
     return list(unpack(packed))
 
 

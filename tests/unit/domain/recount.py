@@ -12,6 +12,7 @@ from govault.domain.rows import (
     FileRow,
     FolderRow,
     OutcomeRow,
+    PackedPartRow,
     PartRow,
     SpaceRow,
     TotalsRow,
@@ -95,8 +96,11 @@ def check_references(state: MemoryPartition) -> None:
     """Chunks are held by parts and inline manifests, parts by versions; only idle parts stay without a holder."""
     chunks: Counter[bytes] = Counter()
     for part in state.rows(PartRow):
-        chunks.update({chunk.chunk_id for chunk in unpack(b64decode(part.packed))})
-        assert part.size_bytes == sum(chunk.size_bytes for chunk in unpack(b64decode(part.packed)))
+        packed = state.packed_part(part.space_id, part.part_id)
+        assert packed is not None
+        chunks.update({chunk.chunk_id for chunk in unpack(b64decode(packed))})
+        assert part.size_bytes == sum(chunk.size_bytes for chunk in unpack(b64decode(packed)))
+    assert len(state.rows(PackedPartRow)) == len(state.rows(PartRow))
     parts: Counter[tuple[str, str]] = Counter()
     for space_id, content in contents(state):
         chunks.update({chunk.chunk_id for chunk in unpack(b64decode(content.manifest))})

@@ -4,7 +4,7 @@ import base64
 
 from govault.domain.apply_parts import part_id_of
 from govault.domain.position import Verdict
-from govault.domain.rows import ChunkRow, PartRow
+from govault.domain.rows import ChunkRow, PackedPartRow, PartRow
 from govault.limits import EPOCHS_OF_GRACE, PART_CHUNKS_MAX, PARTS_PER_EVENT_MAX
 from schemas.events.files import Content, EpochOpened, ManifestPartsAdded, PartsReleased, SpaceOpened
 from tests.unit.domain.recount import check_partition
@@ -71,6 +71,7 @@ def test_broken_parts_are_refused() -> None:
     assert add(writer)[0] == "event-invalid"
     assert add(writer, *(packed(b"%d" % n) for n in range(PARTS_PER_EVENT_MAX + 1)))[0] == "event-invalid"
     assert writer.state.rows(PartRow) == []
+    assert writer.state.rows(PackedPartRow) == []
 
 
 def test_an_abandoned_part_is_released_after_two_epochs_with_its_chunks() -> None:
@@ -132,3 +133,12 @@ def test_parts_two_epochs_behind_are_refused() -> None:
     open_epoch(writer)
     assert add(writer, packed(b"a"), epoch=0)[0] == "stale-epoch"
     assert add(writer, packed(b"a"), epoch=1) == ("", 1, 0)
+
+
+def test_a_commit_that_lists_a_part_leaves_its_chunks_as_they_are_written() -> None:
+    writer = Writer()
+    part = packed(b"a")
+    add(writer, part)
+    before = writer.state.rows(PackedPartRow)
+    assert writer.put("f", content=listing(part, size_bytes=1)).verdict is Verdict.ACCEPTED
+    assert [one is other for one, other in zip(before, writer.state.rows(PackedPartRow), strict=True)] == [True]
