@@ -2,7 +2,8 @@
 
 One observer never convicts where there are more: bursty loss between two nodes looks like death to one of them. A death
 takes min(2, live others) witnesses, each within SUSPICION_WINDOW_MS of the last by vault time, from different zones
-where the live others are in different zones, and each saw the node silent on the log as well.
+where the live others are in different zones, and each saw the node silent on the log as well. Zones of nobody but
+suspects are left out: when a whole zone dies, none of its own can be a witness any more.
 """
 
 from collections.abc import Iterable
@@ -33,8 +34,7 @@ def suspect_node(reader: PeersReader, data: NodeSuspected, vault_time_ms: int, c
     said = {who: at_ms for who, at_ms in accused.suspicions if at_ms >= vault_time_ms - SUSPICION_WINDOW_MS}
     said[witness.node_id] = vault_time_ms
     row = accused._replace(suspicions=tuple(sorted(said.items())))
-    others = [other for other in reader.nodes() if other.state == NodeState.UP and other.node_id != accused.node_id]
-    if _enough(others, said):
+    if convicted(row, reader.nodes(), vault_time_ms):
         row = row._replace(state=NodeState.DEAD.value, state_ms=vault_time_ms, suspicions=())
     changes.append(Put(row))
     return accepted(node_id=accused.node_id, state=row.state)
@@ -61,10 +61,13 @@ def recover_node(reader: PeersReader, data: NodeRecovered, vault_time_ms: int, c
     return accepted(node_id=data.node_id, incarnation=data.incarnation)
 
 
-def _enough(others: Iterable[NodeRow], said: dict[str, int]) -> bool:
-    """Whether the witnesses suffice among the nodes that live, the accused left out."""
-    zones = {other.node_id: other.zone for other in others}
-    heard = [zones[who] for who in said if who in zones]
-    needed = min(_WITNESSES_MAX, len(zones))
-    zones_needed = min(needed, len(set(zones.values())))
-    return needed > 0 and len(heard) >= needed and len(set(heard)) >= zones_needed
+def convicted(accused: NodeRow, nodes: Iterable[NodeRow], vault_time_ms: int) -> bool:
+    """Whether what is said of a node at that time suffices to call it dead."""
+    since_ms = vault_time_ms - SUSPICION_WINDOW_MS
+    others = {row.node_id: row for row in nodes if row.state == NodeState.UP and row.node_id != accused.node_id}
+    witnesses = [others[who] for who, at_ms in accused.suspicions if at_ms >= since_ms and who in others]
+    needed = min(_WITNESSES_MAX, len(others))
+    able = [row.zone for row in others.values() if all(at_ms < since_ms for _, at_ms in row.suspicions)]
+    heard = {row.zone for row in witnesses}
+    zones_needed = min(needed, len(heard | set(able)))
+    return needed > 0 and len(witnesses) >= needed and len(heard) >= zones_needed

@@ -13,25 +13,26 @@ class Silences:
 
     def __init__(self) -> None:
         self._last_ms: dict[str, int] = {}
-        self._newest_ms = 0
+        self.newest_ms = 0
+        """The newest append time of anybody's heartbeat."""
         self._since_ms = 0
 
     @property
     def watched_ms(self) -> int:
         """How long the log has been watched without a gap."""
-        return self._newest_ms - self._since_ms
+        return self.newest_ms - self._since_ms
 
     def heard(self, node_id: str, append_ms: int) -> None:
         """A heartbeat stands in the log."""
-        if append_ms - self._newest_ms > HEARTBEAT_GAP_MS:
+        if append_ms - self.newest_ms > HEARTBEAT_GAP_MS:
             self._since_ms = append_ms
-        self._newest_ms = max(self._newest_ms, append_ms)
+        self.newest_ms = max(self.newest_ms, append_ms)
         self._last_ms.pop(node_id, None)
         if len(self._last_ms) >= HEARTBEAT_NODES_MAX:
             # The longest silent is the first: every heartbeat moves its node to the end.
             del self._last_ms[next(iter(self._last_ms))]
-        self._last_ms[node_id] = self._newest_ms
+        self._last_ms[node_id] = self.newest_ms
 
     def of(self, node_id: str) -> int:
         """Milliseconds since a node's last heartbeat; of one that sent none, since the log is watched."""
-        return self._newest_ms - max(self._last_ms.get(node_id, 0), self._since_ms)
+        return self.newest_ms - max(self._last_ms.get(node_id, 0), self._since_ms)

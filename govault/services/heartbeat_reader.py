@@ -63,6 +63,11 @@ class HeartbeatReader:
             return False
         return self._clock.monotonic_s() - self._read_s <= HEARTBEAT_SILENCE_MS_MIN / 1000
 
+    @property
+    def newest_ms(self) -> int:
+        """Append time of the newest heartbeat of anybody: about the log's time of now. 0 before the first."""
+        return self._silences.newest_ms
+
     def silence_ms(self, node_id: str) -> int:
         """How long a node has said nothing, by the log's times (see ``govault.domain.silence``)."""
         return self._silences.of(node_id)
@@ -95,14 +100,18 @@ class HeartbeatReader:
                 self._read_s = self._clock.monotonic_s()
                 self._take(record)
 
-    def _take(self, record: LogRecord) -> None:
+    def _decoded(self, record: LogRecord) -> HeartbeatSent | None:
         place = (record.position.topic, record.position.partition)
         try:
             verify_mac(self._mac_key, *place, record.key, record.value, dict(record.headers).get(MAC_HEADER))
             data = decode(record.value).data
         except (MalformedEvent, UnknownEventType):
-            return
-        if not isinstance(data, HeartbeatSent):
+            return None
+        return data if isinstance(data, HeartbeatSent) else None
+
+    def _take(self, record: LogRecord) -> None:
+        data = self._decoded(record)
+        if data is None:
             return
         self._silences.heard(data.node_id, record.time_ms)
         known = self._reports.pop(data.node_id, None)

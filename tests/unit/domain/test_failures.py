@@ -57,6 +57,25 @@ def test_witnesses_are_from_different_zones_where_there_are_some() -> None:
     assert suspected(peers, 1, 3).fact("state") == "dead"
 
 
+def test_a_whole_zone_that_dies_is_convicted_by_two_of_another_for_none_of_its_own_can_speak() -> None:
+    peers = vault_of(5, zones=("a", "b"))
+    # 0, 2 and 4 live in a; 1 and 3 in b.
+    for witness in (0, 2):
+        assert suspected(peers, 1, witness).fact("state") == "up"
+    assert suspected(peers, 3, 0).fact("state") == "up"
+    assert suspected(peers, 3, 2).fact("state") == "dead"
+    assert suspected(peers, 1, 0).fact("state") == "dead", "a repeat tells, once nobody of that zone is left"
+
+
+def test_a_zone_whose_suspicions_are_old_can_speak_again() -> None:
+    peers = vault_of(5, zones=("a", "b"))
+    suspected(peers, 3, 0)
+    later = T + SUSPICION_WINDOW_MS + 1
+    suspected(peers, 1, 0, later)
+    assert suspected(peers, 1, 2, later).fact("state") == "up"
+    assert suspected(peers, 1, 3, later).fact("state") == "dead"
+
+
 def test_two_words_far_apart_are_no_death() -> None:
     peers = vault_of(3)
     suspected(peers, 0, 1)
