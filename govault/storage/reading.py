@@ -146,7 +146,7 @@ class Reader:
 
     def _sealed_entry(self, chunk_id: ChunkId, entry: Entry) -> bytes:
         if entry.bundle_bytes:
-            return bytes(self._sealer.seal(chunk_id, bytes(self.read_entry(chunk_id, entry, from_disk=True))).raw)
+            return bytes(self._sealer.seal(chunk_id, bytes(self.read_entry(chunk_id, entry))).raw)
         header = decode_header(raw := self.read_record(entry))
         if header is None or header.chunk_id != chunk_id or header.record_bytes != entry.record_bytes:
             raise SealBroken("the record's header is damaged")

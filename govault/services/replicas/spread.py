@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from govault.errors import Cluster, GoVaultError
@@ -36,8 +36,7 @@ class Spread:
     """Copies chunks that are durable here until each is at as many nodes as are wanted, or nobody is left to ask.
 
     Attributes:
-        decided: Set when it is known whether enough replicas are durable; the rest goes on.
-        safe: Whether they are.
+        safe: Whether each is at enough nodes to count.
     """
 
     def __init__(
@@ -66,8 +65,18 @@ class Spread:
         self._copies = {chunk_id: _Copying(*takers(chunk_id)) for chunk_id in chunks}
         self._calls: dict[asyncio.Task[list[ChunkId]], tuple[str, list[ChunkId]]] = {}
         self._errors: dict[str, str] = {}
-        self.decided = asyncio.Event()
-        self.safe = False
+        self._unsafe = {chunk_id for chunk_id in chunks if quorum > 1}
+        self._watches: list[tuple[frozenset[ChunkId], Callable[[], None]]] = []
+
+    @property
+    def safe(self) -> bool:
+        return not self._unsafe
+
+    def watch(self, chunks: Iterable[ChunkId], tell: Callable[[], None]) -> None:
+        """Have a function called as soon as these chunks are safe. It must neither block nor raise."""
+        watch = frozenset(chunks), tell
+        if not self._told(watch):
+            self._watches.append(watch)
 
     async def run(self) -> None:
         """Do it. Ends when every replica that is wanted is durable or cannot be made."""
@@ -76,7 +85,6 @@ class Spread:
         try:
             while True:
                 self._ask_due()
-                self._decide()
                 if not self._calls:
                     return
                 timeout_s = None if self.safe else max(0.0, impatient_s - loop.time())
@@ -91,17 +99,16 @@ class Spread:
                 call.cancel()
             if self._calls:
                 await asyncio.wait(self._calls)
-            self.decided.set()
 
-    def shortage(self) -> Cluster:
-        """What is missing, as an error."""
-        short = [copying for copying in self._copies.values() if len(copying.at) + 1 < self._quorum]
+    def shortage(self, chunks: Collection[ChunkId]) -> Cluster:
+        """What these chunks lack, as an error."""
+        short = [self._copies[chunk_id] for chunk_id in chunks if chunk_id in self._unsafe]
         have = 1 + min((len(copying.at) for copying in short), default=0)
         why = (
             "; ".join(f"{peer[:12]}: {error}" for peer, error in sorted(self._errors.items())) or "no other node is up"
         )
         return Cluster(
-            f"{len(short)} of {len(self._copies)} chunks have {have} of the {self._quorum} durable replicas that a "
+            f"{len(short)} of {len(chunks)} chunks have {have} of the {self._quorum} durable replicas that a "
             f"write needs ({why}). Nothing was committed; repeat it when more nodes can be reached",
             code="cluster.too-few-replicas",
             replicas_needed=self._quorum,
@@ -122,10 +129,12 @@ class Spread:
         for peer, chunks in due.items():
             self._calls[asyncio.create_task(self._give(peer, chunks))] = (peer, chunks)
 
-    def _decide(self) -> None:
-        if not self.safe and all(len(copying.at) + 1 >= self._quorum for copying in self._copies.values()):
-            self.safe = True
-            self.decided.set()
+    def _told(self, watch: tuple[frozenset[ChunkId], Callable[[], None]]) -> bool:
+        chunks, tell = watch
+        if self._unsafe.isdisjoint(chunks):
+            tell()
+            return True
+        return False
 
     def _settle(self, call: asyncio.Task[list[ChunkId]]) -> None:
         peer, chunks = self._calls.pop(call)
@@ -137,13 +146,16 @@ class Spread:
             self._errors[peer] = str(error)
             return
         for chunk_id in durable:
-            self._copies[chunk_id].at.append(peer)
+            copying = self._copies[chunk_id]
+            copying.at.append(peer)
+            if len(copying.at) + 1 >= self._quorum:
+                self._unsafe.discard(chunk_id)
+        self._watches = [watch for watch in self._watches if not self._told(watch)]
 
     def _lose_patience(self) -> None:
         """Ask one more node for each chunk that is not safe yet, whatever the slow ones may still do."""
-        for copying in self._copies.values():
-            if len(copying.at) + 1 < self._quorum:
-                copying.wanted += 1
+        for chunk_id in self._unsafe:
+            self._copies[chunk_id].wanted += 1
 
     async def _give(self, peer: str, chunks: Sequence[ChunkId]) -> list[ChunkId]:
         """Make chunks durable at a peer; those that are."""
