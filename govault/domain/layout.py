@@ -13,27 +13,15 @@ from dataclasses import dataclass, field
 
 from govault.domain.placement_scores import Rendezvous
 from govault.domain.rows import LayoutRow
+from govault.domain.slots import slot_of as slot_of
+from govault.domain.slots import slot_range as slot_range
 from govault.limits import SLOTS
 
-SLOT_BITS = 14
 _INDEX_BYTES = 2
-assert 1 << SLOT_BITS == SLOTS
 
 
 class BadLayout(ValueError):
     """A table that is none; the message says why."""
-
-
-def slot_of(chunk_id: bytes) -> int:
-    """The slot of a chunk: 0 … SLOTS - 1."""
-    return int.from_bytes(chunk_id[:2], "big") >> (16 - SLOT_BITS)
-
-
-def slot_range(slot: int) -> tuple[bytes, bytes | None]:
-    """The first possible chunk id of a slot, and of the next one (None behind the last)."""
-    shift = 16 - SLOT_BITS
-    start, stop = slot << shift, (slot + 1) << shift
-    return start.to_bytes(2, "big") + bytes(30), None if stop == 1 << 16 else stop.to_bytes(2, "big") + bytes(30)
 
 
 def encode_table(holders: Sequence[Sequence[int]]) -> str:

@@ -26,6 +26,11 @@ def pack(chunks: Iterable[ChunkRef]) -> bytes:
     return b"".join(chunk_id + size.to_bytes(4, "big") for chunk_id, size in chunks)
 
 
+def pack_one(chunk_id: ChunkId, size_bytes: int) -> bytes:
+    """The packed form of a single chunk."""
+    return chunk_id + size_bytes.to_bytes(4, "big")
+
+
 def unpack(packed: bytes) -> Iterator[ChunkRef]:
     """The chunks of a packed run.
 

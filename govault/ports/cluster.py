@@ -1,10 +1,13 @@
 """The cluster as this node knows it now: who belongs to it, who answers, and who holds what."""
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from govault.domain.layout import Placement
 from govault.domain.rows import NodeRow
+
+if TYPE_CHECKING:
+    # numpy hangs on it, which most processes that read no layout need not load.
+    from govault.domain.layout import Placement
 
 
 class LinkQuality(NamedTuple):
@@ -52,7 +55,7 @@ class ClusterMap(Protocol):
         """This node."""
 
     @property
-    def placement(self) -> Placement:
+    def placement(self) -> "Placement":
         """Who holds what."""
 
     def members(self) -> list[NodeRow]:

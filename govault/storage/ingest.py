@@ -1,7 +1,6 @@
 """Takes contents in: small ones whole, to be stored together with others; larger ones as segments."""
 
 import asyncio
-from functools import partial
 
 from govault.domain.manifest import unpack
 from govault.errors import Storage
@@ -101,14 +100,14 @@ class PackIngest:
     async def _stored(self, small: SmallContent) -> None:
         """Hand it to the committer where it has anything to store, and wait until all its chunks are durable."""
         context = self._context
-        stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        small.on_done(partial(context.mailbox.post, partial(_wake, stored)))
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        small.tell(context.mailbox, ended)
         if small.claimed is None or small.claimed:
             context.store_small(small)
         elif not small.unresolved or small.failure is not None:
-            # Those that it waited for ended before ``on_done``.
-            _wake(stored)
-        await stored
+            # Those that it waited for ended before ``tell``.
+            ended.set_result(None)
+        await ended
         if small.failure is not None:
             raise small.failure
 
@@ -120,8 +119,3 @@ class PackIngest:
     def _check_open(self) -> None:
         if self._context.closed:
             raise Storage("the chunk store is closed", code="storage.closed")
-
-
-def _wake(stored: asyncio.Future[None]) -> None:
-    if not stored.done():
-        stored.set_result(None)

@@ -40,14 +40,17 @@ class _Claim:
         """All that wait for the chunk, the owner first."""
         return [self.owner, *(waiter.segment for waiter in self.waiters)]
 
-    def settle(self) -> list[Claimant]:
-        """The chunk is durable; the segments that wait for nothing else now."""
-        finished = []
-        for segment in self.segments():
-            segment.unresolved -= 1
-            if not segment.unresolved:
-                finished.append(segment)
-        return finished
+    def settle(self, finished: list[Claimant]) -> None:
+        """The chunk is durable; adds the claimants that wait for nothing else now."""
+        self._settle(self.owner, finished)
+        for waiter in self.waiters:
+            self._settle(waiter.segment, finished)
+
+    @staticmethod
+    def _settle(claimant: Claimant, finished: list[Claimant]) -> None:
+        claimant.unresolved -= 1
+        if not claimant.unresolved:
+            finished.append(claimant)
 
 
 class Ledger:
@@ -178,7 +181,10 @@ class Ledger:
                 if chunk.moved_from is not None:
                     self._move(batch, changed, chunk, chunk.moved_from)
                 else:
-                    self._put(batch, changed, chunk.chunk_id, chunk.entry)
+                    self._put(batch, chunk.chunk_id, chunk.entry)
+            for number in ends:
+                stored = [chunk.entry for chunk in chunks if chunk.entry.pack == number and chunk.moved_from is None]
+                changed[number] = change_row(changed[number], stored, 1)
             for number, end in ends.items():
                 frame_bytes = changed[number].frame_bytes + frames.get(number, 0)
                 changed[number] = changed[number]._replace(durable_bytes=end, frame_bytes=frame_bytes)
@@ -187,11 +193,12 @@ class Ledger:
             self._keep_epoch(batch)
             self.index.write(batch)
             self.rows.update(changed)
-            self.quarantined.difference_update(chunk.chunk_id for chunk in chunks)
+            if self.quarantined:
+                self.quarantined.difference_update(chunk.chunk_id for chunk in chunks)
             for chunk in chunks:
                 claim = self._claims.pop(chunk.chunk_id, None) if chunk.moved_from is None else None
                 if claim is not None:
-                    finished += claim.settle()
+                    claim.settle(finished)
         return finished
 
     def drop(self, chunks: Sequence[Appended]) -> list[Claimant]:
@@ -208,9 +215,8 @@ class Ledger:
             claims, self._claims = self._claims, {}
             return [segment for claim in claims.values() for segment in claim.segments()]
 
-    def _put(self, batch: IndexBatch, rows: dict[int, PackRow], chunk_id: ChunkId, entry: Entry) -> None:
+    def _put(self, batch: IndexBatch, chunk_id: ChunkId, entry: Entry) -> None:
         batch.put_entry(chunk_id, entry)
-        rows[entry.pack] = change_row(rows[entry.pack], [entry], 1)
         if chunk_id in self.quarantined:
             batch.delete_quarantined(chunk_id)
 
@@ -220,7 +226,9 @@ class Ledger:
         if current is None or (current.pack, current.offset) != origin:
             return
         rows[origin.pack] = change_row(rows.get(origin.pack, self.rows.get(origin.pack, _EMPTY_ROW)), [current], -1)
-        self._put(batch, rows, chunk.chunk_id, chunk.entry._replace(stamp=current.stamp))
+        entry = chunk.entry._replace(stamp=current.stamp)
+        rows[entry.pack] = change_row(rows[entry.pack], [entry], 1)
+        self._put(batch, chunk.chunk_id, entry)
 
     # --- stamps ----------------------------------------------------------------------------------------------
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 
-from govault.domain.layout import slot_of
 from govault.domain.manifest import ChunkRef
 from govault.domain.slot_digest import set_digest
+from govault.domain.slots import slot_of
 from govault.errors import ChunkMissing, Storage
 from govault.limits import CHUNK_MEAN_BYTES, PEER_BATCH_BYTES_MAX
 from govault.ports import Ingested, PackFile, QuarantinedChunk, SealedChunk, StampedChunk, StoreStats, TellDurable

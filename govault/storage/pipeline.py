@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from hashlib import sha256
 
-from govault.domain.manifest import ChunkRef, PartCutter, pack
+from govault.domain.manifest import ChunkRef, PartCutter, pack_one
 from govault.errors import GoVaultError, Storage
 from govault.limits import KIB
 from govault.storage.chunker import Chunker
@@ -88,8 +88,8 @@ class Pipeline:
         small.chunks = len(lengths)
         if len(lengths) == 1:
             chunk_id = self._sealer.chunk_id(plain)
-            small.packed = pack([ChunkRef(chunk_id, len(plain))])
-            small.cuts = [Cut(chunk_id, plain)]
+            small.packed = pack_one(chunk_id, len(plain))
+            small.cuts = (Cut(chunk_id, plain),)
             return
         cutter, view, start = PartCutter(), memoryview(plain), 0
         cuts: dict[bytes, Cut] = {}
@@ -102,22 +102,22 @@ class Pipeline:
             if part is not None:
                 small.parts.append(part)
         small.packed = cutter.finish()
-        small.cuts = list(cuts.values())
+        small.cuts = tuple(cuts.values())
 
     def claim_at_once(self, small: SmallContent) -> bool:
         """Name and claim a small content without waiting, on the event loop; False leaves that to the committer."""
         self.name(small)
-        small.claimed = self._ledger.claim_at_once(small, small.cuts or ())
+        small.claimed = self._ledger.claim_at_once(small, small.cuts)
         return small.claimed is not None
 
     def store_small(self, contents: Sequence[SmallContent]) -> None:
         """Store many small contents with one append. The committer calls this and commits afterwards."""
         try:
             for small in contents:
-                if small.cuts is None:
+                if not small.sha256:
                     self.name(small)
                 if small.claimed is None:
-                    small.claimed = self._ledger.claim(small, small.cuts or ())
+                    small.claimed = self._ledger.claim(small, small.cuts)
                     if not small.unresolved:
                         small.finish()
             self._append([(small, small.claimed or ()) for small in contents])

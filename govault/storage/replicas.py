@@ -11,9 +11,9 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
 
-from govault.domain.layout import slot_range
 from govault.domain.manifest import ChunkRef
 from govault.domain.slot_digest import set_digest
+from govault.domain.slots import slot_range
 from govault.errors import ChunkDamaged, ChunkMissing, Storage
 from govault.limits import CHUNK_BYTES_MAX, PEER_BATCH_BYTES_MAX
 from govault.ports import SealedChunk

@@ -1,5 +1,6 @@
 """Contents, and stretches of them, while they go through the store."""
 
+import asyncio
 import hashlib
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
@@ -7,6 +8,7 @@ from typing import NamedTuple, Protocol
 from govault.domain.manifest import ChunkRef, PartCutter
 from govault.errors import GoVaultError
 from govault.storage.disk import Buffer
+from govault.storage.mailbox import Mailbox
 from schemas.ids import ChunkId
 
 
@@ -104,13 +106,14 @@ class SmallContent:
     """A whole content that is named at once and stored by the committer, together with others.
 
     Attributes:
-        sha256, chunks, parts, packed: As in ``Ingested``; the content is hashed and cut when ``cuts`` is set.
-        cuts: Its distinct chunks; None until it was named.
+        sha256, chunks, parts, packed: As in ``Ingested``. ``sha256`` is empty until the content was cut and named.
+        cuts: Its distinct chunks.
         claimed: Those that it stores; None until they were claimed.
     """
 
     __slots__ = (
-        "_done",
+        "_ended",
+        "_mailbox",
         "chunks",
         "claimed",
         "cuts",
@@ -130,20 +133,26 @@ class SmallContent:
         self.chunks = 0
         self.parts: list[bytes] = []
         self.packed = b""
-        self.cuts: list[Cut] | None = None
+        self.cuts: tuple[Cut, ...] = ()
         self.claimed: list[Cut] | None = None
         self.unresolved = 0
         self.new_bytes = 0
         self.stored_bytes = 0
         self.failure: GoVaultError | None = None
-        self._done: Callable[[], None] | None = None
+        self._mailbox: Mailbox | None = None
+        self._ended: asyncio.Future[None] | None = None
 
-    def on_done(self, done: Callable[[], None]) -> None:
-        """What to call, on any thread and perhaps more than once, when it has ended."""
-        self._done = done
+    def tell(self, mailbox: Mailbox, ended: asyncio.Future[None]) -> None:
+        """Have a future of the event loop set when it has ended."""
+        self._ended = ended
+        self._mailbox = mailbox
 
     def finish(self, failure: GoVaultError | None = None) -> None:
         if failure is not None and self.failure is None:
             self.failure = failure
-        if self._done is not None:
-            self._done()
+        if self._mailbox is not None:
+            self._mailbox.post(self._end)
+
+    def _end(self) -> None:
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)

@@ -28,6 +28,67 @@ def real_tree(target: Path, bytes_max: int) -> int:
     return taken
 
 
+def releases(target: Path, bytes_max: int, count: int, seed: int) -> int:
+    """Trees that differ as releases of one software do: each is the one before, edited. Returns the bytes of all.
+
+    The first is a real tree of this machine without a tenth of its files. From one release to the next a fifth of the
+    text files get edits of a few lines (their own, in other places), a tenth of the others changes in a few places as
+    rebuilt programs do, one file in fifty goes, is moved, or is one of those kept back at first.
+    """
+    randomness = random.Random(seed)
+    kept_back = target / "kept back"
+    real_tree(kept_back, bytes_max // count)
+    paths = sorted(path.relative_to(kept_back) for path in kept_back.rglob("*") if path.is_file())
+    content = {path: (kept_back / path).read_bytes() for path in paths if randomness.random() < 0.9}
+    later = [path for path in paths if path not in content]
+    taken = 0
+    for number in range(count):
+        if number:
+            content = _next_release(content, randomness)
+            content |= {path: (kept_back / path).read_bytes() for path in later[number :: 5 * count]}
+        for path, data in content.items():
+            into = target / f"release {number + 1}" / path
+            into.parent.mkdir(parents=True, exist_ok=True)
+            into.write_bytes(data)
+            taken += len(data)
+    shutil.rmtree(kept_back)
+    return taken
+
+
+def _next_release(content: dict[Path, bytes], randomness: random.Random) -> dict[Path, bytes]:
+    released: dict[Path, bytes] = {}
+    for path, data in content.items():
+        fate = randomness.random()
+        if fate < 0.01:
+            continue
+        into = path.with_name(f"new_{path.name}") if fate < 0.02 else path
+        is_text = b"\0" not in data[:8192]
+        if randomness.random() < (0.2 if is_text else 0.1):
+            data = _edited(data, randomness) if is_text else _rebuilt(data, randomness)
+        released[into] = data
+    return released
+
+
+def _edited(text: bytes, randomness: random.Random) -> bytes:
+    """A few lines inserted, replaced or taken out, in up to five places."""
+    lines = text.splitlines(keepends=True)
+    for _ in range(randomness.randint(1, 5)):
+        at = randomness.randrange(len(lines) + 1)
+        length = randomness.randint(0, 8)
+        source = randomness.randrange(len(lines) + 1)
+        lines[at : at + randomness.randint(0, 8)] = lines[source : source + length]
+    return b"".join(lines)
+
+
+def _rebuilt(program: bytes, randomness: random.Random) -> bytes:
+    """Eight bytes changed in one place for every 64 KiB, at least in one."""
+    changed = bytearray(program)
+    for _ in range(1 + len(program) // 65_536):
+        at = randomness.randrange(len(program) + 1)
+        changed[at : at + 8] = randomness.randbytes(min(8, len(program) - at))
+    return bytes(changed)
+
+
 def change_some(tree: Path, every: int, seed: int) -> int:
     """Insert a line into the middle of each ``every``-th file. Returns how many were changed."""
     randomness, changed = random.Random(seed), 0

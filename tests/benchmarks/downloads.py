@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.benchmarks import corpora, nginx
-from tests.benchmarks.ingest import ingest_tree
+from tests.benchmarks.ingest_ours import ingest_tree
 from tests.benchmarks.processes import cpu_s, installed
 from tests.benchmarks.table import Table
 from tests.e2e.node_process import NodeProcess
