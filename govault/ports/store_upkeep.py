@@ -12,7 +12,7 @@ class StampedChunk(NamedTuple):
     Attributes:
         epoch: Its stamp, as it counts (after an unclean start at least the epoch the store knew then).
         size_bytes: Of the plaintext.
-        stored_bytes: Its record in the pack.
+        stored_bytes: Its record in the pack; its share of one that it has in common with others.
     """
 
     chunk_id: bytes

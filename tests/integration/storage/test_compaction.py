@@ -71,7 +71,8 @@ async def test_compaction_keeps_stamps(tmp_path: Path) -> None:
         before = store.stamped(b"", 10)
         await store.remove([before[0].chunk_id], 99)
         assert await store.compact(0.01) > 0
-        assert store.stamped(b"", 10) == before[1:]
+        after = store.stamped(b"", 10)
+        assert [chunk[:3] for chunk in after] == [chunk[:3] for chunk in before[1:]]
 
 
 async def test_readers_do_not_notice_compaction(tmp_path: Path) -> None:
