@@ -50,16 +50,19 @@ class Membership:
         views: Views,
         submitter: Submitter,
         roots: SealingRoots,
+        node_id: str,
         log_kind: str,
         is_drained: Callable[[str], bool] | None = None,
     ) -> None:
         """Args:
+        node_id: This node.
         log_kind: ``embedded`` or ``kafka``.
         is_drained: Whether everything that a node holds is held by others; by default as layouts say.
         """
         self._views = views
         self._submitter = submitter
         self._roots = roots
+        self._node_id = node_id
         self._log_kind = log_kind
         self._is_drained = is_drained or (lambda node_id: drained(self._views, node_id))
 
@@ -109,7 +112,7 @@ class Membership:
 
         Raises:
             NotFound: There is no such node.
-            Conflict: It is the last one, or it still holds slots and ``force`` was not asked.
+            Conflict: It is the last one or this one, or it still holds slots and ``force`` was not asked.
         """
         actor = self._submitter.keyed(actor)
         row = self.removable(reference, force=force).node
@@ -120,6 +123,11 @@ class Membership:
     def removable(self, reference: str, *, force: bool = False) -> Removal:
         """What a removal would be; raises as ``remove`` does, but for the last node."""
         row = self.find(reference)
+        if row.node_id == self._node_id:
+            raise Conflict(
+                "a node does not remove itself, for it would know the root that is opened against it; ask another node",
+                code="conflict.own-removal",
+            )
         if row.state != NodeState.REMOVED and not force and not self._is_drained(row.node_id):
             raise Conflict(
                 f"node {row.name or row.node_id} still holds chunks; drain it and wait until it is drained, "

@@ -283,7 +283,7 @@ def assemble_upkeep(
         health=health,
         stats=stats,
         members=members,
-        membership=Membership(ports.views, submitter, roots, node.log_kind, sources.is_drained),
+        membership=Membership(ports.views, submitter, roots, node.node_id, node.log_kind, sources.is_drained),
         layouts=layouts,
         roots=roots,
         logs=LogBrowser(ports.reader, ports.view_upkeep, ports.mac_key, sources.log_sizes, sources.stopping),

@@ -21,10 +21,10 @@ def roots_of(vault: PeersVault, keys: Keyring) -> SealingRoots:
 
 
 def membership_of(
-    vault: PeersVault, keys: Keyring | None = None, is_drained: Callable[[str], bool] | None = None
+    vault: PeersVault, node_id: str = "this", is_drained: Callable[[str], bool] | None = None
 ) -> Membership:
-    roots = roots_of(vault, keys or keyring())
-    return Membership(vault, vault.submitter(), roots, "kafka", is_drained)  # type: ignore[arg-type]
+    roots = roots_of(vault, keyring())
+    return Membership(vault, vault.submitter(), roots, node_id, "kafka", is_drained)  # type: ignore[arg-type]
 
 
 def members_of(vault: PeersVault, node: int) -> Members:
@@ -87,6 +87,16 @@ async def test_a_drained_node_is_removed_and_the_last_one_never() -> None:
     with pytest.raises(Conflict) as error:
         await membership.remove(ADMIN, "n2", force=True)
     assert error.value.specific_code == "conflict.last-node"
+
+
+async def test_a_node_does_not_remove_itself() -> None:
+    vault = PeersVault(3)
+    membership = membership_of(vault, id_of(1), lambda node_id: True)
+    with pytest.raises(Conflict) as error:
+        await membership.remove(ADMIN, "n1", force=True)
+    assert error.value.specific_code == "conflict.own-removal"
+    assert membership.removable("n0").node.node_id == id_of(0)
+    assert (await membership.remove(ADMIN, "n0")).node.state == "removed"
 
 
 async def test_every_keyring_adopts_the_root_that_the_log_has() -> None:

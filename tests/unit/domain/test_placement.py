@@ -64,9 +64,8 @@ def assert_sound(computed: Computed, replicas: int) -> None:
 
 
 @pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
-@pytest.mark.parametrize("count", [10, 100])
-def test_slots_are_shared_out_by_weight(count: int, weights: tuple[int, ...]) -> None:
-    computed = compute(made(count, weights), 3)
+def test_slots_are_shared_out_by_weight(weights: tuple[int, ...]) -> None:
+    computed = compute(made(10, weights), 3)
     assert_sound(computed, 3)
     assert balance(computed) <= 1.05
 
@@ -85,7 +84,7 @@ def test_three_unequal_nodes_share_by_weight_as_far_as_replicas_are_on_distinct_
 
 
 @pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
-@pytest.mark.parametrize("count", [3, 10, 100])
+@pytest.mark.parametrize("count", [3, 10])
 def test_everybody_comes_first_in_its_share_of_the_slots_it_holds(count: int, weights: tuple[int, ...]) -> None:
     computed = compute(made(count, weights), 3)
     firsts = Counter(row[0] for row in computed.table)
@@ -95,11 +94,13 @@ def test_everybody_comes_first_in_its_share_of_the_slots_it_holds(count: int, we
 
 
 @pytest.mark.parametrize("weights", WEIGHTS.values(), ids=WEIGHTS)
-@pytest.mark.parametrize("count", [4, 10, 100])
 @pytest.mark.parametrize(("zones", "allowed"), [(0, 1.3), (5, 2.0)], ids=["no zones", "zones"])
-def test_little_moves_when_nodes_come_go_and_change(
-    count: int, weights: tuple[int, ...], zones: int, allowed: float
-) -> None:
+def test_little_moves_when_nodes_come_go_and_change(weights: tuple[int, ...], zones: int, allowed: float) -> None:
+    assert_little_moves(10, weights, zones, allowed)
+
+
+def assert_little_moves(count: int, weights: tuple[int, ...], zones: int, allowed: float) -> None:
+    """A node joins, leaves, is replaced by an empty one, weighs three times as much."""
     nodes = made(count, weights, zones)
     before = compute(nodes, 3)
     newcomer = PlacedNode("f" * 64, 2, "zone 1" if zones else "")
@@ -116,19 +117,6 @@ def test_nothing_moves_where_nothing_changed() -> None:
     for zones in (0, 3):
         before = compute(made(10, (1, 2, 4), zones), 3)
         assert following(made(10, (1, 2, 4), zones), before).table == before.table
-
-
-def test_a_vault_grows_and_shrinks_without_moving_more_than_it_must() -> None:
-    before = compute(made(1), 3)
-    for count in (2, 3, 4, 10, 100, 99, 10):
-        after = following(made(count), before)
-        assert_sound(after, 3)
-        assert balance(after) <= 1.05
-        assert movement(before, after) <= 1.01
-        before = after
-    for count in (3, 2, 1):
-        before = following(made(count), before)
-        assert_sound(before, 3)
 
 
 def test_the_wanted_replicas_may_change() -> None:
