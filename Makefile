@@ -16,7 +16,7 @@ BOX_simulation := 420
 BOX_powerloss := 420
 BOX_e2e := 900
 
-.PHONY: help setup run test $(addprefix test-,$(SUITES)) test-kafka check format lint types layers bench sim lock publish image clean
+.PHONY: help setup run cluster test $(addprefix test-,$(SUITES)) test-kafka check format lint types layers bench sim lock publish image clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -38,6 +38,9 @@ $(READY): requirements-dev.lock pyproject.toml
 
 run: $(READY) ## Start a vault from nothing, in ./data, on 127.0.0.1:8080
 	@GOVAULT_SERVER__STORAGE_ROOT=$${GOVAULT_SERVER__STORAGE_ROOT:-$(DATA)} exec $(BIN)/govault start
+
+cluster: $(READY) ## Start Apache Kafka and three nodes here (needs Java and Maven), in ./data-cluster
+	@exec $(BIN)/python -m deploy.local.cluster
 
 test: $(addprefix test-,$(SUITES)) ## Run every suite, each in its time box
 	@echo "All suites passed: $(SUITES)"

@@ -14,6 +14,20 @@ Set = Annotated[
 ]
 
 
+def join_token(text: str) -> str:
+    """A join token given as text, or as ``@FILE``.
+
+    Raises:
+        InvalidRequest: The file cannot be read.
+    """
+    if not text.startswith("@"):
+        return text.strip()
+    try:
+        return Path(text[1:]).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRequest(f"--join {text}: the file cannot be read: {error}", rule="join-token") from error
+
+
 def flags_of(sets: list[str] | None, data: Path | None, **named: str | None) -> Mapping[str, tuple[str, str]]:
     """Flags as ``govault.config.load`` takes them: dotted key → (text, flag as the user knows it).
 

@@ -5,7 +5,19 @@ from typing import Annotated
 import typer
 
 from govault.cli.app import App
-from govault.cli.commands import admin, config, entries, members, node, spaces, transfer, trash, versions
+from govault.cli.commands import (
+    admin,
+    cluster,
+    config,
+    entries,
+    members,
+    node,
+    repair,
+    spaces,
+    transfer,
+    trash,
+    versions,
+)
 
 app = App(
     name="govault",
@@ -31,7 +43,7 @@ def root(
     """GoVault: a distributed, event-sourced file vault."""
 
 
-for module in (node, members, config, transfer, entries, versions, trash, spaces, admin):
+for module in (node, members, config, transfer, entries, versions, trash, spaces, admin, repair, cluster):
     module.register(app)
 
 

@@ -27,6 +27,7 @@ from schemas.rest.admin import (
     WorkerDocument,
     WorkersDocument,
 )
+from schemas.rest.cluster import JoinTokenDocument, JoinTokensDocument, NewJoinTokenDocument
 from schemas.rest.content import OutcomeAnswer
 
 JOB_POLL_FIRST_S = 0.1
@@ -43,6 +44,22 @@ class Admin:
     async def health(self) -> HealthDocument:
         """How the node is, for people. Public."""
         return read_as(HealthDocument, await self.transport.request("GET", "/health"))
+
+    async def new_join_token(self, *, expires_s: int, name: str, zone: str, weight: int) -> NewJoinTokenDocument:
+        """A join token for one more node."""
+        ask = {"expires_s": expires_s, "name": name, "zone": zone, "weight": weight}
+        return read_as(
+            NewJoinTokenDocument, await self.transport.request("POST", "/admin/cluster/tokens", document=ask)
+        )
+
+    async def join_tokens(self) -> AsyncIterator[JoinTokenDocument]:
+        """All join tokens, the newest first."""
+        for token in read_as(JoinTokensDocument, await self.transport.request("GET", "/admin/cluster/tokens")).tokens:
+            yield token
+
+    async def revoke_join_token(self, token_hash: str) -> None:
+        """Withdraw a join token."""
+        await self.transport.request("DELETE", f"/admin/cluster/tokens/{segment(token_hash)}")
 
     async def is_alive(self) -> bool:
         """Whether the process answers. Public."""

@@ -6,6 +6,7 @@ from typing import Self
 from govault.client.admin import Admin
 from govault.client.files import Files
 from govault.client.members import Members
+from govault.client.repair import Repair
 from govault.client.spaces import Spaces, Trash
 from govault.client.transport import Transport
 
@@ -15,8 +16,8 @@ class Client:
 
     Attributes:
         files: Files and folders.
-        spaces: Spaces; ``trash`` what was removed; ``admin`` everything that looks after the node.
         members: The nodes of the vault and who of them holds what.
+        spaces: Spaces; ``trash`` what was removed; ``repair`` the node's replicas; ``admin`` the rest of its upkeep.
     """
 
     def __init__(self, url: str, token: str | None, *, ca_file: str | None = None, connections: int = 64) -> None:
@@ -26,6 +27,7 @@ class Client:
         self.trash = Trash(self.transport)
         self.admin = Admin(self.transport)
         self.members = Members(self.transport)
+        self.repair = Repair(self.transport)
 
     async def __aenter__(self) -> Self:
         await self.transport.__aenter__()

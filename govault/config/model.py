@@ -12,8 +12,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from govault.config.values import Addresses, Duration, FilePath, Size, Texts, split_address
-from govault.limits import CHUNK_MEAN_BYTES, KIB, MAX_UPLOAD_BYTES_DEFAULT, MIB, REPLICAS_MAX
+from govault.config.values import Address, Addresses, Duration, FilePath, Size, Texts, split_address
+from govault.limits import CHUNK_MEAN_BYTES, KIB, MAX_UPLOAD_BYTES_DEFAULT, MIB, REPAIR_LANES_MAX, REPLICAS_MAX
 
 TOPIC_PREFIX_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -173,6 +173,15 @@ class Log(Section):
 class Network(Section):
     """Other nodes of the vault."""
 
+    peer_addr: Address = Field(
+        "127.0.0.1:7946", description="host:port to listen on for peers, with log.kind: kafka; port 0 takes a free one."
+    )
+    advertise: Addresses = Field(
+        (), description="Addresses (host:port) where peers reach this node; empty: peer_addr, or the host's name."
+    )
+    name: str = Field("", max_length=100, description="This node's name, for people. Empty: the host's name.")
+    zone: str = Field("", max_length=100, description="Where it stands: replicas go to different zones.")
+    weight: int = Field(1, ge=0, le=1_000_000, description="Its share of chunks against other nodes. Set at joining.")
     bootstrap_nodes: Addresses = Field((), description="Addresses (host:port) of nodes to ask first.")
     layout: Literal["auto", "manual"] = Field(
         "auto", description="auto: chunks follow members; manual: govault layout apply moves them."
@@ -274,6 +283,21 @@ class Workers(Section):
     checkpoint_period: Duration = Field(
         60 * _MINUTE, ge=timedelta(seconds=1), description="How often signed digests are written to the log."
     )
+    repair_bytes_per_s: Size = Field(
+        32 * MIB, ge=KIB, description="What making lost replicas again may take of disks and network, each second."
+    )
+    repair_parallel: int = Field(4, ge=1, le=REPAIR_LANES_MAX, description="Batches of chunks repaired at once.")
+    repair_grace: Duration = Field(
+        10 * _MINUTE,
+        ge=timedelta(seconds=1),
+        description="How long a node stays dead before others take over its replicas; sole copies do not wait for it.",
+    )
+    scrub_period: Duration = Field(
+        30 * 24 * 60 * _MINUTE,
+        ge=timedelta(minutes=1),
+        description="How often each stored chunk is read and verified.",
+    )
+    scrub_bytes_per_s: Size = Field(32 * MIB, ge=KIB, description="What that may read each second.")
 
 
 class Configuration(BaseSettings):

@@ -13,7 +13,7 @@ from govault.config.model import Configuration
 from govault.errors import Config
 
 ENVIRONMENT_PREFIX = "GOVAULT_"
-NOT_CONFIGURATION = frozenset({"GOVAULT_CONFIG", "GOVAULT_TOKEN", "GOVAULT_URL"})
+NOT_CONFIGURATION = frozenset({"GOVAULT_CONFIG", "GOVAULT_JOIN", "GOVAULT_TOKEN", "GOVAULT_URL"})
 """Variables with the prefix that the command line reads itself."""
 FILE_BYTES_MAX = 1 << 20
 

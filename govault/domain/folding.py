@@ -103,6 +103,9 @@ class PeersReader(OutcomesReader, Protocol):
     def join_token(self, token_hash: str) -> JoinTokenRow | None:
         """A join token that was ever issued."""
 
+    def join_tokens(self) -> Sequence[JoinTokenRow]:
+        """All join tokens that were ever issued."""
+
     def layouts(self) -> Sequence[LayoutRow]:
         """The newest layout and those before it that are not left yet, by version."""
 

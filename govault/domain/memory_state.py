@@ -189,6 +189,9 @@ class MemoryPeers(_Rows):
     def join_token(self, token_hash: str) -> JoinTokenRow | None:
         return self._get(JoinTokenRow, token_hash)
 
+    def join_tokens(self) -> list[JoinTokenRow]:
+        return sorted(self.rows(JoinTokenRow))
+
     def layouts(self) -> list[LayoutRow]:
         return sorted(self.rows(LayoutRow))
 

@@ -4,9 +4,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import platform
-import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -16,11 +13,14 @@ from typing import Any
 from api.app import create_app
 from api.types import App
 from govault.auth.token import TokenAuthenticator, read_or_make_token
-from govault.config import Loaded
+from govault.config import Configuration, Loaded
 from govault.domain.actor import system
 from govault.limits import BATCH_OPERATIONS_MAX
 from govault.node.folder import DataFolder
+from govault.node.healing import healing_settings, open_healing
 from govault.node.identity import NodeIdentity, VaultIdentity, load_node, load_vault
+from govault.node.joining import node_name
+from govault.node.peers import Attendance, Neighbourhood, VaultGate, attend, meet, open_door
 from govault.node.wiring import (
     api_settings,
     connect,
@@ -31,11 +31,12 @@ from govault.node.wiring import (
     store_options,
     upkeep_settings,
 )
+from govault.node.world import SystemClock, SystemRandomness
 from govault.services.backup import BackupSources
 from govault.services.catalog import Services, assemble
 from govault.services.members import ThisNode
 from govault.services.purges import PurgeBudget
-from govault.services.upkeep import NodeSources, UpkeepPorts, assemble_upkeep
+from govault.services.upkeep import NodeSources, Upkeep, UpkeepPorts, assemble_upkeep
 from govault.storage.keyring import Keyring
 from govault.storage.store import PackChunkStore
 from schemas.events.peers import NodeAdmitted, NodeStarted
@@ -53,23 +54,6 @@ VERSION = version("govault")
 BROKEN_GRACE_S = 2.0
 _PROGRESS_RECORDS_MIN = 20_000
 _log = logging.getLogger(__name__)
-
-
-class SystemClock:
-    """The machine's clocks."""
-
-    def time_ms(self) -> int:
-        return time.time_ns() // 1_000_000
-
-    def monotonic_s(self) -> float:
-        return time.monotonic()
-
-
-class SystemRandomness:
-    """The machine's entropy."""
-
-    def token(self, size_bytes: int) -> bytes:
-        return secrets.token_bytes(size_bytes)
 
 
 @dataclass
@@ -168,13 +152,14 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
         for partition in streams.views.partitions():
             store.note_epoch(streams.views.partition_row(partition).epoch)
 
+        near = await meet(configuration, node, keyring, streams.views, store, stack)
         registry = metrics_registry()
         identity = ThisNode(
             vault_id=vault.vault_id,
             node_id=node.node_id,
             public_key=node.public_key,
-            name=platform.node() or "node",
-            zone="",
+            name=node_name(configuration),
+            zone=configuration.network.zone,
             version=VERSION,
             started_ms=SystemClock().time_ms(),
             addresses=(url,),
@@ -185,21 +170,24 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             reader=KafkaLogReader(connection, vault.partitions),
             views=streams.views,
             view_upkeep=streams.views,
-            store=store,
+            store=near.store,
             packs=store,
             keys=keyring,
             node_key=node,
             clock=SystemClock(),
             randomness=SystemRandomness(),
             mac_key=keyring.event_mac_key,
+            cluster=near.cluster,
+            join_token_key=keyring.derive("join tokens"),
         )
+        source = f"/vaults/{vault.vault_id}/nodes/{node.node_id}"
         services = assemble(
             log=ports.log,
             views=ports.views,
-            store=store,
+            store=near.store,
             clock=ports.clock,
             randomness=ports.randomness,
-            source=f"/vaults/{vault.vault_id}/nodes/{node.node_id}",
+            source=source,
             straight=store,
             default_retention=default_retention(configuration),
         )
@@ -210,7 +198,21 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             log_sizes=lambda: _log_sizes(folder, connection) if broker else {},
             stopping=lambda: ending.began,
             insecure=lambda: open_doors_to_know_of(configuration),
+            frozen=lambda: near.cluster.frozen,
         )
+        healing = await stack.enter_async_context(
+            open_healing(
+                folder,
+                ports,
+                store,
+                services.submitter,
+                healing_settings(configuration.workers),
+                cluster=near.cluster,
+                peers=near.peers,
+                links=near.links,
+            )
+        )
+        attendance = attend(near, services.submitter, ports, folder, healing)
         upkeep = assemble_upkeep(
             ports,
             services.submitter,
@@ -219,10 +221,13 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             upkeep_settings(configuration),
             registry,
             services.uploads.in_flight,
+            healing,
+            (attendance.heartbeats,),
         )
         services = replace(services, upkeep=upkeep)
-        await _introduce(services, identity)
-        background = asyncio.create_task(upkeep.run(), name="upkeep")
+        open_door(near, attendance, streams.views, VaultGate(upkeep.join_tokens, keyring, vault, folder), stack)
+        await _introduce(services, identity, near, configuration)
+        background = asyncio.create_task(_run(upkeep, attendance), name="upkeep")
         stack.push_async_callback(_cancel, background)
         yield Running(
             app=create_app(services, api_settings(configuration, VERSION, registry), authenticator),
@@ -243,13 +248,27 @@ def _log_sizes(folder: DataFolder, connection: Connection) -> dict[tuple[Topic, 
     return {(topic, number): size for (name, number), size in sizes if (topic := connection.topic_of(name))}
 
 
-async def _introduce(services: Services, node: ThisNode) -> None:
+async def _run(upkeep: Upkeep, attendance: Attendance) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(upkeep.run(), name="upkeep")
+        group.create_task(attendance.run(), name="attendance")
+
+
+async def _introduce(services: Services, node: ThisNode, near: Neighbourhood, configuration: Configuration) -> None:
     """Tell the log that this node belongs to the vault and runs; make the default space; finish what a crash left."""
     actor = system("start")
     if not any(row.node_id == node.node_id for row in services.views.nodes()):
-        admitted = NodeAdmitted(node_id=node.node_id, public_key=node.public_key, name=node.name)
+        admitted = NodeAdmitted(
+            node_id=node.node_id,
+            public_key=node.public_key,
+            name=node.name,
+            zone=node.zone,
+            weight=configuration.network.weight,
+        )
         await services.submitter.submit(actor, admitted, 0, subject=node.node_id)
-    started = NodeStarted(node_id=node.node_id, version=node.version, addresses=node.addresses)
+    started = NodeStarted(
+        node_id=node.node_id, version=node.version, addresses=node.addresses, peer_addresses=near.addresses
+    )
     await services.submitter.submit(actor, started, 0, subject=node.node_id)
     await services.namespace.spaces.finish_openings()
     await services.namespace.spaces.finish_closings(PurgeBudget(BATCH_OPERATIONS_MAX))

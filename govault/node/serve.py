@@ -30,6 +30,7 @@ from govault.node.compose import BROKEN_GRACE_S, Running, compose
 from govault.node.folder import DataFolder
 from govault.node.greeting import Greeting
 from govault.node.http_protocol import GatheringProtocol
+from govault.node.joining import join
 
 EXIT_CRASHED = 70
 _LISTEN_BACKLOG = 1024
@@ -40,8 +41,11 @@ each of which wants it several times, and the event loop hardly ever gives it up
 _log = logging.getLogger(__name__)
 
 
-def run(loaded: Loaded) -> int:
+def run(loaded: Loaded, join_token: str | None = None) -> int:
     """Run a node until it is told to stop; the exit code.
+
+    Args:
+        join_token: Join the vault of this token first.
 
     Raises:
         GoVaultError: It cannot start; the message says why and the way out.
@@ -57,6 +61,8 @@ def run(loaded: Loaded) -> int:
             _listener(configuration.server.host, configuration.server.port) as listener,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
+            if join_token is not None:
+                runner.run(join(configuration, folder, join_token))
             return runner.run(_live(loaded, folder, listener, began_s))
     finally:
         folder.close()

@@ -1,164 +1,120 @@
-"""The chunk stores and the signs of life of peers, over TLS."""
+"""``PeerStores`` and ``PeerProbes`` over TLS: a few kept connections a peer, one call at a time on each."""
 
+import asyncio
+import ssl
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from govault.errors import InvalidRequest
-from govault.limits import (
-    GOSSIP_BYTES_MAX,
-    PEER_BATCH_CHUNKS_MAX,
-    PEER_CALL_S_MAX,
-    PEER_IDLE_S,
-    PEER_IDS_MAX,
-)
+from govault.errors import Authentication, Cluster, GoVaultError, InvalidRequest
+from govault.limits import PEER_CALL_S_MAX
 from govault.peering import messages
-from govault.peering.calls import Calls
-from govault.peering.certificates import PeerTls
-from govault.peering.frames import FrameError, Kind
+from govault.peering.connections import Connections
+from govault.peering.frames import Frame, Kind
 from govault.ports import Clock, LinkQualities, SealedChunk
 from schemas.ids import ChunkId
 
+_BROKEN = (OSError, ssl.SSLError, InvalidRequest, Authentication)
+
 
 class PeerClient:
-    """``PeerStores`` and ``PeerProbes``. Connects when first asked, and again wherever a peer went."""
+    """Calls peers. Every call ends within its time; what fails is told to the link's quality."""
 
     def __init__(
         self,
-        *,
-        tls: PeerTls,
-        is_member: Callable[[str], bool],
+        context: ssl.SSLContext,
         addresses: Callable[[str], Sequence[str]],
         links: LinkQualities,
         clock: Clock,
         peers_max: int,
-        call_s: float = PEER_CALL_S_MAX,
-        idle_s: float = PEER_IDLE_S,
     ) -> None:
-        """A client without connections.
-
-        Args:
-            is_member: Whether a node id is admitted and not removed, now; asked at every call.
-            addresses: host:port of a peer, the best first; asked for every new connection.
-            peers_max: Peers to keep connections to.
+        """Args:
+        context: See ``PeerContexts.client``.
+        addresses: Where a member can be reached now (host:port, the best first); empty where it is none.
+        peers_max: To how many peers connections are kept.
         """
-        self._call_s = call_s
-        self._calls = Calls(
-            tls=tls,
-            is_member=is_member,
-            addresses=addresses,
-            links=links,
-            clock=clock,
-            peers_max=peers_max,
-            idle_s=idle_s,
-        )
+        self._connections = Connections(context, addresses, peers_max)
+        self._links = links
+        self._clock = clock
 
-    @property
-    def connections_kept(self) -> int:
-        """Open connections that carry no call."""
-        return self._calls.connections_kept
+    async def close(self) -> None:
+        """Let all connections go."""
+        self._connections.close()
 
-    def close(self) -> None:
-        """Close every connection; calls in flight end first, later ones fail."""
-        self._calls.close()
-
-    # --- PeerStores ----------------------------------------------------------------------------------------------
+    # --- PeerStores ------------------------------------------------------------------------------------------
 
     async def confirm(self, peer: str, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
-        """See ``PeerStores``."""
-        missing: list[ChunkId] = []
-        for batch in _batches(chunks):
-            sent = [messages.encode_confirm(batch, epoch)]
-            missing += await self._calls.call(peer, Kind.CONFIRM, sent, self._call_s, _ids_among(batch))
-        return missing
+        answer = await self._call(peer, {"method": "confirm", "epoch": epoch}, [messages.pack_ids(chunks)])
+        return self._ids(peer, answer)
 
     async def missing(self, peer: str, chunks: Sequence[ChunkId]) -> list[ChunkId]:
-        """See ``PeerStores``."""
-        missing: list[ChunkId] = []
-        for batch in _batches(chunks):
-            sent = [messages.encode_ids(batch)]
-            missing += await self._calls.call(peer, Kind.MISSING, sent, self._call_s, _ids_among(batch))
-        return missing
+        answer = await self._call(peer, {"method": "missing"}, [messages.pack_ids(chunks)])
+        return self._ids(peer, answer)
 
     async def store(self, peer: str, chunks: Sequence[SealedChunk], epoch: int) -> None:
-        """See ``PeerStores``."""
-        if not chunks:
-            return
-        if len(chunks) > PEER_BATCH_CHUNKS_MAX:
-            raise InvalidRequest(f"{len(chunks)} chunks in one call; at most {PEER_BATCH_CHUNKS_MAX}", rule="batch")
-        sent = messages.encode_chunks(chunks, epoch)
-        await self._calls.call(peer, Kind.STORE, sent, self._call_s, _nothing)
+        await self._call(peer, {"method": "store", "epoch": epoch}, messages.pack_chunks(chunks))
 
     async def fetch(self, peer: str, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
-        """See ``PeerStores``."""
-        if not chunks:
-            return []
-        asked = set(chunks[:PEER_BATCH_CHUNKS_MAX])
-
-        def decode(payload: bytearray) -> list[SealedChunk]:
-            found, _ = messages.decode_chunks(payload)
-            if any(chunk.chunk_id not in asked for chunk in found):
-                raise FrameError("it gave chunks that nobody asked for")
-            return found
-
-        sent = [messages.encode_ids(chunks[:PEER_BATCH_CHUNKS_MAX])]
-        return await self._calls.call(peer, Kind.FETCH, sent, self._call_s, decode)
-
-    async def slot_digests(self, peer: str, slots: Sequence[int]) -> list[bytes]:
-        """See ``PeerStores``."""
-
-        def decode(payload: bytearray) -> list[bytes]:
-            return messages.decode_digests(payload, len(slots))
-
-        return await self._calls.call(peer, Kind.SLOT_DIGESTS, [messages.encode_slots(slots)], self._call_s, decode)
-
-    async def slot_chunks(self, peer: str, slot: int, after: bytes, limit: int) -> list[ChunkId]:
-        """See ``PeerStores``; ``limit`` is at most PEER_IDS_MAX."""
-        if not 1 <= limit <= PEER_IDS_MAX:
-            raise InvalidRequest(f"{limit} ids in one call; 1 to {PEER_IDS_MAX}", rule="limit")
-
-        def decode(payload: bytearray) -> list[ChunkId]:
-            return messages.decode_ids(payload, limit)
-
-        sent = [messages.encode_range(slot, after, limit)]
-        return await self._calls.call(peer, Kind.SLOT_CHUNKS, sent, self._call_s, decode)
-
-    # --- PeerProbes ----------------------------------------------------------------------------------------------
-
-    async def ping(self, peer: str, gossip: bytes, timeout_s: float) -> bytes:
-        """See ``PeerProbes``."""
-        _check_gossip(gossip)
-        wait_s = min(timeout_s, PEER_CALL_S_MAX)
-        return await self._calls.call(peer, Kind.PING, [gossip], wait_s, messages.decode_gossip)
-
-    async def ping_through(self, proxy: str, peer: str, gossip: bytes, timeout_s: float) -> bytes:
-        """See ``PeerProbes``."""
-        _check_gossip(gossip)
-        wait_s = min(timeout_s, PEER_CALL_S_MAX)
-        sent = [messages.encode_ping_for(peer, gossip, wait_s)]
-        return await self._calls.call(proxy, Kind.PING_FOR, sent, wait_s, messages.decode_gossip)
-
-
-def _batches(chunks: Sequence[ChunkId]) -> list[Sequence[ChunkId]]:
-    return [chunks[start : start + PEER_BATCH_CHUNKS_MAX] for start in range(0, len(chunks), PEER_BATCH_CHUNKS_MAX)]
-
-
-def _ids_among(batch: Sequence[ChunkId]) -> Callable[[bytearray], list[ChunkId]]:
-    """What a peer lacks can only be what it was asked for."""
-    asked = set(batch)
-
-    def decode(payload: bytearray) -> list[ChunkId]:
-        found = messages.decode_ids(payload, len(batch))
-        if any(chunk_id not in asked for chunk_id in found):
-            raise FrameError("it lacks chunks that nobody asked for")
+        answer = await self._call(peer, {"method": "fetch"}, [messages.pack_ids(chunks)])
+        found: list[SealedChunk] = self._understood(peer, messages.unpack_chunks, answer.body)
         return found
 
-    return decode
+    async def slot_digests(self, peer: str, slots: Sequence[int]) -> list[bytes]:
+        answer = await self._call(peer, {"method": "slot_digests", "slots": list(slots)}, ())
+        found: list[bytes] = self._understood(peer, messages.unpack_digests, answer.body, len(slots))
+        return found
+
+    async def slot_chunks(self, peer: str, slot: int, after: bytes, limit: int) -> list[ChunkId]:
+        header = {"method": "slot_chunks", "slot": slot, "limit": limit}
+        answer = await self._call(peer, header, [after] if after else ())
+        return self._ids(peer, answer)
+
+    # --- PeerProbes ------------------------------------------------------------------------------------------
+
+    async def ping(self, peer: str, gossip: bytes, timeout_s: float) -> bytes:
+        return (await self._call(peer, {"method": "ping"}, [gossip], timeout_s, probe=True)).body
+
+    async def ping_through(self, proxy: str, peer: str, gossip: bytes, timeout_s: float) -> bytes:
+        header = {"method": "ping_for", "peer": peer, "timeout_s": timeout_s}
+        return (await self._call(proxy, header, [gossip], timeout_s, probe=True)).body
+
+    # --- calling ---------------------------------------------------------------------------------------------
+
+    async def _call(
+        self,
+        peer: str,
+        header: dict[str, Any],
+        body: Sequence[bytes],
+        timeout_s: float = PEER_CALL_S_MAX,
+        *,
+        probe: bool = False,
+    ) -> Frame:
+        began_s = self._clock.monotonic_s()
+        try:
+            async with asyncio.timeout(timeout_s):
+                answer = await self._connections.ask(peer, header, body, probe=probe)
+        except (*_BROKEN, TimeoutError) as error:
+            self._links.failed(peer)
+            why = f"no answer in {timeout_s:g} s" if isinstance(error, TimeoutError) else str(error) or repr(error)
+            raise Cluster(f"the node {peer} cannot be reached: {why}", code="cluster.unreachable", peer=peer) from error
+        if answer.kind is Kind.REFUSAL:
+            raise _refusal(peer, answer.header)
+        carried = max(len(answer.body), sum(map(len, body)))
+        self._links.answered(peer, self._clock.monotonic_s() - began_s, carried)
+        return answer
+
+    def _ids(self, peer: str, answer: Frame) -> list[ChunkId]:
+        found: list[ChunkId] = self._understood(peer, messages.unpack_ids, answer.body)
+        return found
+
+    def _understood(self, peer: str, decode: Callable[..., Any], *arguments: object) -> Any:
+        try:
+            return decode(*arguments)
+        except InvalidRequest as error:
+            self._links.failed(peer)
+            said = f"the node {peer} answers nonsense: {error}"
+            raise Cluster(said, code="cluster.unreachable", peer=peer) from error
 
 
-def _nothing(payload: bytearray) -> None:
-    if payload:
-        raise FrameError("a longer answer than there is to give")
-
-
-def _check_gossip(gossip: bytes) -> None:
-    if len(gossip) > GOSSIP_BYTES_MAX:
-        raise InvalidRequest(f"{len(gossip)} bytes of gossip; at most {GOSSIP_BYTES_MAX}", rule="gossip")
+def _refusal(peer: str, header: dict[str, Any]) -> GoVaultError:
+    code, message = str(header.get("code", ""))[:100], str(header.get("message", ""))[:2000]
+    return Cluster(f"the node {peer} refuses: {message}", code="cluster.refused", peer=peer, reason=code)

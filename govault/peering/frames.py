@@ -1,115 +1,95 @@
-"""Frames between peers: a head of 12 bytes and a payload. Sans-I/O: bytes in, values out, every length bounded.
+"""Frames: what travels on a connection between nodes. Sans-I/O: bytes in, values out.
 
-Head, big-endian: version (1 byte), kind (1), zero (2), call id (4), payload length (4). One call at a time goes over a
-connection, so the call id only guards against a peer that loses count.
+A frame is a fixed head (magic, version, kind, length of the header, length of the body), a header (a JSON object) and a
+body (bytes). One request is under way on a connection at a time; its answer is the next frame the other way. TLS keeps
+frames from being changed, repeated or put elsewhere, so that a frame carries no number.
 """
 
-import struct
+from collections.abc import Sequence
 from enum import IntEnum
-from typing import NamedTuple
+from struct import Struct
+from typing import Any, NamedTuple
 
 import orjson
 
-from govault.limits import KIB, PEER_FRAME_BYTES_MAX
+from govault.errors import InvalidRequest
+from govault.limits import MIB, PEER_BATCH_BYTES_MAX
 
+_HEAD = Struct(">2sBBII")
+HEAD_BYTES = _HEAD.size
+_MAGIC = b"GV"
 VERSION = 1
-HEAD = struct.Struct(">BBHII")
-SMALL_PAYLOAD_BYTES_MAX = 128 * KIB
-_REFUSAL_TEXT_MAX = 2000
-
-
-class FrameError(Exception):
-    """The other side does not speak this protocol; its connection is of no use any more."""
+HEADER_BYTES_MAX = 256 * 1024
+BODY_BYTES_MAX = PEER_BATCH_BYTES_MAX + 2 * MIB
+"""A batch, or one chunk that is larger than a batch, and what stands around it."""
 
 
 class Kind(IntEnum):
-    """What a frame is. Answers have the high bit."""
+    """What a frame is."""
 
-    CONFIRM = 1
-    MISSING = 2
-    STORE = 3
-    FETCH = 4
-    SLOT_DIGESTS = 5
-    SLOT_CHUNKS = 6
-    PING = 7
-    PING_FOR = 8
-    JOIN_HELLO = 9
-    JOIN = 10
-    ANSWER = 128
-    REFUSED = 129
+    REQUEST = 1
+    ANSWER = 2
+    REFUSAL = 3
 
 
-_PAYLOAD_BYTES_MAX = {
-    Kind.PING: SMALL_PAYLOAD_BYTES_MAX,
-    Kind.PING_FOR: SMALL_PAYLOAD_BYTES_MAX,
-    Kind.SLOT_CHUNKS: SMALL_PAYLOAD_BYTES_MAX,
-    Kind.SLOT_DIGESTS: SMALL_PAYLOAD_BYTES_MAX,
-    Kind.JOIN_HELLO: 4 * KIB,
-    Kind.JOIN: 16 * KIB,
-    Kind.REFUSED: 16 * KIB,
-}
-
-
-class FrameHead(NamedTuple):
-    """What stands before a payload."""
+class Head(NamedTuple):
+    """What the first HEAD_BYTES say of a frame."""
 
     kind: Kind
-    call_id: int
-    payload_bytes: int
+    header_bytes: int
+    body_bytes: int
 
 
-def encode_head(kind: Kind, call_id: int, payload_bytes: int) -> bytes:
-    """The 12 bytes before a payload.
+class Frame(NamedTuple):
+    """A whole frame."""
 
-    Raises:
-        FrameError: The payload is beyond what the other side would take.
-    """
-    if payload_bytes > _payload_bytes_max(kind):
-        raise FrameError(f"a payload of {payload_bytes} bytes is beyond the bound of {kind.name}")
-    return HEAD.pack(VERSION, kind, 0, call_id, payload_bytes)
+    kind: Kind
+    header: dict[str, Any]
+    body: bytes
 
 
-def decode_head(raw: bytes | bytearray | memoryview) -> FrameHead:
-    """What the next payload is, and how long.
+def encode(kind: Kind, header: dict[str, Any], body: Sequence[bytes] = ()) -> list[bytes]:
+    """A frame as pieces to be written one after the other.
 
     Raises:
-        FrameError: Another protocol, another version, an unknown kind, or too long a payload.
+        InvalidRequest: It would be larger than the other end takes.
     """
-    if len(raw) != HEAD.size:
-        raise FrameError(f"a head has {HEAD.size} bytes, not {len(raw)}")
-    version, kind, zero, call_id, payload_bytes = HEAD.unpack(raw)
-    if version != VERSION or zero:
-        raise FrameError(f"version {version} of the peer protocol is not {VERSION}")
+    packed = orjson.dumps(header)
+    body_bytes = sum(map(len, body))
+    if len(packed) > HEADER_BYTES_MAX or body_bytes > BODY_BYTES_MAX:
+        raise InvalidRequest(f"a frame of {body_bytes} bytes is too large for a peer", rule="frame-size")
+    return [_HEAD.pack(_MAGIC, VERSION, kind, len(packed), body_bytes) + packed, *body]
+
+
+def decode_head(raw: bytes) -> Head:
+    """What a head says.
+
+    Raises:
+        InvalidRequest: It is none, or its frame is beyond bounds: nothing after it can be read.
+    """
+    magic, version, kind, header_bytes, body_bytes = _HEAD.unpack(raw)
+    if magic != _MAGIC:
+        raise InvalidRequest("this is not a peer that speaks GoVault", rule="frame-magic")
+    if version != VERSION:
+        raise InvalidRequest(f"the peer speaks version {version} of the protocol, this node {VERSION}", rule="version")
+    if header_bytes > HEADER_BYTES_MAX or body_bytes > BODY_BYTES_MAX:
+        raise InvalidRequest(f"the peer's frame of {header_bytes + body_bytes} bytes is too large", rule="frame-size")
     try:
-        known = Kind(kind)
-    except ValueError as error:
-        raise FrameError(f"frames of kind {kind} are not known") from error
-    if payload_bytes > _payload_bytes_max(known):
-        raise FrameError(f"a payload of {payload_bytes} bytes is beyond the bound of {known.name}")
-    return FrameHead(known, call_id, payload_bytes)
+        return Head(Kind(kind), header_bytes, body_bytes)
+    except ValueError:
+        raise InvalidRequest(f"the peer sent a frame of kind {kind}, which is none", rule="frame-kind") from None
 
 
-def encode_refusal(code: str, message: str) -> bytes:
-    """The payload of a REFUSED frame."""
-    legible = message[:_REFUSAL_TEXT_MAX].encode("utf-8", "replace").decode()
-    return orjson.dumps({"code": code[:200], "message": legible})
-
-
-def decode_refusal(payload: bytes | bytearray | memoryview) -> tuple[str, str]:
-    """Code and message.
+def decode_header(raw: bytes) -> dict[str, Any]:
+    """The header.
 
     Raises:
-        FrameError: It is no refusal.
+        InvalidRequest: It is not a JSON object.
     """
     try:
-        found = orjson.loads(payload)
-        code, message = found["code"], found["message"]
-    except (orjson.JSONDecodeError, KeyError, TypeError) as error:
-        raise FrameError("a refusal without code and message") from error
-    if not isinstance(code, str) or not isinstance(message, str):
-        raise FrameError("a refusal whose code or message is no text")
-    return code[:200], message[:_REFUSAL_TEXT_MAX]
-
-
-def _payload_bytes_max(kind: Kind) -> int:
-    return _PAYLOAD_BYTES_MAX.get(kind, PEER_FRAME_BYTES_MAX)
+        header = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        header = None
+    if not isinstance(header, dict):
+        raise InvalidRequest("the peer's frame has a header that is no JSON object", rule="frame-header")
+    return header

@@ -1,143 +1,98 @@
-"""Payloads of the calls between peers: chunk ids, sealed chunks, slots, digests, gossip. Sans-I/O, bounded.
+"""Chunk ids and sealed chunks as bodies of frames. Decoding is total: garbage is an InvalidRequest, nothing else."""
 
-Numbers are big-endian. Decoders raise ``FrameError`` for anything that an encoder here does not make.
-"""
-
-import struct
 from collections.abc import Sequence
+from struct import Struct
 from typing import Any
 
-from govault.limits import GOSSIP_BYTES_MAX, PEER_BATCH_CHUNKS_MAX, PEER_IDS_MAX, SLOTS
-from govault.peering.frames import FrameError
+from govault.errors import InvalidRequest
+from govault.limits import CHUNK_BYTES_MAX, PEER_BATCH_CHUNKS_MAX, SLOTS
 from govault.ports import SealedChunk
 from schemas.ids import ChunkId
 
 ID_BYTES = 32
 DIGEST_BYTES = 16
-_EPOCH = struct.Struct(">Q")
-_COUNT = struct.Struct(">I")
-_CHUNK = struct.Struct(">32sII")
-_RANGE = struct.Struct(">HIB")
-_PING_FOR = struct.Struct(">32sI")
-Raw = bytes | bytearray | memoryview
+SLOTS_PER_CALL_MAX = SLOTS
+GOSSIP_BYTES_MAX = 64 * 1024
+_PLACE = Struct(">32sII")
 
 
-def encode_ids(ids: Sequence[bytes]) -> bytes:
-    """Chunk ids, one behind the other."""
-    return b"".join(ids)
+def pack_ids(chunks: Sequence[bytes]) -> bytes:
+    """Chunk ids, one after the other."""
+    return b"".join(chunks)
 
 
-def decode_ids(raw: Raw, limit: int = PEER_IDS_MAX) -> list[ChunkId]:
-    """The ids that ``encode_ids`` joined."""
-    if len(raw) % ID_BYTES or len(raw) > limit * ID_BYTES:
-        raise FrameError(f"{len(raw)} bytes are no list of up to {limit} chunk ids")
-    joined = bytes(raw)
-    return [ChunkId(joined[start : start + ID_BYTES]) for start in range(0, len(joined), ID_BYTES)]
+def unpack_ids(body: bytes, count_max: int = PEER_BATCH_CHUNKS_MAX) -> list[ChunkId]:
+    """The ids in a body.
+
+    Raises:
+        InvalidRequest: They are none, or too many.
+    """
+    count, rest = divmod(len(body), ID_BYTES)
+    if rest or count > count_max:
+        raise InvalidRequest(f"a body of {len(body)} bytes is not a list of at most {count_max} chunk ids", rule="ids")
+    return [ChunkId(body[at : at + ID_BYTES]) for at in range(0, len(body), ID_BYTES)]
 
 
-def encode_confirm(ids: Sequence[bytes], epoch: int) -> bytes:
-    """An epoch, then chunk ids."""
-    return _EPOCH.pack(epoch) + encode_ids(ids)
+def pack_chunks(chunks: Sequence[SealedChunk]) -> list[bytes]:
+    """Sealed chunks: a table of them, then their bytes."""
+    table = b"".join(_PLACE.pack(chunk.chunk_id, chunk.size_bytes, len(chunk.sealed)) for chunk in chunks)
+    return [len(chunks).to_bytes(4, "big") + table, *(chunk.sealed for chunk in chunks)]
 
 
-def decode_confirm(raw: Raw) -> tuple[list[ChunkId], int]:
-    """Ids and epoch."""
-    view = memoryview(raw)
-    (epoch,) = _unpack(_EPOCH, view, 0)
-    return decode_ids(view[_EPOCH.size :], PEER_BATCH_CHUNKS_MAX), epoch
+def unpack_chunks(body: bytes) -> list[SealedChunk]:
+    """The sealed chunks in a body; what they hold is not looked at.
+
+    Raises:
+        InvalidRequest: They are none.
+    """
+    count = int.from_bytes(body[:4], "big")
+    at = 4 + count * _PLACE.size
+    if len(body) < at or count > PEER_BATCH_CHUNKS_MAX:
+        raise InvalidRequest("a body is not a list of sealed chunks", rule="chunks")
+    chunks: list[SealedChunk] = []
+    for chunk_id, size_bytes, sealed_bytes in _PLACE.iter_unpack(body[4:at]):
+        end = at + sealed_bytes
+        if end > len(body) or size_bytes > CHUNK_BYTES_MAX:
+            raise InvalidRequest("a sealed chunk is cut short or too large", rule="chunks")
+        chunks.append(SealedChunk(ChunkId(chunk_id), size_bytes, body[at:end]))
+        at = end
+    if at != len(body):
+        raise InvalidRequest("something stands behind the last sealed chunk", rule="chunks")
+    return chunks
 
 
-def encode_chunks(chunks: Sequence[SealedChunk], epoch: int) -> list[bytes]:
-    """An epoch and sealed chunks as pieces to write one behind the other; no record is copied."""
-    table = b"".join(_CHUNK.pack(chunk.chunk_id, chunk.size_bytes, len(chunk.sealed)) for chunk in chunks)
-    return [_EPOCH.pack(epoch) + _COUNT.pack(len(chunks)) + table, *(chunk.sealed for chunk in chunks)]
+def unpack_digests(body: bytes, count: int) -> list[bytes]:
+    """So many digests.
+
+    Raises:
+        InvalidRequest: They are not so many.
+    """
+    if len(body) != count * DIGEST_BYTES:
+        raise InvalidRequest(f"a body of {len(body)} bytes is not {count} digests", rule="digests")
+    return [body[at : at + DIGEST_BYTES] for at in range(0, len(body), DIGEST_BYTES)]
 
 
-def decode_chunks(raw: Raw) -> tuple[list[SealedChunk], int]:
-    """Sealed chunks and epoch; the records are copies, so that the buffer can go."""
-    view = memoryview(raw)
-    (epoch,), (count,) = _unpack(_EPOCH, view, 0), _unpack(_COUNT, view, _EPOCH.size)
-    begin = _EPOCH.size + _COUNT.size
-    end = begin + count * _CHUNK.size
-    if count > PEER_BATCH_CHUNKS_MAX or end > len(view):
-        raise FrameError(f"{count} chunks are announced in {len(view)} bytes")
-    chunks = []
-    position = end
-    for chunk_id, size_bytes, sealed_bytes in _CHUNK.iter_unpack(view[begin:end]):
-        sealed = bytes(view[position : position + sealed_bytes])
-        if len(sealed) != sealed_bytes:
-            raise FrameError("a sealed chunk ends early")
-        position += sealed_bytes
-        chunks.append(SealedChunk(ChunkId(chunk_id), size_bytes, sealed))
-    if position != len(view):
-        raise FrameError(f"{len(view) - position} bytes follow the last chunk")
-    return chunks, epoch
+def whole(header: dict[str, Any], name: str, at_most: int) -> int:
+    """A whole number of a header, 0 … ``at_most``.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    value = header.get(name)
+    if type(value) is not int or not 0 <= value <= at_most:
+        raise InvalidRequest(f"{name} in a peer's request is not a number from 0 to {at_most}", rule=name)
+    return value
 
 
-def encode_slots(slots: Sequence[int]) -> bytes:
-    """Slot numbers."""
-    return struct.pack(f">{len(slots)}H", *slots)
+def slots(header: dict[str, Any]) -> list[int]:
+    """The slots of a header.
 
-
-def decode_slots(raw: Raw) -> list[int]:
-    """Slot numbers, each below SLOTS."""
-    if len(raw) % 2 or len(raw) > 2 * SLOTS:
-        raise FrameError(f"{len(raw)} bytes are no list of slots")
-    slots = list(struct.unpack(f">{len(raw) // 2}H", raw))
-    if any(slot >= SLOTS for slot in slots):
-        raise FrameError(f"a slot is beyond {SLOTS - 1}")
-    return slots
-
-
-def encode_digests(digests: Sequence[bytes]) -> bytes:
-    """Digests of 16 bytes."""
-    return b"".join(digests)
-
-
-def decode_digests(raw: Raw, count: int) -> list[bytes]:
-    """Exactly so many digests as were asked for."""
-    if len(raw) != count * DIGEST_BYTES:
-        raise FrameError(f"{len(raw)} bytes are not {count} digests")
-    joined = bytes(raw)
-    return [joined[start : start + DIGEST_BYTES] for start in range(0, len(joined), DIGEST_BYTES)]
-
-
-def encode_range(slot: int, after: bytes, limit: int) -> bytes:
-    """A slot, where to begin in it, and how many ids to give."""
-    return _RANGE.pack(slot, limit, len(after)) + after
-
-
-def decode_range(raw: Raw) -> tuple[int, bytes, int]:
-    """Slot, begin, limit."""
-    view = memoryview(raw)
-    slot, limit, after_bytes = _unpack(_RANGE, view, 0)
-    after = bytes(view[_RANGE.size :])
-    if len(after) != after_bytes or after_bytes > ID_BYTES or slot >= SLOTS or not 1 <= limit <= PEER_IDS_MAX:
-        raise FrameError("no range of chunks in a slot")
-    return slot, after, limit
-
-
-def encode_ping_for(peer: str, gossip: bytes, timeout_s: float) -> bytes:
-    """Whom to ping, how long to wait, and what to say."""
-    return _PING_FOR.pack(bytes.fromhex(peer), int(timeout_s * 1000)) + gossip
-
-
-def decode_ping_for(raw: Raw) -> tuple[str, bytes, float]:
-    """Peer, gossip, seconds."""
-    view = memoryview(raw)
-    peer, timeout_ms = _unpack(_PING_FOR, view, 0)
-    return peer.hex(), decode_gossip(view[_PING_FOR.size :]), timeout_ms / 1000
-
-
-def decode_gossip(raw: Raw) -> bytes:
-    """Opaque, bounded."""
-    if len(raw) > GOSSIP_BYTES_MAX:
-        raise FrameError(f"{len(raw)} bytes of gossip are more than {GOSSIP_BYTES_MAX}")
-    return bytes(raw)
-
-
-def _unpack(form: struct.Struct, view: memoryview, offset: int) -> tuple[Any, ...]:
-    try:
-        return form.unpack_from(view, offset)
-    except struct.error as error:
-        raise FrameError("a payload ends early") from error
+    Raises:
+        InvalidRequest: They are none.
+    """
+    value = header.get("slots")
+    if not isinstance(value, list) or len(value) > SLOTS_PER_CALL_MAX:
+        raise InvalidRequest("slots in a peer's request is not a list of slots", rule="slots")
+    if any(type(slot) is not int or not 0 <= slot < SLOTS for slot in value):
+        raise InvalidRequest(f"a slot in a peer's request is not a number below {SLOTS}", rule="slots")
+    return value

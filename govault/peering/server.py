@@ -1,265 +1,202 @@
-"""The port where peers come in. Nobody is heard before TLS has shown that they hold the key of an admitted node.
+"""The door for peers: takes connections, learns who calls, and answers one request after the other on each.
 
-Whoever is unknown costs one socket and a bounded time: PEER_HANDSHAKE_S_MAX for TLS, PEER_JOIN_S_MAX for a join.
+Whoever has not proved to be a member may only ask to join, has little time, and gives way to newer comers when there
+are many: strangers never keep members out.
 """
 
 import asyncio
-import contextlib
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+import ssl
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
-from govault.errors import AccessDenied, Config, GoVaultError
+from govault.budget import Budget
+from govault.errors import AccessDenied, Authentication, Cluster, GoVaultError, InvalidRequest
 from govault.limits import (
+    PEER_BODIES_IN_WORK_BYTES_MAX,
     PEER_CALL_S_MAX,
-    PEER_CALLS_SERVED_AT_ONCE_MAX,
-    PEER_HANDSHAKE_S_MAX,
-    PEER_JOIN_S_MAX,
-    PEER_MEMORY_BYTES_MAX,
-    PEER_MEMORY_PER_PEER_BYTES_MAX,
-    PEER_SERVED_IDLE_S,
+    PEER_CONNECTIONS_EACH_MAX,
+    PEER_IDLE_S_MAX,
+    PEER_STRANGERS_MAX,
 )
-from govault.peering.answering import CALLS, PROBES, answer
-from govault.peering.budget import ByteBudget
-from govault.peering.certificates import PeerTls
-from govault.peering.doorkeeper import Doorkeeper
-from govault.peering.frames import FrameError, FrameHead, Kind, encode_refusal
-from govault.peering.stream import PeerStream
-from govault.ports import ProbeRequests, ReplicaRequests
+from govault.peering.certificates import id_at_other_end
+from govault.peering.frames import Frame, Kind
+from govault.peering.requests import Answer
+from govault.peering.wire import Wire, new_reader
 
-_BACKLOG = 512
-_OUT_OF_SOCKETS_S = 0.1
 _log = logging.getLogger(__name__)
 
+HANDSHAKE_S_MAX = 5.0
+_STRANGER_S_MAX = 30.0
+_STRANGER_FRAMES_MAX = 2
+_BACKLOG = 512
+_BROKEN = (OSError, ssl.SSLError, InvalidRequest, Authentication)
 
-@dataclass(frozen=True, slots=True)
-class ServerBounds:
-    """How long and how much a server bears; tests take less.
+IsMember = Callable[[str], bool]
+Conversation = Callable[[Frame], Awaitable[dict[str, Any]]]
 
-    Attributes:
-        idle_s: How long a member's connection may say nothing.
-        call_s: How long one payload may take to arrive, one call to be answered, and one answer to leave.
-    """
 
-    handshake_s: float = PEER_HANDSHAKE_S_MAX
-    join_s: float = PEER_JOIN_S_MAX
-    idle_s: float = PEER_SERVED_IDLE_S
-    call_s: float = PEER_CALL_S_MAX
-    memory_bytes: int = PEER_MEMORY_BYTES_MAX
-    memory_per_peer_bytes: int = PEER_MEMORY_PER_PEER_BYTES_MAX
+class Requests(Protocol):
+    """What answers admitted peers."""
+
+    async def answer(self, caller: str, request: Frame) -> Answer:
+        """See ``PeerRequests.answer``."""
 
 
 class PeerServer:
-    """Serves members on one listening socket, from ``start`` to ``stop``."""
+    """Listens from ``start`` until ``stop``."""
 
     def __init__(
         self,
-        *,
-        tls: PeerTls,
-        is_member: Callable[[str], bool],
-        replicas: ReplicaRequests,
-        probes: ProbeRequests,
-        join_door: Callable[[PeerStream], Awaitable[None]] | None = None,
-        bounds: ServerBounds | None = None,
-        doorkeeper: Doorkeeper | None = None,
+        listener: socket.socket,
+        context: ssl.SSLContext,
+        is_member: IsMember,
+        requests: Requests,
+        introduce: Callable[[], Conversation],
     ) -> None:
-        """A server that does not listen yet.
-
-        Args:
-            is_member: Whether a node id is admitted and not removed, now; asked at every call.
-            join_door: Serves a connection that showed no certificate; None: such are turned away.
+        """Args:
+        listener: Bound and listening, not blocking.
+        is_member: Whether a node id belongs to the vault now; asked at every request.
+        introduce: Begins a conversation with a stranger that wants to join; a ``GoVaultError`` becomes a refusal.
         """
-        self._tls = tls
+        self._listener = listener
+        self._context = context
         self._is_member = is_member
-        self._replicas = replicas
-        self._probes = probes
-        self._join_door = join_door
-        self._bounds = bounds or ServerBounds()
-        self._doorkeeper = doorkeeper or Doorkeeper()
-        self._memory = ByteBudget(self._bounds.memory_bytes)
-        self._memory_of: dict[str, ByteBudget] = {}
-        self._at_once = asyncio.Semaphore(PEER_CALLS_SERVED_AT_ONCE_MAX)
+        self._requests = requests
+        self._introduce = introduce
+        self._bodies = Budget(PEER_BODIES_IN_WORK_BYTES_MAX)
+        self._strangers: dict[asyncio.Task[None], None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._listener: socket.socket | None = None
+        self._members: Counter[str] = Counter()
         self._accepting: asyncio.Task[None] | None = None
 
-    @property
-    def doorkeeper(self) -> Doorkeeper:
-        """What the door counts."""
-        return self._doorkeeper
-
-    @property
-    def memory_used_bytes(self) -> int:
-        """Payloads that are in memory now."""
-        return self._memory.used_bytes
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port that it listens on; to be asked between ``start`` and ``stop``."""
-        assert self._listener is not None
-        host, port = self._listener.getsockname()[:2]
-        return host, port
-
-    def start(self, host: str, port: int) -> None:
-        """Listen; port 0 takes a free one.
-
-        Raises:
-            Config: The address cannot be had.
-        """
-        self._listener = listen(host, port)
-        self._accepting = asyncio.create_task(self._accept(self._listener), name="peers: accept")
+    def start(self) -> None:
+        """Begin to take connections."""
+        self._accepting = asyncio.create_task(self._accept(), name="peers-accept")
 
     async def stop(self) -> None:
-        """Stop listening and drop every connection; calls in flight end unanswered."""
+        """Let everybody go. May be called twice."""
         tasks = [task for task in (self._accepting, *self._tasks) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        if self._listener is not None:
-            self._listener.close()
+        self._listener.close()
 
-    async def _accept(self, listener: socket.socket) -> None:
+    async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                sock, address = await loop.sock_accept(listener)
+                connection, _ = await loop.sock_accept(self._listener)
             except OSError as error:
-                _log.warning("cannot accept a peer: %s", error)
-                await asyncio.sleep(_OUT_OF_SOCKETS_S)
+                # Out of descriptors, say: those at work give some back.
+                _log.warning("no connection of a peer could be taken: %s", error)
+                await asyncio.sleep(0.1)
                 continue
-            if not self._doorkeeper.admits(address[0]):
-                sock.close()
-                continue
-            self._doorkeeper.enter(address[0])
-            task = asyncio.create_task(self._welcome(sock, address[0]), name="peers: connection")
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if len(self._strangers) >= PEER_STRANGERS_MAX:
+                next(iter(self._strangers)).cancel()
+            task = loop.create_task(self._serve(connection), name="peer-connection")
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            # A task that is cancelled before its first step closes nothing itself.
-            task.add_done_callback(partial(_close, sock))
+            self._strangers[task] = None
+            task.add_done_callback(self._ended)
 
-    async def _welcome(self, sock: socket.socket, address: str) -> None:
-        """One connection, from its first byte to its last."""
-        stream = PeerStream()
-        unknown = contextlib.ExitStack()
-        unknown.callback(self._doorkeeper.leave, address)
-        with unknown:
-            try:
-                peer = await self._shake_hands(stream, sock)
-                if peer is None:
-                    await self._let_join(stream)
-                elif not self._is_member(peer):
-                    await self._turn_away(stream, peer)
-                else:
-                    unknown.pop_all().close()
-                    with self._doorkeeper.connected(peer, stream):
-                        await self._serve(stream, peer)
-            except (OSError, TimeoutError, FrameError) as error:
-                _log.debug("a peer at %s was dropped: %r", address, error)
-            except Exception:  # noqa: BLE001 — the edge: a fault in serving one peer must not end the others
-                _log.exception("serving a peer at %s failed", address)
-            finally:
-                stream.abort()
-                sock.close()
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._strangers.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("serving a peer broke", exc_info=error)
 
-    async def _shake_hands(self, stream: PeerStream, sock: socket.socket) -> str | None:
-        """The node id that the other side proved; None where it showed no certificate."""
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        async with asyncio.timeout(self._bounds.handshake_s):
-            await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: stream,
-                sock,
-                ssl=self._tls.server_context(),
-                ssl_handshake_timeout=self._bounds.handshake_s,
-                ssl_shutdown_timeout=1.0,
-            )
-        return stream.peer_node_id
-
-    async def _let_join(self, stream: PeerStream) -> None:
-        if self._join_door is None:
-            return
-        async with asyncio.timeout(self._bounds.join_s):
-            await self._join_door(stream)
-
-    async def _turn_away(self, stream: PeerStream, peer: str) -> None:
-        async with asyncio.timeout(self._bounds.handshake_s):
-            head = await stream.read_head()
-            await self._refuse(stream, head, _not_a_member(peer))
-            # Closing over bytes that were not read would take the refusal back on its way.
-            with contextlib.suppress(ConnectionError):
-                await stream.read_payload(head.payload_bytes)
-
-    async def _serve(self, stream: PeerStream, peer: str) -> None:
-        while True:
-            async with asyncio.timeout(self._bounds.idle_s):
-                head = await stream.read_head()
-            if not self._is_member(peer):
-                await self._refuse(stream, head, _not_a_member(peer))
-                return
-            if head.kind not in CALLS:
-                raise FrameError(f"{head.kind.name} is no call of a member")
-            async with contextlib.AsyncExitStack() as held:
-                async with asyncio.timeout(self._bounds.call_s):
-                    if head.kind not in PROBES:
-                        await held.enter_async_context(self._budget_of(peer).taken(head.payload_bytes))
-                        await held.enter_async_context(self._memory.taken(head.payload_bytes))
-                    payload = await stream.read_payload(head.payload_bytes)
-                await self._answer(stream, peer, head, payload)
-
-    async def _answer(self, stream: PeerStream, peer: str, head: FrameHead, payload: bytearray) -> None:
+    async def _serve(self, connection: socket.socket) -> None:
+        wire: Wire | None = None
+        caller: str | None = None
         try:
-            async with asyncio.timeout(self._bounds.call_s):
-                if head.kind in PROBES:
-                    pieces = await answer(peer, head.kind, payload, self._replicas, self._probes)
-                else:
-                    async with self._at_once:
-                        pieces = await answer(peer, head.kind, payload, self._replicas, self._probes)
+            async with asyncio.timeout(HANDSHAKE_S_MAX):
+                wire = await self._shake_hands(connection)
+            caller = id_at_other_end(wire.writer.get_extra_info("ssl_object"))
+            if caller is None:
+                async with asyncio.timeout(_STRANGER_S_MAX):
+                    await self._serve_stranger(wire)
+                return
+            self._check_member(caller)
+            await self._serve_member(wire, caller)
+        except (*_BROKEN, AccessDenied, TimeoutError) as error:
+            _log.debug("a connection of %s ended: %r", caller or "a stranger", error)
+        finally:
+            if wire is not None:
+                wire.close()
+            connection.close()
+
+    async def _shake_hands(self, connection: socket.socket) -> Wire:
+        loop = asyncio.get_running_loop()
+        reader = new_reader()
+        protocol = asyncio.StreamReaderProtocol(reader)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S_MAX
+        )
+        return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+
+    def _check_member(self, caller: str) -> None:
+        if not self._is_member(caller):
+            raise AccessDenied(f"{caller} is no node of this vault")
+
+    async def _serve_stranger(self, wire: Wire) -> None:
+        """Somebody without a certificate: may join, and nothing else. A few frames, then goodbye."""
+        converse = self._introduce()
+
+        async def ask(request: Frame) -> Answer:
+            return await converse(request), ()
+
+        for _ in range(_STRANGER_FRAMES_MAX):
+            head = await wire.head()
+            if head is None:
+                return
+            if head.body_bytes:
+                raise InvalidRequest("a stranger has nothing to bring", rule="frame-size")
+            await self._answer(wire, await wire.rest(head), ask)
+
+    async def _serve_member(self, wire: Wire, caller: str) -> None:
+        if self._members[caller] >= PEER_CONNECTIONS_EACH_MAX:
+            raise AccessDenied(f"{caller} has {PEER_CONNECTIONS_EACH_MAX} connections already")
+        task = asyncio.current_task()
+        assert task is not None
+        self._strangers.pop(task, None)
+        self._members[caller] += 1
+        try:
+            while await self._serve_request(wire, caller):
+                pass
+        finally:
+            self._members[caller] -= 1
+            if not self._members[caller]:
+                del self._members[caller]
+
+    async def _serve_request(self, wire: Wire, caller: str) -> bool:
+        async with asyncio.timeout(PEER_IDLE_S_MAX):
+            head = await wire.head()
+        if head is None:
+            return False
+        self._check_member(caller)
+        await self._bodies.take(head.body_bytes)
+        try:
+            async with asyncio.timeout(PEER_CALL_S_MAX):
+                request = await wire.rest(head)
+                await self._answer(wire, request, lambda request: self._requests.answer(caller, request))
+        finally:
+            self._bodies.give(head.body_bytes)
+        return True
+
+    async def _answer(self, wire: Wire, request: Frame, ask: Callable[[Frame], Awaitable[Answer]]) -> None:
+        """Answer, or refuse; whatever goes wrong with a request of a peer's ends that request only."""
+        try:
+            if request.kind is not Kind.REQUEST:
+                raise InvalidRequest("an answer came where a request was due", rule="frame-kind")
+            header, body = await ask(request)
         except GoVaultError as error:
-            await self._refuse(stream, head, error)
-            return
-        await self._write(stream, Kind.ANSWER, head.call_id, pieces)
-
-    async def _refuse(self, stream: PeerStream, head: FrameHead, error: GoVaultError) -> None:
-        await self._write(stream, Kind.REFUSED, head.call_id, [encode_refusal(error.specific_code, str(error))])
-
-    async def _write(self, stream: PeerStream, kind: Kind, call_id: int, pieces: Sequence[bytes]) -> None:
-        async with asyncio.timeout(self._bounds.call_s):
-            await stream.write_frame(kind, call_id, pieces)
-
-    def _budget_of(self, peer: str) -> ByteBudget:
-        """Of one peer, so that none holds the memory of all with payloads that do not arrive."""
-        return self._memory_of.setdefault(peer, ByteBudget(self._bounds.memory_per_peer_bytes))
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        Config: The address cannot be had.
-    """
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
-    except OSError as error:
-        raise Config(f"network.peer_addr {host}:{port} is no address of this machine: {error}") from error
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(_BACKLOG)
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        raise Config(
-            f"cannot listen for peers on {host}:{port}: {error.strerror}. "
-            "Stop what uses it, or choose another address with network.peer_addr (port 0 takes a free one)"
-        ) from error
-    return listener
-
-
-def _close(sock: socket.socket, _: object) -> None:
-    sock.close()
-
-
-def _not_a_member(peer: str) -> AccessDenied:
-    return AccessDenied(f"node {peer} does not belong to this vault (any more)", code="not-a-member")
+            await wire.send(Kind.REFUSAL, {"code": error.specific_code, "message": str(error)[:2000]})
+        except Exception as error:  # noqa: BLE001 - the edge, where errors become refusals
+            _log.error("a peer's request broke", exc_info=error)
+            broken = Cluster("this node broke at the request; its log says why", code="cluster.broken")
+            await wire.send(Kind.REFUSAL, {"code": broken.specific_code, "message": str(broken)})
+        else:
+            await wire.send(Kind.ANSWER, header, body)

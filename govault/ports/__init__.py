@@ -5,7 +5,6 @@ raises ``GoVaultError`` families only.
 """
 
 from govault.ports.cluster import ClusterMap, LinkQualities, LinkQuality
-from govault.ports.joining import JoinRequests, JoinWish
 from govault.ports.keys import KeyCustody
 from govault.ports.log import EventLog, LogReader, LogRecord, LogRestorer
 from govault.ports.outlet import Outlet, StraightReads
@@ -33,8 +32,6 @@ __all__ = [
     "EventLog",
     "Ingest",
     "Ingested",
-    "JoinRequests",
-    "JoinWish",
     "KeyCustody",
     "LinkQualities",
     "LinkQuality",

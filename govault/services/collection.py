@@ -10,22 +10,29 @@ either folded (and the chunk referenced) or refused. What the writer does next r
 removal against stamping, one chunk at a time.
 
 Stamps set before this process started may be lost; all of them count as at least the epoch of the log's end at start,
-which is no earlier than any epoch a previous process can have stamped with.
+which is no earlier than any epoch a previous process can have stamped with. So a node that was away, however long,
+folds to the log's end before it removes anything.
+
+In a cluster the rule holds for every node by itself, whatever it has folded so far: whoever counts on its replica has
+had it stamped with an epoch of their own, and a node that lags has not come past that epoch's grace. What it confirms
+is true however far behind it is. Replicas of slots that are not this node's any more (``Surplus``) go by the same
+stamps and the same grace, though they are referenced, once all holders have confirmed, and so stamped, the chunk.
 """
 
 import asyncio
 from binascii import a2b_base64
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from govault.domain.actor import system
 from govault.domain.manifest import unpack
 from govault.errors import ViewsLagging
 from govault.limits import COLLECTION_PAGE, EPOCHS_OF_GRACE
 from govault.ports import EventLog, StampedChunk, StoreMaintenance, Views
-from govault.services.collection_epochs import EpochBarriers
+from govault.services.collection_epochs import EpochBarriers, EpochPace
 from govault.services.collection_stamps import Dereferences
 from govault.services.in_flight import InFlight
 from govault.services.submit import Submitter
@@ -51,6 +58,7 @@ class CollectionReport:
         plain_bytes: Of the removed chunks' plaintexts.
         stored_bytes: What they took in packs.
         freed_bytes: By which the pack files shrank.
+        surplus_chunks: Those of the removed that are referenced, and belong to other nodes.
     """
 
     dry_run: bool = False
@@ -61,6 +69,7 @@ class CollectionReport:
     plain_bytes: int = 0
     stored_bytes: int = 0
     freed_bytes: int = 0
+    surplus_chunks: int = 0
 
     def plus(self, removed: list[StampedChunk]) -> "CollectionReport":
         """With these chunks removed."""
@@ -76,6 +85,19 @@ Said = Callable[[str, CollectionReport], None]
 """Told now and then what a collection is at."""
 
 
+class SurplusReplicas(Protocol):
+    """Judges replicas that are on this node and belong to others (``govault.services.healing.surplus``)."""
+
+    def unwanted(self, chunks: Sequence[StampedChunk]) -> list[StampedChunk]:
+        """Those of the chunks that nobody gives to this node any more."""
+
+    async def droppable(self, chunks: Sequence[StampedChunk], epoch_max: int) -> list[bytes]:
+        """Those of them that every holder has, durably, and stamped with this node's epoch."""
+
+    def note_removed(self, chunks: int) -> None:
+        """So many are gone."""
+
+
 class Collector:
     """Collects on this node. One collection at a time; ``frozen`` holds it off altogether."""
 
@@ -89,7 +111,15 @@ class Collector:
         barriers: EpochBarriers,
         dereferences: Dereferences,
         in_flight: InFlight,
+        pace: EpochPace,
+        fenced: Callable[[], bool] = lambda: False,
+        surplus: SurplusReplicas | None = None,
     ) -> None:
+        """Args:
+        pace: Says when the background may open another epoch.
+        fenced: Whether this node reaches neither log nor peers: then it removes nothing.
+        surplus: Judges replicas that belong to other nodes; None where there are none.
+        """
         self._log = log
         self._views = views
         self._packs = packs
@@ -97,6 +127,9 @@ class Collector:
         self._barriers = barriers
         self._dereferences = dereferences
         self._in_flight = in_flight
+        self._pace = pace
+        self._fenced = fenced
+        self._surplus = surplus
         self._turn = asyncio.Lock()
         self._floor: int | None = None
         self._clean_at: object = None
@@ -135,8 +168,9 @@ class Collector:
                     target = self._barriers.highest() + EPOCHS_OF_GRACE
                 said("removing chunks", report)
                 report = await self._remove_unreferenced(report)
+                report, surplus_waits, _ = await self._remove_surplus(report)
                 # What uploads in flight add meanwhile is left to the next collection: the target does not follow it.
-                if self._barriers.lowest() >= target or not (parts_wait or report.waiting_chunks):
+                if self._barriers.lowest() >= target or not (parts_wait or report.waiting_chunks or surplus_waits):
                     break
                 await self._barriers.open_next()
                 report = replace(report, epochs_opened=report.epochs_opened + 1)
@@ -156,10 +190,12 @@ class Collector:
                 return CollectionReport()
             report, parts_wait = await self._release_parts(CollectionReport())
             report = await self._remove_unreferenced(report)
-            if parts_wait or report.waiting_chunks:
-                await self._barriers.open_next()
-                report = replace(report, epochs_opened=1)
-            elif self._in_flight.oldest_epoch() is None and not report.removed_chunks:
+            report, surplus_waits, surplus_left = await self._remove_surplus(report)
+            if parts_wait or report.waiting_chunks or surplus_waits:
+                if self._pace.due() and not self._fenced():
+                    await self._barriers.open_next()
+                    report = replace(report, epochs_opened=1)
+            elif self._in_flight.oldest_epoch() is None and not (report.removed_chunks or surplus_left):
                 self._clean_at = seen
             return await self._compact(report, lambda text, report: None, dead_share_min)
 
@@ -222,7 +258,8 @@ class Collector:
         oldest = self._in_flight.oldest_epoch()
         if oldest is not None:
             epoch_max = min(epoch_max, oldest - 1)
-        return epoch_max if self._floor is not None and self._floor <= epoch_max else -1
+        past_start = self._floor is not None and self._floor <= epoch_max
+        return epoch_max if past_start and not self._fenced() else -1
 
     async def _release_parts(self, report: CollectionReport) -> tuple[CollectionReport, bool]:
         """Release the parts whose grace is over; whether others still wait."""
@@ -269,6 +306,28 @@ class Collector:
             report = report.plus(removed)
             waiting += len(chunks) - len(removed)
         return replace(report, waiting_chunks=waiting)
+
+    async def _remove_surplus(self, report: CollectionReport) -> tuple[CollectionReport, bool, bool]:
+        """Let go of replicas that belong to other nodes; whether some wait for grace, and whether any are left."""
+        if self._surplus is None:
+            return report, False, False
+        waits = left = False
+        async for page, referenced in self._pages():
+            chunks = self._surplus.unwanted([chunk for chunk in page if chunk.chunk_id in referenced])
+            if not chunks:
+                continue
+            epoch_max = self._epoch_max()
+            young = [chunk for chunk in chunks if chunk.epoch > epoch_max]
+            old = [chunk for chunk in chunks if chunk.epoch <= epoch_max]
+            due = await self._surplus.droppable(old, epoch_max) if old else []
+            # While the holders were asked an upload may have begun, or this node may have been fenced.
+            removed = await self._packs.remove(due, min(epoch_max, self._epoch_max())) if due else []
+            self._surplus.note_removed(len(removed))
+            report = report.plus(removed)
+            report = replace(report, surplus_chunks=report.surplus_chunks + len(removed))
+            waits = waits or bool(young)
+            left = left or len(removed) < len(chunks)
+        return report, waits, left
 
     async def _unreferenced(self) -> AsyncIterator[list[StampedChunk]]:
         """Pages of chunks in the store that nothing referenced when the page was read."""

@@ -4,7 +4,8 @@ Epoch e+1 opens only when e is open in all partitions, so the partitions are nev
 epoch of grace in one of them is one in all.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from govault.domain.actor import system
 from govault.domain.reasons import Reason
@@ -52,3 +53,42 @@ class EpochBarriers:
         except Conflict as error:
             if error.details.get("reason") != Reason.EPOCH_NOT_NEXT.value:
                 raise
+
+
+_PERIOD_SHARE = 0.9
+"""Rounds do not come to the second: one that is a little early need not wait for the next."""
+
+
+@dataclass(slots=True)
+class EpochPace:
+    """Spaces the epochs that the background opens: one a period, however many nodes run and whatever their clocks say.
+
+    Every node sees in the log when an epoch opens, by its own monotonic clock, and the first whose period is over opens
+    the next. A node that has seen none since it started waits a period too where there are others, so that a rolling
+    restart opens none; alone it need not.
+    """
+
+    monotonic_s: Callable[[], float]
+    period_s: float
+    alone: Callable[[], bool] = lambda: True
+    _highest: int = 0
+    _opened_s: float | None = None
+    _began_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._began_s = self.monotonic_s()
+
+    def note(self, epoch: int) -> None:
+        """A partition has come to this epoch (``ViewsMaintenance.on_epoch``)."""
+        if epoch > self._highest:
+            self._highest = epoch
+            self._opened_s = self.monotonic_s()
+
+    def due(self) -> bool:
+        """Whether the last epoch is a period old."""
+        since_s = self._opened_s
+        if since_s is None:
+            if self.alone():
+                return True
+            since_s = self._began_s
+        return self.monotonic_s() - since_s >= _PERIOD_SHARE * self.period_s

@@ -53,6 +53,26 @@ class WorkerFact:
 
 
 @dataclass(frozen=True, slots=True)
+class RepairFact:
+    """How repair stands.
+
+    Attributes:
+        under_replicated: Chunks of this node's slots with fewer replicas than wanted.
+        waiting: Chunks that wait for repair.
+        lost: Chunks that should be here and that no node has.
+        eta_s: Until nothing waits, at the present rate; None where that is not known.
+    """
+
+    under_replicated: int = 0
+    waiting: int = 0
+    lost: int = 0
+    paused: bool = False
+    fenced: bool = False
+    bytes_per_s: float = 0.0
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """What is known of a node. None means: could not be learnt; the error beside it says why.
 
@@ -74,12 +94,13 @@ class Facts:
     workers: Sequence[WorkerFact] = ()
     audit_dropped: int = 0
     insecure: Sequence[str] = field(default=())
+    repair: RepairFact | None = None
 
 
 def diagnose(facts: Facts) -> list[Finding]:
     """All findings, the worst first."""
     order = (Severity.ERROR, Severity.WARNING, Severity.INFO)
-    findings = [*_log(facts), *_views(facts), *_store(facts), *_upkeep(facts)]
+    findings = [*_log(facts), *_views(facts), *_store(facts), *_replicas(facts.repair), *_upkeep(facts)]
     return sorted(findings, key=lambda finding: order.index(finding.severity))
 
 
@@ -159,7 +180,8 @@ def _store(facts: Facts) -> Iterator[Finding]:
             "store.quarantine",
             f"{facts.store.quarantined} chunks failed their check and are in quarantine.",
             "The files that hold them cannot be read whole. The disk or its memory is failing.",
-            "`govault check` names the files. Take them from a backup; replace the disk.",
+            "Where other nodes have them they are repaired by themselves. `govault check` names the files that remain: "
+            "take those from a backup. Replace the disk.",
         )
     free = facts.store.free_disk_bytes
     if free < FREE_DISK_BYTES_MIN:
@@ -169,6 +191,46 @@ def _store(facts: Facts) -> Iterator[Finding]:
             f"The data folder's disk has {free // (1024 * 1024)} MiB left.",
             "Uploads are refused with 507 when it is full; nothing that was acknowledged is lost.",
             "Free space: remove files and versions, empty the trash, then `govault gc`; or enlarge the disk.",
+        )
+
+
+def _replicas(repair: RepairFact | None) -> Iterator[Finding]:
+    if repair is None:
+        return
+    if repair.fenced:
+        yield Finding(
+            Severity.ERROR,
+            "node.fenced",
+            "This node reaches neither the log nor any other node, and has fenced itself.",
+            "It serves reads of what it has; it takes no writes, and neither repairs nor collects.",
+            "See to its network. It goes on by itself as soon as it reaches either.",
+        )
+    if repair.lost:
+        yield Finding(
+            Severity.ERROR,
+            "replicas.lost",
+            f"{repair.lost} chunks that files need are on no node.",
+            "The files that hold them cannot be read whole.",
+            "Bring back the nodes and disks that are away: what they have is found by itself. `govault check` names "
+            "the files; take those from a backup.",
+        )
+    if repair.under_replicated:
+        eta = "" if repair.eta_s is None else f", at the present rate in {repair.eta_s:.0f} s"
+        yield Finding(
+            Severity.WARNING,
+            "replicas.few",
+            f"{repair.under_replicated} chunks have fewer replicas than wanted.",
+            "They can be read. Should more nodes or disks be lost now, some might not.",
+            f"{repair.waiting} wait for repair here{eta}. Bring back the nodes that are away, or `govault peers "
+            "remove` those that will not come back.",
+        )
+    if repair.paused:
+        yield Finding(
+            Severity.WARNING,
+            "repair.paused",
+            "Repair and scrub are paused on this node.",
+            "Lost replicas are not made again.",
+            "`govault repair resume` when you are done.",
         )
 
 

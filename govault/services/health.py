@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from govault.errors import GoVaultError
 from govault.ports import ChunkStore, EventLog, ViewsMaintenance
 from govault.services.audit import AuditCounts
-from govault.services.diagnosis import LAG_RECORDS_MAX, Facts, Finding, Severity, WorkerFact, diagnose, lag_of
+from govault.services.diagnosis import (
+    LAG_RECORDS_MAX,
+    Facts,
+    Finding,
+    RepairFact,
+    Severity,
+    WorkerFact,
+    diagnose,
+    lag_of,
+)
+from govault.services.healing.status import RepairStatus
 from govault.services.workers import WorkerRecord
 from schemas.topics import FOLDED_TOPICS
 
@@ -41,6 +51,7 @@ class HealthSources:
 
     Attributes:
         log_process: ``running``, ``stopped``; empty where the log is external.
+        repair: How repair stands; None where there is none.
         stopping: Whether the node is shutting down.
     """
 
@@ -50,6 +61,7 @@ class HealthSources:
     log_process: Callable[[], str] = lambda: ""
     stopping: Callable[[], bool] = lambda: False
     insecure: Callable[[], tuple[str, ...]] = tuple
+    repair: Callable[[], RepairStatus | None] = lambda: None
 
 
 class Health:
@@ -108,6 +120,7 @@ class Health:
             ],
             audit_dropped=self._sources.audit().dropped,
             insecure=self._sources.insecure(),
+            repair=_repair_fact(self._sources.repair()),
         )
 
     async def report(self) -> HealthReport:
@@ -120,6 +133,20 @@ class Health:
         failing = Severity.ERROR in worst or not ready
         status = "failing" if failing else "degraded" if Severity.WARNING in worst else "ok"
         return HealthReport(status, ready, checks, findings)
+
+
+def _repair_fact(status: RepairStatus | None) -> RepairFact | None:
+    if status is None:
+        return None
+    return RepairFact(
+        under_replicated=status.walk.under_replicated,
+        waiting=status.queue.chunks - status.queue.lost,
+        lost=status.queue.lost,
+        paused=status.paused,
+        fenced=status.fenced,
+        bytes_per_s=status.bytes_per_s,
+        eta_s=status.eta_s,
+    )
 
 
 def readiness(facts: Facts, stopping: bool) -> list[Check]:

@@ -1,7 +1,7 @@
 """All of upkeep in one value: what the administration's routes call, and what the node runs in the background."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from govault.domain.actor import Actor
 from govault.ports import (
     ChunkStore,
     Clock,
+    ClusterMap,
     EventLog,
     KeyCustody,
     LogReader,
@@ -24,12 +25,15 @@ from govault.services.backup import Backup, BackupReport, BackupSources
 from govault.services.checking import Checker
 from govault.services.checkpoints import Checkpoints, NodeKey
 from govault.services.collection import CollectionReport, Collector
-from govault.services.collection_epochs import EpochBarriers
+from govault.services.collection_epochs import EpochBarriers, EpochPace
 from govault.services.collection_stamps import Dereferences
 from govault.services.collection_worker import CollectionWorker
+from govault.services.healing.assembly import Healing
+from govault.services.healing.metrics import RepairMetrics
 from govault.services.health import Health, HealthSources
 from govault.services.in_flight import InFlight
 from govault.services.jobs import Job, Jobs
+from govault.services.join_tokens import JoinTokens
 from govault.services.layout_worker import LayoutWorker
 from govault.services.layouts import Layouts, LayoutWishes, slot_bytes_by
 from govault.services.log_browser import LogBrowser
@@ -88,6 +92,8 @@ class UpkeepPorts:
     clock: Clock
     randomness: Randomness
     mac_key: bytes
+    cluster: ClusterMap
+    join_token_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +143,8 @@ class Upkeep:
     audit: AuditTrail
     metrics: UpkeepMetrics
     backup: Backup
+    healing: Healing | None
+    join_tokens: JoinTokens
 
     async def run(self) -> None:
         """Run jobs and workers; returns only by cancellation. Belongs into a TaskGroup of the node."""
@@ -204,16 +212,24 @@ def assemble_upkeep(
     settings: UpkeepSettings,
     registry: CollectorRegistry,
     in_flight: InFlight | None = None,
+    healing: Healing | None = None,
+    more_workers: Sequence[Worker] = (),
 ) -> Upkeep:
     """Put upkeep together and hook it into the views. Nothing runs before ``Upkeep.run``.
 
     Args:
         registry: Where the vault's metrics go: the one that ``/metrics`` shows.
         in_flight: The node's uploads in flight (``Services.uploads.in_flight``).
+        more_workers: Of the node's own.
+        healing: What keeps replicas whole; None where nothing does (tests).
     """
     dereferences = Dereferences(ports.store)
     ports.view_upkeep.on_dereferenced(dereferences.note)
     ports.view_upkeep.on_epoch(ports.store.note_epoch)
+    pace = EpochPace(ports.clock.monotonic_s, settings.collection_period_s)
+    if healing is not None:
+        pace.alone = lambda: not healing.duties.layout_version
+    ports.view_upkeep.on_epoch(pace.note)
     collector = Collector(
         log=ports.log,
         views=ports.views,
@@ -222,6 +238,9 @@ def assemble_upkeep(
         barriers=EpochBarriers(submitter, ports.views, ports.store),
         dereferences=dereferences,
         in_flight=in_flight or InFlight(),
+        pace=pace,
+        fenced=(lambda: healing.cluster.fenced) if healing else lambda: False,
+        surplus=healing.surplus if healing else None,
     )
     audit = AuditTrail(ports.log, ports.clock, ports.randomness, submitter.source)
     checkpoints = Checkpoints(
@@ -255,6 +274,9 @@ def assemble_upkeep(
         layout_worker,
         roots,
     ]
+    background.extend(more_workers)
+    if healing is not None:
+        background.extend(healing.workers)
     workers = Workers(ports.clock, background, settings.throttle)
     health = Health(
         ports.log,
@@ -267,11 +289,14 @@ def assemble_upkeep(
             log_process=sources.log_process,
             stopping=sources.stopping,
             insecure=sources.insecure,
+            repair=healing.status if healing else lambda: None,
         ),
     )
     stats = Stats(ports.views, ports.store)
     jobs = Jobs(ports.clock, ports.randomness)
     registry.register(UpkeepCounters(workers, jobs, audit.counts))
+    if healing is not None:
+        registry.register(RepairMetrics(healing))
     return Upkeep(
         ports=ports,
         node=node,
@@ -290,5 +315,9 @@ def assemble_upkeep(
         checkpoints=checkpoints,
         audit=audit,
         metrics=UpkeepMetrics(registry, health, stats),
+        healing=healing,
+        join_tokens=JoinTokens(
+            ports.views, submitter, ports.cluster, ports.clock, ports.randomness, ports.join_token_key
+        ),
         backup=Backup(ports.reader, ports.view_upkeep, ports.packs, collector, ports.clock, sources.files),
     )

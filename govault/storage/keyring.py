@@ -182,6 +182,11 @@ class Keyring:
 
     # --- recovery --------------------------------------------------------------------------------------------
 
+    @property
+    def root_secret(self) -> bytes:
+        """The root secret itself, for a node that joins; sealed on its way."""
+        return self._root
+
     def recovery_key(self) -> str:
         """The root secret as text to copy down. With the packs and the log it recovers the vault."""
         return recovery_key.encode(self._root)

@@ -181,6 +181,10 @@ class PeersRows(PartitionRows):
         row: JoinTokenRow | None = self._row(keys.JOIN_TOKEN + token_hash.encode())
         return row
 
+    def join_tokens(self) -> list[JoinTokenRow]:
+        """All join tokens."""
+        return self._all(keys.JOIN_TOKEN)
+
     def layouts(self) -> list[LayoutRow]:
         """Layouts that are not left yet, by version."""
         return self._all(keys.LAYOUT)

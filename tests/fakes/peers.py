@@ -1,198 +1,283 @@
-"""Nodes that talk over real TLS on loopback; their stores and gossip are in memory."""
+"""Other nodes in memory: chunk stores joined by links that take a while, fail, and bring rot."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+import hashlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from govault.errors import StorageFull
-from govault.peering.certificates import PeerTls, node_id_of
-from govault.peering.client import PeerClient
-from govault.peering.server import PeerServer, ServerBounds
-from govault.ports import LinkQuality, SealedChunk
+from govault.domain.layout import Placement, slot_of, slot_range
+from govault.domain.rows import NodeRow
+from govault.errors import ChunkDamaged, Cluster, StorageFull
+from govault.limits import PEER_BATCH_BYTES_MAX, PEER_BATCH_CHUNKS_MAX
+from govault.ports import LinkQuality, QuarantinedChunk, SealedChunk, StampedChunk, StoreStats
 from schemas.ids import ChunkId
 
-CA_KEY = b"c" * 32
 
-
-class RealClock:
-    """The machine's time: certificates are checked by OpenSSL, which knows no other."""
-
-    def time_ms(self) -> int:
-        """See the port."""
-        import time
-
-        return time.time_ns() // 1_000_000
-
-    def monotonic_s(self) -> float:
-        """See the port."""
-        return asyncio.get_running_loop().time()
+def chunk_id_of(content: bytes) -> ChunkId:
+    """The id of a chunk of these stores."""
+    return ChunkId(hashlib.blake2b(content, digest_size=32).digest())
 
 
 @dataclass
-class NotedLinks:
-    """Notes what it is told."""
+class PeerStore:
+    """What healing asks of a node's chunk store: contents by id, their stamps, and what is quarantined.
 
-    good: list[tuple[str, float, int]] = field(default_factory=list)
-    bad: list[str] = field(default_factory=list)
+    Attributes:
+        rotten: Chunks whose next check fails.
+        full: Whether it has no room.
+    """
+
+    contents: dict[ChunkId, bytes] = field(default_factory=dict)
+    stamps: dict[ChunkId, int] = field(default_factory=dict)
+    damaged: dict[ChunkId, str] = field(default_factory=dict)
+    rotten: set[ChunkId] = field(default_factory=set)
+    epoch: int = 0
+    full: bool = False
+
+    def put(self, content: bytes) -> ChunkId:
+        """Keep a chunk."""
+        chunk_id = chunk_id_of(content)
+        self.contents[chunk_id] = content
+        self.stamp(chunk_id, self.epoch)
+        return chunk_id
+
+    def lose(self, chunk_id: ChunkId) -> None:
+        """It is gone, as with a lost pack."""
+        self.contents.pop(chunk_id, None)
+        self.stamps.pop(chunk_id, None)
+
+    def stamp(self, chunk_id: ChunkId, epoch: int) -> None:
+        """Raise a stamp."""
+        self.stamps[chunk_id] = max(self.stamps.get(chunk_id, 0), epoch, self.epoch)
+
+    def note_epoch(self, epoch: int) -> None:
+        """See ``ChunkStore``."""
+        self.epoch = max(self.epoch, epoch)
+
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+        """See ``ChunkStore``."""
+        for chunk_id in chunks:
+            if chunk_id in self.contents:
+                self.stamp(chunk_id, epoch)
+        return [chunk_id for chunk_id in chunks if chunk_id not in self.contents]
+
+    async def dereferenced(self, chunks: Sequence[ChunkId], epoch: int) -> None:
+        """See ``ChunkStore``."""
+        await self.confirm(chunks, epoch)
+
+    async def stats(self) -> StoreStats:
+        """See ``ChunkStore``."""
+        size = sum(map(len, self.contents.values()))
+        return StoreStats(len(self.contents), size, size, 0, 1, size, len(self.damaged), 1 << 40)
+
+    # --- StoreMaintenance ------------------------------------------------------------------------------------
+
+    def missing(self, chunks: Sequence[bytes]) -> list[bytes]:
+        """See ``StoreMaintenance``."""
+        return [chunk_id for chunk_id in chunks if chunk_id not in self.contents]
+
+    def stamped(self, after: bytes, limit: int) -> list[StampedChunk]:
+        """See ``StoreMaintenance``."""
+        ids = sorted(chunk_id for chunk_id in self.contents if chunk_id > after)[:limit]
+        return [StampedChunk(c, self.stamps[c], len(self.contents[c]), len(self.contents[c])) for c in ids]
+
+    async def remove(self, chunks: Sequence[bytes], epoch_max: int) -> list[StampedChunk]:
+        """See ``StoreMaintenance``."""
+        due = [c for c in self.stamped(b"", len(self.contents)) if c.chunk_id in set(chunks) and c.epoch <= epoch_max]
+        for chunk in due:
+            self.lose(ChunkId(chunk.chunk_id))
+        return due
+
+    async def compact(self, dead_share_min: float) -> int:
+        """See ``StoreMaintenance``."""
+        return 0
+
+    async def verify(self, chunk_id: bytes) -> bool:
+        """See ``StoreMaintenance``."""
+        return self._sound(ChunkId(chunk_id))
+
+    def quarantined(self, limit: int) -> list[QuarantinedChunk]:
+        """See ``StoreMaintenance``."""
+        return [QuarantinedChunk(chunk_id, 0, reason) for chunk_id, reason in self.damaged.items()][:limit]
+
+    def _sound(self, chunk_id: ChunkId) -> bool:
+        if chunk_id in self.rotten and chunk_id in self.contents:
+            self.rotten.discard(chunk_id)
+            self.lose(chunk_id)
+            self.damaged[chunk_id] = "a flipped bit"
+        return chunk_id in self.contents
+
+    # --- ReplicaStore ----------------------------------------------------------------------------------------
+
+    async def sealed(self, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
+        """See ``ReplicaStore``."""
+        given: list[SealedChunk] = []
+        size = 0
+        for chunk_id in chunks:
+            if not self._sound(chunk_id):
+                continue
+            content = self.contents[chunk_id]
+            size += len(content)
+            if given and size > PEER_BATCH_BYTES_MAX:
+                break
+            given.append(SealedChunk(chunk_id, len(content), content))
+        return given
+
+    async def opened(self, chunks: Sequence[SealedChunk]) -> list[bytes | None]:
+        """See ``ReplicaStore``."""
+        return [chunk.sealed if chunk_id_of(chunk.sealed) == chunk.chunk_id else None for chunk in chunks]
+
+    async def store_sealed(self, chunks: Sequence[SealedChunk], epoch: int) -> None:
+        """See ``ReplicaStore``."""
+        for chunk in chunks:
+            if chunk_id_of(chunk.sealed) != chunk.chunk_id:
+                raise ChunkDamaged("not what it says", chunk_id=chunk.chunk_id.hex())
+        if self.full:
+            raise StorageFull("no room: free some")
+        for chunk in chunks:
+            self.contents[chunk.chunk_id] = chunk.sealed
+            self.damaged.pop(chunk.chunk_id, None)
+            self.stamp(chunk.chunk_id, epoch)
+
+    def slot_chunks(self, slot: int, after: bytes, limit: int) -> list[ChunkId]:
+        """See ``ReplicaStore``."""
+        start, stop = slot_range(slot)
+        return sorted(c for c in self.contents if c >= start and (stop is None or c < stop) and c > after)[:limit]
+
+    async def slot_digests(self, slots: Sequence[int]) -> list[bytes]:
+        """See ``ReplicaStore``."""
+        by_slot: dict[int, list[ChunkId]] = {}
+        for chunk_id in self.contents:
+            by_slot.setdefault(slot_of(chunk_id), []).append(chunk_id)
+        return [
+            hashlib.blake2b(b"".join(sorted(by_slot[slot])), digest_size=16).digest() if slot in by_slot else bytes(16)
+            for slot in slots
+        ]
+
+
+@dataclass
+class Network:
+    """Who reaches whom, and how long it takes.
+
+    Attributes:
+        stores: Of every node.
+        cut: (caller, peer) pairs that do not get through.
+        lying: Peers that give other bytes than they should.
+        moved_bytes: Chunk bytes that went over links.
+        calls: (method, caller, peer) of every call that got through.
+    """
+
+    stores: dict[str, PeerStore]
+    delay_s: float = 0.01
+    cut: set[tuple[str, str]] = field(default_factory=set)
+    lying: set[str] = field(default_factory=set)
+    moved_bytes: int = 0
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def part(self, node: str) -> None:
+        """Nobody reaches a node, and it reaches nobody."""
+        self.cut |= {(node, other) for other in self.stores} | {(other, node) for other in self.stores}
+
+    def join(self, node: str) -> None:
+        """Undo it."""
+        self.cut = {pair for pair in self.cut if node not in pair}
+
+    async def reach(self, method: str, caller: str, peer: str) -> PeerStore:
+        """A call's way there and back."""
+        await asyncio.sleep(self.delay_s)
+        if (caller, peer) in self.cut or peer not in self.stores:
+            raise Cluster(f"{peer} does not answer", code="cluster.unreachable")
+        self.calls.append((method, caller, peer))
+        return self.stores[peer]
+
+
+@dataclass
+class MemoryPeers:
+    """``PeerStores`` as one node sees them."""
+
+    me: str
+    network: Network
+
+    async def confirm(self, peer: str, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+        """See the port."""
+        assert len(chunks) <= PEER_BATCH_CHUNKS_MAX
+        return await (await self.network.reach("confirm", self.me, peer)).confirm(chunks, epoch)
+
+    async def missing(self, peer: str, chunks: Sequence[ChunkId]) -> list[ChunkId]:
+        """See the port."""
+        assert len(chunks) <= PEER_BATCH_CHUNKS_MAX
+        store = await self.network.reach("missing", self.me, peer)
+        return [chunk_id for chunk_id in chunks if chunk_id not in store.contents]
+
+    async def store(self, peer: str, chunks: Sequence[SealedChunk], epoch: int) -> None:
+        """See the port."""
+        store = await self.network.reach("store", self.me, peer)
+        self.network.moved_bytes += sum(len(chunk.sealed) for chunk in chunks)
+        try:
+            await store.store_sealed(chunks, epoch)
+        except (StorageFull, ChunkDamaged) as error:
+            raise Cluster(f"{peer} refuses: {error}", code="cluster.refused") from error
+
+    async def fetch(self, peer: str, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
+        """See the port."""
+        given = await (await self.network.reach("fetch", self.me, peer)).sealed(chunks)
+        self.network.moved_bytes += sum(len(chunk.sealed) for chunk in given)
+        return [c._replace(sealed=c.sealed + b"?") for c in given] if peer in self.network.lying else given
+
+    async def slot_digests(self, peer: str, slots: Sequence[int]) -> list[bytes]:
+        """See the port."""
+        return await (await self.network.reach("slot_digests", self.me, peer)).slot_digests(slots)
+
+    async def slot_chunks(self, peer: str, slot: int, after: bytes, limit: int) -> list[ChunkId]:
+        """See the port."""
+        return (await self.network.reach("slot_chunks", self.me, peer)).slot_chunks(slot, after, limit)
+
+
+@dataclass
+class FixedMap:
+    """``ClusterMap`` that a test sets."""
+
+    node_id: str
+    placement: Placement
+    rows: dict[str, NodeRow]
+    down: set[str] = field(default_factory=set)
+    fenced: bool = False
+
+    def members(self) -> list[NodeRow]:
+        """See the port."""
+        return [row for row in self.rows.values() if row.state != "removed"]
+
+    def is_up(self, node_id: str) -> bool:
+        """See the port."""
+        row = self.rows.get(node_id)
+        return node_id == self.node_id or (row is not None and row.state == "up" and node_id not in self.down)
+
+
+@dataclass
+class PlainLinks:
+    """``LinkQualities`` that keep the order they are given, and count corruptions."""
+
+    corruptions: list[str] = field(default_factory=list)
 
     def answered(self, peer: str, took_s: float, size_bytes: int = 0) -> None:
         """See the port."""
-        self.good.append((peer, took_s, size_bytes))
 
     def failed(self, peer: str) -> None:
         """See the port."""
-        self.bad.append(peer)
 
     def corrupted(self, peer: str) -> None:
         """See the port."""
+        self.corruptions.append(peer)
 
     def of(self, peer: str) -> LinkQuality:
         """See the port."""
-        return LinkQuality()
+        return LinkQuality(corruptions=self.corruptions.count(peer))
 
     def best_first(self, peers: Iterable[str]) -> list[str]:
         """See the port."""
         return list(peers)
 
 
-@dataclass
-class DictReplicas:
-    """``ReplicaRequests`` over a dict. ``hold`` makes calls wait; ``full`` refuses to store."""
-
-    chunks: dict[bytes, SealedChunk] = field(default_factory=dict)
-    epochs: list[int] = field(default_factory=list)
-    callers: list[str] = field(default_factory=list)
-    hold: asyncio.Event | None = None
-    full: bool = False
-
-    async def confirm(self, caller: str, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
-        """See the port."""
-        self.epochs.append(epoch)
-        return await self.missing(caller, chunks)
-
-    async def missing(self, caller: str, chunks: Sequence[ChunkId]) -> list[ChunkId]:
-        """See the port."""
-        self.callers.append(caller)
-        if self.hold is not None:
-            await self.hold.wait()
-        return [chunk for chunk in chunks if chunk not in self.chunks]
-
-    async def store(self, caller: str, chunks: Sequence[SealedChunk], epoch: int) -> None:
-        """See the port."""
-        if self.full:
-            raise StorageFull("no room here")
-        self.epochs.append(epoch)
-        self.chunks.update((chunk.chunk_id, chunk) for chunk in chunks)
-
-    async def fetch(self, caller: str, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
-        """See the port."""
-        return [self.chunks[chunk] for chunk in chunks if chunk in self.chunks]
-
-    async def slot_digests(self, caller: str, slots: Sequence[int]) -> list[bytes]:
-        """See the port."""
-        return [slot.to_bytes(16, "big") for slot in slots]
-
-    async def slot_chunks(self, caller: str, slot: int, after: bytes, limit: int) -> list[ChunkId]:
-        """See the port."""
-        return [ChunkId(key) for key in sorted(self.chunks) if key > after][:limit]
-
-
-@dataclass
-class EchoProbes:
-    """``ProbeRequests``: answers who asked, and asks on by a client."""
-
-    client: PeerClient | None = None
-
-    async def pinged(self, caller: str, gossip: bytes) -> bytes:
-        """See the port."""
-        return caller.encode() + b" said " + gossip
-
-    async def ping_for(self, caller: str, peer: str, gossip: bytes, timeout_s: float) -> bytes:
-        """See the port."""
-        assert self.client is not None
-        return await self.client.ping(peer, gossip, timeout_s)
-
-
-@dataclass
-class PeerNode:
-    """One node of a ring."""
-
-    key: Ed25519PrivateKey
-    tls: PeerTls
-    client: PeerClient
-    server: PeerServer
-    replicas: DictReplicas
-    links: NotedLinks
-
-    @property
-    def node_id(self) -> str:
-        """Its id."""
-        return self.tls.node_id
-
-    @property
-    def port(self) -> int:
-        """Where it listens."""
-        return self.server.address[1]
-
-
-class Ring:
-    """Nodes that know each other. ``members`` and ``addresses`` may be changed at any time."""
-
-    def __init__(self) -> None:
-        self.members: set[str] = set()
-        self.addresses: dict[str, list[str]] = {}
-        self.nodes: list[PeerNode] = []
-
-    def add(self, *, member: bool = True, bounds: ServerBounds | None = None, **client: Any) -> PeerNode:
-        """Start one more node."""
-        key = Ed25519PrivateKey.generate()
-        tls, links, replicas, probes = PeerTls(key, CA_KEY, RealClock()), NotedLinks(), DictReplicas(), EchoProbes()
-        probes.client = PeerClient(
-            tls=tls,
-            is_member=self.members.__contains__,
-            addresses=lambda peer: self.addresses.get(peer, []),
-            links=links,
-            clock=RealClock(),
-            **{"peers_max": 10, "call_s": 5.0, **client},
-        )
-        server = PeerServer(
-            tls=tls, is_member=self.members.__contains__, replicas=replicas, probes=probes, bounds=bounds
-        )
-        server.start("127.0.0.1", 0)
-        node = PeerNode(key, tls, probes.client, server, replicas, links)
-        self.nodes.append(node)
-        self.addresses[node.node_id] = [f"127.0.0.1:{node.port}"]
-        if member:
-            self.members.add(node.node_id)
-        return node
-
-    async def stop(self) -> None:
-        """Stop all."""
-        for node in self.nodes:
-            node.client.close()
-        for node in self.nodes:
-            await node.server.stop()
-
-
-@asynccontextmanager
-async def ring() -> AsyncIterator[Ring]:
-    """A ring that stops at the end."""
-    made = Ring()
-    try:
-        yield made
-    finally:
-        await made.stop()
-
-
-def sealed(number: int, size_bytes: int = 100) -> SealedChunk:
-    """A chunk of made-up bytes."""
-    return SealedChunk(ChunkId(number.to_bytes(32, "big")), size_bytes, bytes([number % 251]) * size_bytes)
-
-
-def stranger_id() -> str:
-    """An id that nobody has."""
-    return node_id_of(Ed25519PrivateKey.generate().public_key())
+def node_row(node_id: str, state: str = "up") -> NodeRow:
+    """An admitted node."""
+    return NodeRow(node_id, "", node_id, "", 1, 0, 0, "", (), state=state)

@@ -8,7 +8,7 @@ import typer
 
 from govault.cli import codes
 from govault.cli.app import App
-from govault.cli.flags import Set, flags_of
+from govault.cli.flags import Set, flags_of, join_token
 from govault.cli.jobs import run_job
 from govault.cli.options import options
 from govault.cli.output import coloured, emit, fields, legible, remark, size, table
@@ -33,6 +33,15 @@ def register(app: App) -> None:
 
 def start(
     listen: Annotated[str | None, typer.Option("--listen", help="host:port to listen on.")] = None,
+    join: Annotated[
+        str | None,
+        typer.Option(
+            "--join",
+            metavar="TOKEN",
+            envvar="GOVAULT_JOIN",
+            help="Join the vault of this token first (see `govault cluster token`); @FILE reads it from a file.",
+        ),
+    ] = None,
     sets: Set = None,
 ) -> None:
     """Start a node and keep it in the foreground; Ctrl-C stops it."""
@@ -45,7 +54,7 @@ def start(
 
     gc.freeze()
     gc.enable()
-    code = run(loaded)
+    code = run(loaded, None if join is None else join_token(join))
     if code:
         raise typer.Exit(code)
 

@@ -22,7 +22,7 @@ from govault.ports import (
 from govault.services.healing.budget import ByteBudget
 from govault.services.healing.comparing import Comparing
 from govault.services.healing.counts import RepairTally
-from govault.services.healing.duties import Duties, Grace, Rank, rendezvous
+from govault.services.healing.duties import Duties, Grace
 from govault.services.healing.knowing import Knowing
 from govault.services.healing.notices import Notices
 from govault.services.healing.repairer import Repairer
@@ -148,9 +148,7 @@ class Healing:
         )
 
 
-def assemble_healing(
-    ports: HealingPorts, submitter: Submitter, settings: HealingSettings, rank: Rank = rendezvous
-) -> Healing:
+def assemble_healing(ports: HealingPorts, submitter: Submitter, settings: HealingSettings) -> Healing:
     """Put healing together and hook it into the views. Nothing runs before its workers do.
 
     The store's ``on_damage`` is the caller's to set: ``store.on_damage(healing.notices.damaged)``.
@@ -158,7 +156,7 @@ def assemble_healing(
     monotonic_s = ports.clock.monotonic_s
     tally = RepairTally(monotonic_s)
     budget = ByteBudget(settings.repair_bytes_per_s, monotonic_s)
-    duties = Duties(ports.cluster, monotonic_s, Grace(settings.sole_grace_s, settings.grace_s), rank)
+    duties = Duties(ports.cluster, monotonic_s, Grace(settings.sole_grace_s, settings.grace_s))
     knowing = Knowing(
         cluster=ports.cluster,
         duties=duties,
@@ -168,7 +166,7 @@ def assemble_healing(
         links=ports.links,
     )
     notices = Notices(duties, ports.packs, ports.queue, tally)
-    surplus = Surplus(ports.cluster, duties, knowing, ports.queue, tally)
+    surplus = Surplus(duties, knowing, ports.queue, tally)
     transfers = Transfers(ports.replicas, ports.peers, ports.links, knowing, budget, tally)
     resync = Resync(
         cluster=ports.cluster,

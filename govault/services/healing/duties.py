@@ -5,7 +5,6 @@ dead for a while, the next nodes in the slot's rank stand in until the holder is
 """
 
 import asyncio
-import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +12,6 @@ from govault.domain.healing import Urgency, stand_ins, urgency_of
 from govault.domain.rows import NodeRow, NodeState
 from govault.limits import SCAN_YIELD_ROWS, SLOTS
 from govault.ports import ClusterMap
-
-Rank = Callable[[int, Sequence[str]], Sequence[str]]
-"""All of some nodes in a slot's order of preference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +27,13 @@ class Grace:
     few_s: float = 600.0
 
 
-def rendezvous(slot: int, nodes: Sequence[str]) -> Sequence[str]:
-    """Nodes in an order that every node computes alike, another one for each slot."""
-    key = slot.to_bytes(2, "big")
-    return sorted(nodes, key=lambda node: hashlib.blake2b(node.encode(), key=key, digest_size=8).digest(), reverse=True)
-
-
 class Duties:
     """What this node should hold, and who else may have it. Reads take microseconds, after ``refresh``."""
 
-    def __init__(self, cluster: ClusterMap, monotonic_s: Callable[[], float], grace: Grace, rank: Rank) -> None:
+    def __init__(self, cluster: ClusterMap, monotonic_s: Callable[[], float], grace: Grace) -> None:
         self._cluster = cluster
         self._monotonic_s = monotonic_s
         self._grace = grace
-        self._rank = rank
         self._dead_since_s: dict[str, float] = {}
         self._seen: object = None
         self._wanted = bytes(b"\1" * SLOTS)
@@ -74,9 +63,9 @@ class Duties:
         gone_few = removed | {node for node, since_s in dead.items() if self._over(since_s, self._grace.few_s)}
         gone_sole = removed | {node for node, since_s in dead.items() if self._over(since_s, self._grace.sole_s)}
         absent = removed | dead.keys()
-        able = [row.node_id for row in rows if row.node_id not in absent and row.weight and not row.draining]
+        able = {row.node_id for row in rows if row.node_id not in absent and row.weight and not row.draining}
         layouts = (self.layout_version, tuple(table.version for table in placement.before))
-        seen = (layouts, members, absent, gone_few, gone_sole, tuple(able))
+        seen = (layouts, members, absent, gone_few, gone_sole, frozenset(able))
         if seen == self._seen:
             return False
         wanted, standing = bytearray(SLOTS), {}
@@ -87,7 +76,7 @@ class Duties:
                 sole = sum(node not in absent for node in holders) <= 1
                 gone = gone_sole if sole else gone_few
                 if not gone.isdisjoint(holders):
-                    standing[slot] = ins = stand_ins(holders, gone, self._rank(slot, able))
+                    standing[slot] = ins = stand_ins(holders, gone, [n for n in placement.rank(slot) if n in able])
                     here = here or self._cluster.node_id in ins
             wanted[slot] = here
             if slot % SCAN_YIELD_ROWS == 0:

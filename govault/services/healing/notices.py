@@ -26,6 +26,7 @@ class Notices:
         self._tally = tally
         self._referenced: deque[bytes] = deque()
         self._damaged: deque[bytes] = deque()
+        self._missed: deque[bytes] = deque()
         self._some = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self.overflowed = False
@@ -49,7 +50,7 @@ class Notices:
     def missed(self, chunks: Sequence[bytes]) -> None:
         """Chunks were asked for here and could not be read."""
         for chunk_id in chunks:
-            self._note(self._damaged, chunk_id)
+            self._note(self._missed, chunk_id)
 
     def take_overflow(self) -> bool:
         """Whether notices were lost since the last call."""
@@ -69,17 +70,21 @@ class Notices:
         self._some.clear()
         damaged = _page(self._damaged)
         self._tally.damaged(damaged)
-        for chunk_id in damaged:
+        for chunk_id in (*damaged, *_page(self._missed)):
             self._queue.add([chunk_id], self._duties.urgency(slot_of(chunk_id)), again=True)
         # Mostly the uploader has sent them already: a look at the index is cheap.
         for chunk_id in self._packs.missing(_page(self._referenced)):
             self._queue.add([chunk_id], self._duties.urgency(slot_of(chunk_id)), _REFERENCED_DELAY_S)
-        return bool(self._damaged or self._referenced)
+        return self._waiting
 
     async def wait_for_work(self) -> None:
         """Return when something was noted."""
-        if not (self._damaged or self._referenced):
+        if not self._waiting:
             await self._some.wait()
+
+    @property
+    def _waiting(self) -> bool:
+        return bool(self._damaged or self._missed or self._referenced)
 
 
 def _page(notices: deque[bytes]) -> list[bytes]:

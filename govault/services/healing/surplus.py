@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from govault.domain.healing import Drop, Urgency, decide
 from govault.domain.layout import slot_of
-from govault.ports import ClusterMap, RepairQueue, StampedChunk
+from govault.ports import RepairQueue, StampedChunk
 from govault.services.healing.counts import RepairTally
 from govault.services.healing.duties import Duties
 from govault.services.healing.knowing import Knowing
@@ -13,18 +13,15 @@ from govault.services.healing.knowing import Knowing
 class Surplus:
     """Judges replicas for collection (``Collector``), which removes them, and counts what a draining node still has."""
 
-    def __init__(
-        self, cluster: ClusterMap, duties: Duties, knowing: Knowing, queue: RepairQueue, tally: RepairTally
-    ) -> None:
-        self._cluster = cluster
+    def __init__(self, duties: Duties, knowing: Knowing, queue: RepairQueue, tally: RepairTally) -> None:
         self._duties = duties
         self._knowing = knowing
         self._queue = queue
         self._tally = tally
 
-    def candidates(self, chunks: Sequence[StampedChunk], epoch_max: int) -> list[StampedChunk]:
-        """Those that nobody gives to this node any more and whose own stamp is past its grace."""
-        return [chunk for chunk in chunks if chunk.epoch <= epoch_max and self._unwanted(chunk.chunk_id)]
+    def unwanted(self, chunks: Sequence[StampedChunk]) -> list[StampedChunk]:
+        """Those that nobody gives to this node any more."""
+        return [chunk for chunk in chunks if self._unwanted(chunk.chunk_id)]
 
     async def droppable(self, chunks: Sequence[StampedChunk], epoch_max: int) -> list[bytes]:
         """Those of the candidates that every holder has, durably and stamped with this node's epoch.
@@ -64,11 +61,6 @@ class Surplus:
                     offered.append(chunk_id)
         self._offer(offered)
         return unsafe
-
-    @property
-    def fenced(self) -> bool:
-        """Whether this node must not collect at all."""
-        return self._cluster.fenced
 
     def _unwanted(self, chunk_id: bytes) -> bool:
         slot = slot_of(chunk_id)

@@ -15,6 +15,7 @@ from govault.config.load import load
 CHECKOUT = Path(__file__).resolve().parents[3]
 Text = Annotated[str, Field(min_length=1)]
 Duration = Annotated[str, Field(pattern=r"^\d+(ms|s|m|h)$")]
+NODES = ("node1", "node2", "node3")
 OF_THE_MACHINE = {
     "node.id",
     "process.roles",
@@ -52,6 +53,8 @@ class Service(Part):
     build: Build | None = None
     # Numbers and booleans would be written otherwise by YAML than an environment wants them.
     environment: dict[Text, str]
+    entrypoint: list[Text] = []
+    command: list[Text] = []
     ports: list[Annotated[str, Field(pattern=r"^127\.0\.0\.1:\d+:\d+$")]] = []
     volumes: list[Annotated[str, Field(pattern=r"^[a-z]+:/[^:]+$")]]
     healthcheck: HealthCheck | None = None
@@ -59,6 +62,7 @@ class Service(Part):
     restart: Literal["no", "always", "on-failure", "unless-stopped"]
     stop_grace_period: Duration | None = None
     mem_limit: Annotated[str, Field(pattern=r"^\d+[mg]$")]
+    cpus: float | None = None
 
 
 class Compose(Part):
@@ -69,7 +73,8 @@ class Compose(Part):
 
 @pytest.fixture(scope="module")
 def compose() -> Compose:
-    return Compose.model_validate(yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text()))
+    loaded = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
+    return Compose.model_validate({name: part for name, part in loaded.items() if not name.startswith("x-")})
 
 
 def properties(environment: dict[str, str]) -> dict[str, str]:
@@ -91,14 +96,33 @@ def test_every_reference_leads_somewhere(compose: Compose) -> None:
 
 
 def test_the_nodes_environment_is_a_valid_configuration_on_that_kafka(compose: Compose) -> None:
-    node, kafka = compose.services["govault"], properties(compose.services["kafka"].environment)
-    log = load(environment=node.environment).configuration.log
-    assert (log.kind, log.replication) == ("kafka", 1)
-    assert [f"PLAINTEXT://{address}" for address in log.bootstrap] == [kafka["advertised.listeners"]]
-    assert log.bootstrap[0].partition(":")[0] in compose.services
+    kafka = properties(compose.services["kafka"].environment)
     dockerfile = (CHECKOUT / "deploy" / "Dockerfile").read_text()
-    assert f"VOLUME {node.volumes[0].partition(':')[2]}" in dockerfile
-    assert f"EXPOSE {node.ports[0].rpartition(':')[2]}" in dockerfile
+    for name in NODES:
+        node = compose.services[name]
+        configuration = load(environment=node.environment).configuration
+        log, network = configuration.log, configuration.network
+        assert (log.kind, log.replication) == ("kafka", 1)
+        assert [f"PLAINTEXT://{address}" for address in log.bootstrap] == [kafka["advertised.listeners"]]
+        assert log.bootstrap[0].partition(":")[0] in compose.services
+        assert network.name == name
+        assert network.advertise == (f"{name}:{network.peer_addr.rpartition(':')[2]}",)
+        assert f"VOLUME {node.volumes[0].partition(':')[2]}" in dockerfile
+        assert f"EXPOSE {node.ports[0].rpartition(':')[2]} {network.peer_addr.rpartition(':')[2]}" in dockerfile
+
+
+def test_each_node_has_a_disk_and_a_port_of_its_own_and_joins_by_a_token_of_its_own(compose: Compose) -> None:
+    disks = {name: compose.services[name].volumes[0].partition(":")[0] for name in NODES}
+    ports = {compose.services[name].ports[0] for name in NODES}
+    assert len(set(disks.values())) == len(ports) == len(NODES)
+    tokens = compose.services["tokens"]
+    assert tokens.depends_on["node1"].condition == "service_healthy"
+    assert f"{disks['node1']}:/vault" in tokens.volumes
+    for name in NODES[1:]:
+        joining = compose.services[name]
+        assert joining.command == ["start", "--join", f"@/join/{name}"]
+        assert joining.depends_on["tokens"].condition == "service_completed_successfully"
+        assert name in tokens.command[0].partition(";")[0].split()
 
 
 def test_the_tested_version_of_kafka_is_the_one_that_is_deployed(compose: Compose) -> None:

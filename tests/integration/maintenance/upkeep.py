@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from govault.services.checking import Checker
 from govault.services.collection import Collector
-from govault.services.collection_epochs import EpochBarriers
+from govault.services.collection_epochs import EpochBarriers, EpochPace
 from govault.services.collection_stamps import Dereferences
 from govault.services.retention import RetentionWorker
 from tests.fakes.vault import Vault
@@ -33,6 +33,7 @@ def upkeep_of(vault: Vault) -> Upkeep:
         barriers=barriers,
         dereferences=dereferences,
         in_flight=services.uploads.in_flight,
+        pace=EpochPace(vault.clock.monotonic_s, 0.0),
     )
     checker = Checker(views, views, store, store)  # type: ignore[arg-type]
     retention = RetentionWorker(views, views, services.namespace.purges, period_s=60)  # type: ignore[arg-type]

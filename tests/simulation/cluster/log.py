@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
 from govault.domain.position import Position
@@ -38,6 +38,7 @@ class SimLog:
     unreachable: set[str] = field(default_factory=set)
     lost_acks: float = 0.0
     refused: float = 0.0
+    on_append: Callable[[Event], None] = lambda _: None
     records: dict[Place, list[Record]] = field(default_factory=lambda: defaultdict(list))
     events: list[tuple[Position, Event]] = field(default_factory=list)
     _waiting: list[asyncio.Future[None]] = field(default_factory=list)
@@ -58,6 +59,7 @@ class SimLog:
         here.append(Record(position, time_ms, key, value, headers))
         if topic is not Topic.HEARTBEATS:
             self.events.append((position, event))
+            self.on_append(event)
         waiting, self._waiting = self._waiting, []
         for one in waiting:
             if not one.done():
@@ -94,7 +96,7 @@ class SimLogClient:
 
     async def end_offsets(self, topic: Topic) -> dict[int, int]:
         await self._check()
-        return {number: len(self._log.records[topic, number]) for number in self._partitions(topic)}
+        return {number: len(self._log.records[topic, number]) for number in self.partitions(topic)}
 
     async def bounds(self, topic: Topic) -> dict[int, tuple[int, int]]:
         return {number: (0, end) for number, end in (await self.end_offsets(topic)).items()}
@@ -117,7 +119,8 @@ class SimLogClient:
             else:
                 await self._log.wait_appended(1.0)
 
-    def _partitions(self, topic: Topic) -> range:
+    def partitions(self, topic: Topic) -> range:
+        """The partitions of a topic."""
         spec = next(spec for spec in TOPICS if spec.topic is topic)
         return range(spec.partitions or self._log.files_partitions)
 

@@ -1,6 +1,7 @@
 """Nodes that heal, under a virtual clock: real healing over stores, links and views in memory."""
 
 import asyncio
+import hashlib
 import random
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +13,6 @@ from govault.domain.position import Outcome, Position, Verdict
 from govault.domain.rows import LayoutRow, PartitionRow
 from govault.limits import SLOTS
 from govault.services.healing.assembly import Healing, HealingPorts, HealingSettings, assemble_healing
-from govault.services.healing.duties import rendezvous
 from govault.services.workers import Workers
 from govault.storage.repair_queue import StoredRepairQueue
 from schemas.envelope import Event
@@ -203,7 +203,7 @@ class World:
         version = self.views.layouts_[-1].version + 1 if self.views.layouts_ else 1
         ids = tuple(holders)
         width = min(replicas, len(ids))
-        table = encode_table([[ids.index(n) for n in rendezvous(slot, ids)[:width]] for slot in range(SLOTS)])
+        table = encode_table([[ids.index(n) for n in ranked(slot, ids)[:width]] for slot in range(SLOTS)])
         self.views.layouts_ = [*self.views.layouts_, LayoutRow(version, replicas, min(2, width), ids, table, 0)]
         self._map_anew()
 
@@ -275,6 +275,12 @@ class World:
                 raise AssertionError(f"not within {within_s} s")
             await asyncio.sleep(every_s)
         return loop.time() - began_s
+
+
+def ranked(slot: int, nodes: Sequence[str]) -> Sequence[str]:
+    """Nodes in an order of the slot's own."""
+    key = slot.to_bytes(2, "big")
+    return sorted(nodes, key=lambda node: hashlib.blake2b(node.encode(), key=key, digest_size=8).digest())
 
 
 def settings(**changes: float) -> HealingSettings:

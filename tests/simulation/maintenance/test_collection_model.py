@@ -19,7 +19,7 @@ from govault.domain.rows import DirectoryRow, FileRow
 from govault.errors import GoVaultError
 from govault.limits import PARTS_PER_EVENT_MAX
 from govault.services.collection import Collector
-from govault.services.collection_epochs import EpochBarriers
+from govault.services.collection_epochs import EpochBarriers, EpochPace
 from govault.services.collection_stamps import Dereferences
 from govault.services.commits import Commits, Manifest
 from govault.services.in_flight import InFlight
@@ -65,6 +65,7 @@ def be_born(log: Log, disk: Disk, rng: random.Random, *, waiting_max: int, mind_
         barriers=EpochBarriers(submitter, node, node),  # type: ignore[arg-type]
         dereferences=dereferences,
         in_flight=in_flight if mind_uploads else InFlight(),
+        pace=EpochPace(node.monotonic_s, 0.0),
     )
     return Life(node, submitter, Commits(node, node, submitter), collector, in_flight)  # type: ignore[arg-type]
 

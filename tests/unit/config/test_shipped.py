@@ -23,7 +23,7 @@ def test_the_image_starts_with_a_valid_configuration() -> None:
 
 def test_the_compose_file_makes_a_valid_node_on_its_single_broker() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-    environment = of_the_image() | compose["services"]["govault"]["environment"]
+    environment = of_the_image() | compose["services"]["node1"]["environment"]
     configuration = load(environment=environment).configuration
     assert configuration.log.kind == "kafka"
     assert configuration.log.bootstrap == ("kafka:9092",)

@@ -1,0 +1,142 @@
+"""A fresh data folder becomes one of a vault's: `govault cluster init` on the first node, a join token on the others.
+
+The order of writes: the node's key first, so that whoever comes back after a crash is the same node; then the vault's
+secrets; ``vault.json`` last: a folder that has it has joined.
+"""
+
+import asyncio
+import json
+import logging
+import platform
+import ssl
+from dataclasses import asdict
+from typing import Any
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from govault.config import Configuration, Loaded
+from govault.domain.join_token import Introducer, JoinToken, parse
+from govault.errors import AccessDenied, Authentication, Cluster, Config
+from govault.node.folder import DataFolder, write_durably
+from govault.node.identity import NodeIdentity, VaultIdentity, load_node, load_vault
+from govault.node.wiring import to_kafka
+from govault.node.world import SystemRandomness
+from govault.peering.certificates import joining_context
+from govault.peering.connections import connect
+from govault.peering.joining import Candidate, ask_to_join
+from govault.storage import recovery_key
+from govault.storage.keyring import Keyring
+from streams.topics import ensure_topics
+
+JOIN_S_MAX = 60.0
+_log = logging.getLogger(__name__)
+
+
+def prepare_first(loaded: Loaded) -> VaultIdentity:
+    """Make the data folder of a vault's first node, and its topics. May be repeated. Blocks.
+
+    Raises:
+        Config: The configuration is not one for many nodes, or the folder is another vault's.
+        EventLog: Kafka cannot be reached.
+    """
+    configuration = loaded.configuration
+    _check_kafka(configuration)
+    folder = DataFolder.open(configuration.server.storage_root)
+    try:
+        Keyring.open(folder.keys, configuration.security.encryption_key_file)
+        log = configuration.log
+        vault = load_vault(folder, log.kind, log.topic_prefix, log.partitions)
+        load_node(folder)
+        asyncio.run(ensure_topics(to_kafka(log), vault.partitions, {}))
+        return vault
+    finally:
+        folder.close()
+
+
+async def join(configuration: Configuration, folder: DataFolder, text: str) -> None:
+    """Make the data folder one of the vault that a join token is for; one that has joined already stays as it is.
+
+    Raises:
+        InvalidRequest: It is not a join token.
+        AccessDenied: It lets nobody in any more; the message says why.
+        Cluster: No introducer can be reached.
+        Config: The configuration or the folder stands against it.
+    """
+    _check_kafka(configuration)
+    token = parse(text)
+    if folder.vault_file.exists():
+        _log.info("this data folder belongs to a vault already; the join token is not used")
+        return
+    node = await asyncio.to_thread(load_node, folder)
+    network = configuration.network
+    public_key = node.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    wish = Candidate(public_key, node_name(configuration), network.zone, network.weight)
+    handed = await _ask_one(token, node, wish)
+    await asyncio.to_thread(_take, configuration, folder, handed)
+
+
+def node_name(configuration: Configuration) -> str:
+    """The node's name for people."""
+    return configuration.network.name or platform.node() or "node"
+
+
+def _check_kafka(configuration: Configuration) -> None:
+    if configuration.log.kind != "kafka":
+        raise Config(
+            "a vault of many nodes needs Apache Kafka: set log.kind: kafka and log.bootstrap (the embedded log is for "
+            "one node; `govault log migrate` moves a vault)"
+        )
+
+
+async def _ask_one(token: JoinToken, node: NodeIdentity, wish: Candidate) -> dict[str, Any]:
+    """Ask the introducers of a token one after the other."""
+    failures: list[str] = []
+    for introducer in token.introducers:
+        for address in introducer.addresses:
+            try:
+                async with asyncio.timeout(JOIN_S_MAX):
+                    return await _ask(address, introducer, token, node, wish)
+            except (OSError, ssl.SSLError, Authentication, Cluster, TimeoutError) as error:
+                failures.append(f"{address}: {error or 'no answer in time'}")
+    raise Cluster(
+        "no node of the vault could be reached to join: " + "; ".join(failures) + ". Are they up, and is "
+        "network.advertise of theirs right?"
+    )
+
+
+async def _ask(
+    address: str, introducer: Introducer, token: JoinToken, node: NodeIdentity, wish: Candidate
+) -> dict[str, Any]:
+    wire = await connect(address, joining_context(), introducer.node_id)
+    try:
+        return await ask_to_join(wire, introducer.node_id, token, node.key, wish, SystemRandomness())
+    except AccessDenied as error:
+        raise AccessDenied(f"the vault does not let this node in: {error}", code="join.refused") from error
+    finally:
+        wire.close()
+
+
+def _take(configuration: Configuration, folder: DataFolder, handed: dict[str, Any]) -> None:
+    """Write down what the introducer handed over."""
+    try:
+        vault = VaultIdentity(handed["vault_id"], "kafka", handed["topic_prefix"], handed["partitions"])
+        root = bytes.fromhex(handed["root"])
+        roots = {int(epoch): bytes.fromhex(wrapped) for epoch, wrapped in handed["sealing_roots"].items()}
+        admin_token = str(handed["admin_token"])
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise Cluster("what the introducer handed over cannot be read; is it a newer GoVault?") from error
+    if vault.topic_prefix != configuration.log.topic_prefix:
+        raise Config(f"the vault's topics begin with {vault.topic_prefix!r}: set log.topic_prefix so")
+    if configuration.security.encryption_key_file is not None:
+        given = Keyring.open(folder.keys, configuration.security.encryption_key_file)
+        if given.recovery_key() != recovery_key.encode(root):
+            raise Config("security.encryption_key is not the vault's: give this node the same file as the others")
+        keyring = given
+    else:
+        keyring = Keyring.restore(folder.keys, recovery_key.encode(root))
+    for epoch, wrapped in roots.items():
+        keyring.adopt_root(epoch, wrapped)
+    keyring.roots_learned()
+    write_durably(folder.token_file, admin_token + "\n", mode=0o600)
+    write_durably(folder.vault_file, json.dumps(asdict(vault), indent=2) + "\n")
+    _log.info("joined the vault %s", vault.vault_id)

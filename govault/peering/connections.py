@@ -1,0 +1,137 @@
+"""Connections to peers: made when needed, kept while used, verified to lead to whom they should."""
+
+import asyncio
+import socket
+import ssl
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from govault.errors import Authentication
+from govault.limits import PEER_CALLS_EACH_MAX, PEER_CONNECT_S_MAX
+from govault.peering.certificates import id_at_other_end
+from govault.peering.frames import Frame, Kind
+from govault.peering.wire import Wire, new_reader
+
+_IDLE_EACH_MAX = 4
+
+
+class Connections:
+    """The connections of one node to all peers. For one event loop."""
+
+    def __init__(self, context: ssl.SSLContext, addresses: Callable[[str], Sequence[str]], peers_max: int) -> None:
+        self._context = context
+        self._addresses = addresses
+        self._peers_max = peers_max
+        self._idle: OrderedDict[tuple[str, bool], list[Wire]] = OrderedDict()
+        self._room: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PEER_CALLS_EACH_MAX))
+        self._closed = False
+
+    async def ask(self, peer: str, header: dict[str, Any], body: Sequence[bytes], *, probe: bool) -> Frame:
+        """One request and its answer. Probes have connections of their own, so that they never wait for chunks.
+
+        A kept connection may have died meanwhile: then the request is made once more on a new one. All requests may be
+        made twice.
+
+        Raises:
+            OSError, SSLError: The peer cannot be reached, or left.
+            InvalidRequest: It does not speak our protocol.
+            Authentication: Somebody else is there.
+        """
+        if probe:
+            return await self._ask(peer, header, body, probe)
+        async with self._room[peer]:
+            return await self._ask(peer, header, body, probe)
+
+    async def _ask(self, peer: str, header: dict[str, Any], body: Sequence[bytes], probe: bool) -> Frame:
+        wire = self._take(peer, probe)
+        if wire is not None:
+            try:
+                return await self._exchange(wire, peer, header, body, probe)
+            except OSError:
+                pass
+        return await self._exchange(await self._connect(peer), peer, header, body, probe)
+
+    async def _exchange(
+        self, wire: Wire, peer: str, header: dict[str, Any], body: Sequence[bytes], probe: bool
+    ) -> Frame:
+        answered = False
+        try:
+            await wire.send(Kind.REQUEST, header, body)
+            answer = await wire.answer()
+            answered = True
+        finally:
+            # Also where the caller gave up: an answer that comes later must not be taken for another's.
+            if answered:
+                self._keep(peer, probe, wire)
+            else:
+                wire.close()
+        return answer
+
+    def _take(self, peer: str, probe: bool) -> Wire | None:
+        kept = self._idle.get((peer, probe), [])
+        while kept:
+            wire = kept.pop()
+            if not wire.closed:
+                return wire
+            wire.close()
+        return None
+
+    def _keep(self, peer: str, probe: bool, wire: Wire) -> None:
+        kept = self._idle.setdefault((peer, probe), [])
+        self._idle.move_to_end((peer, probe))
+        if self._closed or wire.closed or len(kept) >= _IDLE_EACH_MAX:
+            wire.close()
+            return
+        kept.append(wire)
+        while len(self._idle) > 2 * self._peers_max:
+            _, left = self._idle.popitem(last=False)
+            for one in left:
+                one.close()
+
+    async def _connect(self, peer: str) -> Wire:
+        addresses = self._addresses(peer)
+        if not addresses:
+            raise ConnectionRefusedError("it is no node of this vault, or nobody knows its address")
+        failures: list[Exception] = []
+        for address in addresses:
+            try:
+                async with asyncio.timeout(PEER_CONNECT_S_MAX):
+                    return await connect(address, self._context, peer)
+            except (OSError, ssl.SSLError, Authentication, TimeoutError) as error:
+                failures.append(error)
+        raise failures[0] if not isinstance(failures[0], TimeoutError) else ConnectionError("no connection in time")
+
+    def close(self) -> None:
+        """Let all go; later ones are not kept."""
+        self._closed = True
+        for kept in self._idle.values():
+            for wire in kept:
+                wire.close()
+        self._idle.clear()
+
+
+async def connect(address: str, context: ssl.SSLContext, node_id: str) -> Wire:
+    """A connection to a node, once it has proved to be that node.
+
+    Raises:
+        OSError, SSLError: Nobody is there, or nobody of this vault.
+        Authentication: Another node is there.
+    """
+    host, _, port = address.rpartition(":")
+    loop = asyncio.get_running_loop()
+    reader = new_reader()
+    protocol = asyncio.StreamReaderProtocol(reader)
+    transport, _ = await loop.create_connection(lambda: protocol, host.strip("[]"), int(port), ssl=context)
+    wire = Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+    raw: socket.socket | None = transport.get_extra_info("socket")
+    if raw is not None:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        found = id_at_other_end(transport.get_extra_info("ssl_object"))
+        if found != node_id:
+            raise Authentication(f"at {address} is the node {found}, not {node_id}")
+    except BaseException:
+        wire.close()
+        raise
+    return wire

@@ -1,0 +1,112 @@
+"""What must hold in a simulated cluster, by name. Each looks at the log's truth and at the disks, never at services."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from govault.domain.layout import placement_of, slot_of
+from govault.domain.position import Position
+from govault.domain.rows import NodeState
+from schemas.envelope import Event
+from schemas.events.files import ManifestPartsAdded, VersionCommitted
+from schemas.ids import ChunkId
+
+if TYPE_CHECKING:
+    from tests.simulation.cluster.vault import SimVault
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+class Checkers:
+    """Told of every append and every removal; asked for the rest at the end."""
+
+    def __init__(self, vault: "SimVault") -> None:
+        self._vault = vault
+        self._known: set[bytes] = set()
+        self.lost_on_purpose: set[bytes] = set()
+        """Chunks whose copies the faults took on more disks than the vault has to bear."""
+        self.deaths: list[str] = []
+        self.crashed: set[str] = set()
+        """Nodes that were ever crashed, frozen or cut off: their deaths are no mistakes."""
+
+    # --- while it runs ---------------------------------------------------------------------------------------
+
+    def appended(self, event: Event, at: Position) -> None:
+        """``durable_before_referenced``: what a commit references is on W disks."""
+        data = event.data
+        if isinstance(data, VersionCommitted | ManifestPartsAdded):
+            for chunk_id in self._referenced() - self._known:
+                self._known.add(chunk_id)
+                copies = self._copies(chunk_id)
+                wanted = min(placement_of(self._vault.truth.peers().layouts(), "").write_quorum, 99)
+                if len(copies) < wanted:
+                    raise Broken(f"durable_before_referenced: {chunk_id.hex()[:12]} is on {len(copies)} of {wanted}")
+        self._check_deaths()
+
+    def removed(self, node_id: str, chunks: Sequence[bytes]) -> None:
+        """``nothing_referenced_removed``: whoever drops a chunk that is referenced leaves R sound ones elsewhere."""
+        layouts = self._vault.truth.peers().layouts()
+        replicas = placement_of(layouts, "").replicas
+        for chunk_id in chunks:
+            if self._vault.truth.chunk_referenced(ChunkId(chunk_id)):
+                left = [one for one in self._copies(chunk_id) if one != node_id]
+                living = sum(row.state != NodeState.REMOVED for row in self._vault.truth.nodes())
+                if len(left) < min(replicas, living):
+                    raise Broken(f"nothing_referenced_removed: {chunk_id.hex()[:12]} has {len(left)} copies left")
+
+    def _check_deaths(self) -> None:
+        """``no_false_death``: only nodes that were crashed, frozen or cut off are found dead."""
+        for row in self._vault.truth.nodes():
+            if row.state == NodeState.DEAD and row.node_id not in self.crashed:
+                raise Broken(f"no_false_death: {row.name} was found dead")
+
+    # --- at the end ------------------------------------------------------------------------------------------
+
+    def replicas_complete(self) -> bool:
+        """``replicas_return_to_r``: every referenced chunk is sound on every holder of the newest layout."""
+        return not self.incomplete()
+
+    def incomplete(self) -> list[str]:
+        """What is not where it should be."""
+        placement = placement_of(self._vault.truth.peers().layouts(), "")
+        found = []
+        for chunk_id in self._referenced():
+            missing = set(placement.holders(slot_of(chunk_id))) - set(self._copies(chunk_id))
+            if missing and chunk_id not in self.lost_on_purpose:
+                found.append(f"{chunk_id.hex()[:12]} lacks {len(missing)}")
+        return found
+
+    def views_equal(self) -> bool:
+        """``views_converge``: every node has the truth's digests."""
+        return not self.unequal()
+
+    def unequal(self) -> list[str]:
+        """Whose views differ from the truth, and where."""
+        wanted = {
+            (row.topic, row.partition): (row.applied, row.view, row.history) for row in self._vault.truth.status()
+        }
+        return [
+            f"node{node.number} {row.topic.value}/{row.partition}"
+            for node in self._vault.up()
+            if node.running is not None
+            for row in node.running.views.status()
+            if wanted[row.topic, row.partition] != (row.applied, row.view, row.history)
+        ]
+
+    def queues_empty(self) -> bool:
+        """``no_queue_grows``: nothing waits for repair in a cluster that is whole."""
+        return all(not node.running.healing.backlog() for node in self._vault.up() if node.running is not None)
+
+    # --- facts -----------------------------------------------------------------------------------------------
+
+    def _referenced(self) -> set[bytes]:
+        return set(self._vault.truth.referenced_chunks(b"", 1_000_000))
+
+    def _copies(self, chunk_id: bytes) -> list[str]:
+        """Nodes, running or not, whose disk has the chunk sound."""
+        return [
+            node.node_id
+            for node in self._vault.nodes
+            if chunk_id in node.disk.chunks and chunk_id not in node.disk.rotten
+        ]
