@@ -94,47 +94,44 @@ class Blobs:
             yield end
 
         headers = [*common, (b"content-type", b"multipart/byteranges; boundary=" + boundary)]
-        await self._send(request, 206, headers, length, parts())
+        await self._send_parts(request, headers, length, parts())
 
     async def _send_span(
         self, request: RawRequest, status: int, headers: Headers, opened: Opened, start: int, stop: int
     ) -> None:
-        """Send some bytes of a content, the short way where there is one and they are many."""
-        open_outlet = request.scope.get("extensions", {}).get(OUTLET_EXTENSION)
-        if open_outlet is None or request.is_head or stop - start < _STRAIGHT_BYTES_MIN:
-            await self._send(request, status, headers, stop - start, self._downloads.read(opened, start, stop))
-            return
-        first = await self._downloads.first(opened, start, stop)
+        """Send some bytes of a content, the short way where there is one and they are many.
+
+        Where a chunk fails midway the error passes, and the connection is cut.
+        """
         headers.append((b"content-length", str(stop - start).encode()))
+        # The first chunk is read before the head is sent: a content that cannot be read is a clean error, not a cut.
+        first = b"" if request.is_head else await self._downloads.first(opened, start, stop)
         await request.send({"type": "http.response.start", "status": status, "headers": headers})
+        if request.is_head or len(first) == stop - start:
+            await request.send({"type": "http.response.body", "body": first})
+            return
         async with _watched(request) as (watch, gone):
             await _send_slices(request, first, watch)
             start += len(first)
-            async with open_outlet() as outlet:
-                gone.add_done_callback(lambda _: outlet.close())
-                watched = _Watched(outlet, watch, request.scope["state"])
-                start += await self._downloads.pour(opened, start, stop, watched)
+            open_outlet = request.scope.get("extensions", {}).get(OUTLET_EXTENSION)
+            if open_outlet is not None and stop - start >= _STRAIGHT_BYTES_MIN:
+                async with open_outlet() as outlet:
+                    gone.add_done_callback(lambda _: outlet.close())
+                    watched = _Watched(outlet, watch, request.scope["state"])
+                    start += await self._downloads.pour(opened, start, stop, watched)
             # What could not go the short way goes the long one, which knows where else it lies, or what is wrong.
             async with aclosing(self._downloads.read(opened, start, stop)) as rest:
                 await _send_all(request, rest, watch, gone)
 
-    async def _send(
-        self, request: RawRequest, status: int, headers: Headers, length: int, body: AsyncGenerator[bytes]
+    async def _send_parts(
+        self, request: RawRequest, headers: Headers, length: int, parts: AsyncGenerator[bytes]
     ) -> None:
-        """Send a body of known length. Where a chunk fails midway the error passes, and the connection is cut."""
         headers.append((b"content-length", str(length).encode()))
-        if request.is_head:
-            await request.send({"type": "http.response.start", "status": status, "headers": headers})
-            await request.send({"type": "http.response.body", "body": b""})
-            return
-        # The first chunk is read before the head is sent: a content that cannot be read is a clean error, not a cut.
-        async with aclosing(body):
-            first = await anext(body, b"")
-            await request.send({"type": "http.response.start", "status": status, "headers": headers})
-            if len(first) == length:
-                await request.send({"type": "http.response.body", "body": first})
-                return
-            await send_stream(request, first, body)
+        async with aclosing(parts):
+            first = await anext(parts)
+            first += await anext(parts, b"")
+            await request.send({"type": "http.response.start", "status": 206, "headers": headers})
+            await send_stream(request, first, parts)
 
 
 async def send_stream(request: RawRequest, first: bytes, rest: AsyncGenerator[bytes]) -> None:

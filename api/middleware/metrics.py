@@ -19,16 +19,23 @@ class HttpMetrics:
         )
         self._sent = Counter("govault_http_response_bytes", "Bytes of response bodies.", registry=registry)
         self._received = Counter("govault_http_request_bytes", "Bytes of request bodies.", registry=registry)
+        self._open_now = 0
         self._open = Gauge("govault_http_requests_open", "Requests being answered now.", registry=registry)
+        self._open.set_function(lambda: self._open_now)
+        self._latencies: dict[tuple[str, str, int], Histogram] = {}
 
     def began(self) -> None:
         """A request came in."""
-        self._open.inc()
+        self._open_now += 1
 
     def ended(self, method: str, route: str, status: int, seconds: float, received: int, sent: int) -> None:
         """A request was answered, or its client went away (status 499)."""
-        self._open.dec()
+        self._open_now -= 1
         method = method if method in _METHODS else "other"
-        self._seconds.labels(method, route, status).observe(seconds)
+        labels = method, route, status
+        latency = self._latencies.get(labels)
+        if latency is None:
+            latency = self._latencies[labels] = self._seconds.labels(*labels)
+        latency.observe(seconds)
         self._sent.inc(sent)
         self._received.inc(received)

@@ -11,6 +11,9 @@ from typing import Protocol
 
 _BUFFERS_PER_WRITE_MAX = 512
 
+_NO_WAIT: int = getattr(os, "RWF_NOWAIT", 0)
+"""Linux only."""
+
 Buffer = bytes | bytearray | memoryview
 
 
@@ -22,6 +25,9 @@ class File(Protocol):
 
     def pread_into(self, room: memoryview, position: int) -> int:
         """Fill the room; how many bytes were read, fewer than it holds only at the end of the file."""
+
+    def pread_at_hand(self, room: memoryview, position: int) -> int:
+        """As ``pread_into``, but never waits for the disk: what is not in memory already is not read."""
 
     def pwrite(self, buffers: Sequence[Buffer], position: int) -> None:
         """Write all buffers one after the other. Not durable until ``sync`` returns."""
@@ -92,6 +98,15 @@ class RealFile:
         while got < len(room) and (more := os.preadv(self._fd, [room[got:]], position + got)):
             got += more
         return got
+
+    def pread_at_hand(self, room: memoryview, position: int) -> int:
+        if not _NO_WAIT:
+            return 0
+        try:
+            return os.preadv(self._fd, [room], position, _NO_WAIT)
+        except OSError:
+            # Not in memory, or a file system that cannot tell. Other errors come again where they are answered for.
+            return 0
 
     def pwrite(self, buffers: Sequence[Buffer], position: int) -> None:
         for start in range(0, len(buffers), _BUFFERS_PER_WRITE_MAX):

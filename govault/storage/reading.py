@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from govault.domain.manifest import ChunkRef
 from govault.errors import ChunkDamaged, ChunkMissing, GoVaultError, Storage
-from govault.limits import MIB
+from govault.limits import KIB, MIB
 from govault.storage.disk import Buffer
 from govault.storage.index import Entry
 from govault.storage.ledger import Ledger
@@ -27,6 +27,7 @@ T = TypeVar("T")
 READ_AHEAD = 2
 _BATCH_BYTES = 1 * MIB
 _BATCH_CHUNKS_MAX = 64
+_AT_HAND_BYTES_MAX = 64 * KIB
 _MOVED_ATTEMPTS_MAX = 4
 _OPENED_BYTES_MAX = 8 * MIB
 _MEDIUM_ERRORS = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
@@ -48,7 +49,40 @@ class Reader:
 
     async def read(self, chunk: ChunkRef) -> bytes:
         """One chunk; see ``ChunkStore.read``."""
+        if chunk.size_bytes <= _AT_HAND_BYTES_MAX and (plain := self._at_hand(chunk.chunk_id)) is not None:
+            return plain
         return await asyncio.get_running_loop().run_in_executor(self._threads, self.read_now, chunk.chunk_id)
+
+    def _at_hand(self, chunk_id: ChunkId) -> bytes | None:
+        """A small chunk whose record or bundle is in memory, verified; None where a thread has to see to it.
+
+        A thread costs several times what such a chunk does, and a small content is one chunk.
+        """
+        entry = self._ledger.index.get(chunk_id)
+        if entry is None:
+            return None
+        try:
+            if entry.bundle_bytes:
+                content = self._opened.get((entry.pack, entry.offset))
+            else:
+                content = self._record_at_hand(chunk_id, entry)
+            if content is None:
+                return None
+            plain = bytes(_cut(content, entry))
+            self._sealer.check(chunk_id, plain)
+        except (OSError, SealBroken):
+            return None
+        return plain
+
+    def _record_at_hand(self, chunk_id: ChunkId, entry: Entry) -> Buffer | None:
+        raw = self._records.room(entry.extent_bytes)
+        with self._files.use(entry.pack) as file:
+            if file.pread_at_hand(raw, entry.offset) != len(raw):
+                return None
+        header = decode_header(raw)
+        if header is None or header.is_bundle or header.chunk_id != chunk_id or header.record_bytes != len(raw):
+            return None
+        return self._sealer.unseal(header, raw)
 
     async def read_run(self, chunks: Iterator[ChunkRef]) -> AsyncIterator[bytes]:
         """Chunks in order; see ``ChunkStore.read_run``. A few chunks a hop; two hops ahead of the consumer."""
@@ -139,8 +173,7 @@ class Reader:
             content = self._sealer.unseal(header, raw, None if header.is_bundle else room)
             if header.is_bundle:
                 self._opened.put(place, content)
-        if entry.bundle_bytes:
-            content = bytes(memoryview(content)[entry.start : entry.start + entry.plain_bytes])
+        content = _cut(content, entry)
         self._sealer.check(chunk_id, content)
         return content
 
@@ -201,3 +234,10 @@ def _next_batch(chunks: Iterator[ChunkRef], budget_bytes: int) -> list[ChunkId]:
         batch.append(chunk.chunk_id)
         size += chunk.size_bytes
     return batch
+
+
+def _cut(content: Buffer, entry: Entry) -> Buffer:
+    """An entry's own part of what its record held."""
+    if not entry.bundle_bytes:
+        return content
+    return bytes(memoryview(content)[entry.start : entry.start + entry.plain_bytes])

@@ -98,6 +98,9 @@ class RecordingFile:
         room[: len(data)] = data
         return len(data)
 
+    def pread_at_hand(self, room: memoryview, position: int) -> int:
+        return 0 if self._disk.cold or self._disk.unreadable else self.pread_into(room, position)
+
     def pwrite(self, buffers: Sequence[Buffer], position: int) -> None:
         self._check_open()
         data = b"".join(buffers)
@@ -144,6 +147,8 @@ class RecordingDisk:
         self.capacity_bytes = 1 << 40
         self.syncs_fail = False
         self.unreadable = False
+        self.cold = False
+        """Whether nothing of it is in memory, so that a read has to wait."""
         self.syncs = 0
         self.before_write: Callable[[int, bytes], None] = lambda inode, data: None
         self.before_sync: Callable[[], None] = lambda: None
