@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from api.answers import KNOWN_QUERY, DryRun, IdempotencyKey, problems
 from api.deps import ActorDep
-from api.routes.upkeep_deps import UpkeepDep
+from api.routes.upkeep_deps import UpkeepDep, accepted_job
 from govault.services.membership import NodeWish
-from schemas.rest.admin import LayoutDocument, PeerDocument, PeersDocument, TopologyDocument
+from schemas.rest.admin import JobDocument, LayoutDocument, PeerDocument, PeersDocument, TopologyDocument
 from schemas.rest.members import LayoutApply, LayoutPlanDocument, LayoutWish, PeerPatch, PeerRemovalDocument
 
 router = APIRouter(tags=["peers"], dependencies=[KNOWN_QUERY])
@@ -76,6 +76,23 @@ async def remove_peer(
         sealing_epoch=removal.sealing_epoch,
         revoke=removal.revoke,
     )
+
+
+@router.post(
+    "/admin/peers/benchmark",
+    summary="Measure links",
+    response_model=JobDocument,
+    status_code=202,
+    responses=problems(404, 409),
+)
+async def start_benchmark(
+    upkeep: UpkeepDep,
+    actor: ActorDep,
+    response: Response,
+    node: Annotated[str | None, Query(max_length=128, description="Only this node: its id or name.")] = None,
+) -> JobDocument:
+    """Begins a job: round trips to each peer, and a bounded transfer of chunks that it holds. Nothing is written."""
+    return accepted_job(upkeep.start_benchmark(actor, node), response)
 
 
 @router.get("/layout", summary="Which nodes hold which slots", response_model=LayoutDocument)

@@ -6,7 +6,7 @@ from govault.client.files import flag
 from govault.client.paging import read_as
 from govault.client.references import segment
 from govault.client.transport import Transport
-from schemas.rest.admin import LayoutDocument, PeerDocument, PeersDocument, TopologyDocument
+from schemas.rest.admin import JobDocument, LayoutDocument, PeerDocument, PeersDocument, TopologyDocument
 from schemas.rest.members import LayoutPlanDocument, PeerRemovalDocument
 
 
@@ -57,6 +57,11 @@ class Members:
         """
         document = {"plan_id": plan_id, **wish}
         return read_as(LayoutDocument, await self.transport.request("POST", "/admin/layout", document=document))
+
+    async def start_benchmark(self, node: str | None = None) -> JobDocument:
+        """Measure the link to a peer, or to all that are up: begins a job."""
+        query = {"node": node}
+        return read_as(JobDocument, await self.transport.request("POST", "/admin/peers/benchmark", query=query))
 
     async def topology(self) -> TopologyDocument:
         """The vault as a picture."""

@@ -20,7 +20,6 @@ from govault.ports import Clock, PeerProbes, Randomness
 from govault.services.cluster_map import FoldedClusterMap
 from govault.services.heartbeat_reader import HeartbeatReader
 from govault.services.heartbeats import Heartbeats
-from govault.services.links import LinkTable
 from govault.services.witness import Witness
 
 _LOOK_PERIOD_S = 0.5
@@ -38,7 +37,6 @@ class Detection:
         heartbeats: Heartbeats,
         reader: HeartbeatReader,
         witness: Witness,
-        links: LinkTable,
         clock: Clock,
         randomness: Randomness,
     ) -> None:
@@ -47,7 +45,6 @@ class Detection:
         self._heartbeats = heartbeats
         self._reader = reader
         self._witness = witness
-        self._links = links
         self._clock = clock
         self._randomness = randomness
         self._swim = Swim(cluster.node_id)
@@ -140,14 +137,10 @@ class Detection:
             self._swim.unanswered(plan.target, began_s, now_s)
 
     async def _ping(self, peer: str) -> bytes | None:
-        began_s = self._clock.monotonic_s()
         try:
-            answer = await self._probes.ping(peer, self._gossip(peer), PROBE_TIMEOUT_S)
+            return await self._probes.ping(peer, self._gossip(peer), PROBE_TIMEOUT_S)
         except GoVaultError:
-            self._links.failed(peer)
             return None
-        self._links.answered(peer, self._clock.monotonic_s() - began_s)
-        return answer
 
     async def _ping_through(self, proxy: str, peer: str) -> bytes | None:
         try:

@@ -12,6 +12,7 @@ from govault.domain.rows import LayoutRow, NodeRow, NodeState
 from govault.limits import SLOTS
 from govault.ports import Views
 from govault.services.membership import drained
+from govault.services.network import Link, Network, PeerLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Peer:
         state_ms: Vault time of its last change of state.
         slots: Slots that the newest layout gives it.
         drained: Whether it can be removed without loss.
+        link: How this node sees its link to it; None of this node, and where it runs alone.
     """
 
     node_id: str
@@ -61,6 +63,7 @@ class Peer:
     draining: bool = False
     slots: int = 0
     drained: bool = False
+    link: PeerLink | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +121,17 @@ class Topology:
     log_kind: str
     partitions: int
     peers: tuple[Peer, ...]
-    links: tuple[tuple[str, str], ...]
+    links: tuple[Link, ...]
 
 
 class Members:
     """Answers from the folded ``.peers``."""
 
-    def __init__(self, views: Views, node: ThisNode) -> None:
+    def __init__(self, views: Views, node: ThisNode, network: Network | None = None) -> None:
+        """Args:
+        network: Of a node that has peers.
+        """
+        self._network = network
         self._views = views
         self._node = node
         self._tables: dict[int, SlotTable] = {}
@@ -174,9 +181,10 @@ class Members:
         return self._slots().get(self._node.node_id, 0)
 
     def topology(self) -> Topology:
-        """One node and its log."""
-        partitions = len(self._views.partitions())
-        return Topology(self._node.vault_id, self._node.node_id, self._node.log_kind, partitions, self.peers(), ())
+        """The members, their links and their log."""
+        node, partitions = self._node, len(self._views.partitions())
+        links = self._network.links() if self._network else ()
+        return Topology(node.vault_id, node.node_id, node.log_kind, partitions, self.peers(), links)
 
     def _slots(self) -> Mapping[str, int]:
         layouts = self._views.peers().layouts()
@@ -222,6 +230,7 @@ class Members:
             draining=row.draining,
             slots=slots.get(row.node_id, 0),
             drained=drained(self._views, row.node_id),
+            link=self._network.peer(row.node_id) if self._network else None,
         )
 
     def _self(self) -> Peer:

@@ -40,6 +40,7 @@ from govault.services.log_browser import LogBrowser
 from govault.services.members import Members, ThisNode
 from govault.services.membership import Membership
 from govault.services.metrics import UpkeepCounters, UpkeepMetrics
+from govault.services.network import BenchmarkReport, Network, no_network
 from govault.services.purges import Purges
 from govault.services.retention import RetentionWorker
 from govault.services.sealing_roots import SealingRoots
@@ -107,6 +108,7 @@ class NodeSources:
         log_sizes: Bytes each partition of an embedded log takes; blocks.
         stopping: Whether the node is shutting down.
         insecure: Sentences on what the configuration leaves open.
+        network: The links to peers; None where the node runs alone.
         frozen: Whether the log is out of reach for all: then no layout changes.
         is_drained: Whether a node may be removed without loss; None: as layouts say.
     """
@@ -118,6 +120,7 @@ class NodeSources:
     stopping: Callable[[], bool] = lambda: False
     insecure: Callable[[], tuple[str, ...]] = tuple
     frozen: Callable[[], bool] = lambda: False
+    network: Network | None = None
     is_drained: Callable[[str], bool] | None = None
 
 
@@ -187,6 +190,26 @@ class Upkeep:
 
         return self.jobs.start("rebuild", actor, work)
 
+    def start_benchmark(self, actor: Actor, node: str | None) -> Job:
+        """Begin a measurement of links as a job.
+
+        Args:
+            node: Name or id; None for all peers that are up.
+
+        Raises:
+            NotFound: No member is named so.
+            Conflict: This node runs alone.
+        """
+        network = self.sources.network
+        if network is None:
+            raise no_network()
+        chosen = None if node is None else self.membership.find(node).node_id
+
+        async def work(job: Job) -> BenchmarkReport:
+            return await network.benchmark(chosen, lambda done, text: job.advance(done, None, "peers", text))
+
+        return self.jobs.start("benchmark", actor, work)
+
     def start_backup(self, actor: Actor, *, path: str, keys: bool) -> Job:
         """Begin ``backup`` as a job.
 
@@ -253,7 +276,9 @@ def assemble_upkeep(
         settings.checkpoint_period_s,
     )
     purges = Purges(ports.views, submitter)
-    members = Members(ports.views, node)
+    members = Members(ports.views, node, sources.network)
+    if sources.network is not None:
+        registry.register(sources.network)
     roots = SealingRoots(ports.views, submitter, ports.keys)
 
     async def slot_bytes() -> int:

@@ -101,6 +101,19 @@ class StatsDocument(_Answer):
     store: StoreStatsDocument
 
 
+class PeerLinkDocument(_Answer):
+    """How the node that answers sees its link to another."""
+
+    reachable: bool = Field(description="Whether it is up by the log and answers this node.")
+    latency_ms: float = Field(description="Smoothed round trip.")
+    bandwidth_bytes_s: int = Field(description="Of real transfers; 0 where there were none.")
+    error_rate: float = Field(description="Share of calls that failed, of late, 0 to 1.")
+    corruptions: int = Field(description="Chunks it gave that failed their check, since this node started.")
+    reputation: float = Field(description="How far its bytes are trusted, 0 to 1; comes back slowly.")
+    score: float = Field(description="How good the link is, 0 to 1.")
+    silence_ms: int = Field(description="Since its last heartbeat, by the log's times.")
+
+
 class PeerDocument(_Answer):
     """One node of the vault."""
 
@@ -121,6 +134,7 @@ class PeerDocument(_Answer):
     draining: bool = Field(False, description="Whether the next layout gives it nothing.")
     slots: int = Field(0, description="Slots that the newest layout gives it.")
     drained: bool = Field(False, description="Whether everything that it held is held by others.")
+    link: PeerLinkDocument | None = Field(None, description="None of the node that answers, and where it runs alone.")
 
 
 class PeersDocument(_Answer):
@@ -163,6 +177,16 @@ class LayoutDocument(_Answer):
     )
 
 
+class LinkDocument(_Answer):
+    """How one node sees its link to another: as its last heartbeats told."""
+
+    source: str
+    target: str
+    latency_ms: float
+    bandwidth_bytes_s: int = Field(description="Of real transfers; 0 where there were none.")
+    score: float = Field(description="How good the link is, 0 to 1.")
+
+
 class TopologyDocument(_Answer):
     """The vault as a picture."""
 
@@ -171,7 +195,7 @@ class TopologyDocument(_Answer):
     log_kind: str = Field(examples=["embedded"])
     partitions: int
     peers: tuple[PeerDocument, ...]
-    links: tuple[tuple[str, str], ...]
+    links: tuple[LinkDocument, ...]
 
 
 class JobDocument(_Answer):

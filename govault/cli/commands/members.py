@@ -1,11 +1,12 @@
 """The nodes of the vault and who of them holds what: peers, layout."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from govault.cli.app import App
 from govault.cli.confirm import confirm
+from govault.cli.jobs import run_job
 from govault.cli.output import emit, fields, remark, size, table
 from govault.cli.session import connect
 
@@ -28,6 +29,7 @@ def register(app: App) -> None:
     peers.verb("list")(peers_list)
     peers.verb("show")(peers_show)
     peers.verb("topology")(peers_topology)
+    peers.verb("benchmark")(peers_benchmark)
     peers.verb("rename")(peers_rename)
     peers.verb("weight")(peers_weight)
     peers.verb("zone")(peers_zone)
@@ -86,11 +88,42 @@ def peers_topology() -> None:
             ("this node", found.this_node),
             ("log", f"{found.log_kind}, {found.partitions} partitions"),
             ("nodes", ", ".join(peer.node_id for peer in found.peers)),
-            ("links", ", ".join(" – ".join(link) for link in found.links)),
         ]
-        emit(found, lambda: fields(facts))
+        links = [
+            (
+                link.source[:_ID_SHOWN],
+                link.target[:_ID_SHOWN],
+                f"{link.latency_ms:g} ms",
+                _rate(link.bandwidth_bytes_s),
+                link.score,
+            )
+            for link in found.links
+        ]
+        columns = ("from", "to", "round trip", "bandwidth", "score")
+        emit(found, lambda: fields(facts) + ("\n" + table(columns, links) if links else ""))
 
     connect(act)
+
+
+def peers_benchmark(
+    node: Annotated[str | None, typer.Argument(metavar="[NODE]", help="Only this one; all without.")] = None,
+) -> None:
+    """Measure the links to other nodes now: round trips, and a transfer of chunks that they hold."""
+
+    def told(result: Any) -> str:
+        rows = [
+            (
+                peer["name"] or peer["node_id"][:_ID_SHOWN],
+                peer["error"] or f"{peer['round_trip_ms']:g} ms",
+                f"{peer['round_trip_ms_max']:g} ms",
+                size(peer["transferred_bytes"]),
+                _rate(peer["bandwidth_bytes_s"]),
+            )
+            for peer in result["peers"]
+        ]
+        return table(("node", "round trip", "slowest", "fetched", "bandwidth"), rows)
+
+    run_job("measuring", lambda vault: vault.members.start_benchmark(node), told=told)
 
 
 def peers_rename(node: Node, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
@@ -205,7 +238,23 @@ def _state(peer: "PeerDocument") -> str:
     return f"{peer.state}, {'drained' if peer.drained else 'draining'}" if peer.draining else peer.state
 
 
+def _rate(bytes_s: int) -> str:
+    return f"{size(bytes_s)}/s" if bytes_s else "-"
+
+
 def _told(peer: "PeerDocument") -> str:
+    link = peer.link
+    seen = (
+        [
+            ("reachable", "yes" if link.reachable else "no"),
+            ("link", f"{link.latency_ms:g} ms, {_rate(link.bandwidth_bytes_s)}, score {link.score:g}"),
+            ("failed calls", f"{link.error_rate:.1%}"),
+            ("reputation", f"{link.reputation:g} ({link.corruptions} corrupt chunks)"),
+            ("heartbeat", f"{link.silence_ms / 1000:g} s ago"),
+        ]
+        if link
+        else []
+    )
     return fields(
         [
             ("name", peer.name),
@@ -217,6 +266,7 @@ def _told(peer: "PeerDocument") -> str:
             ("version", peer.version or "-"),
             ("addresses", ", ".join(peer.addresses) or "-"),
             ("for peers", ", ".join(peer.peer_addresses) or "-"),
+            *seen,
         ]
     )
 

@@ -209,7 +209,7 @@ class World:
         heartbeats = Heartbeats(way, clock, randomness, source, node_id, vitals, links)
         witness = Witness(cluster, way, reader, clock, randomness, source)
         probes = Probes(node_id, self.network, self.nodes)
-        detection = Detection(cluster, probes, heartbeats, reader, witness, links, clock, randomness)
+        detection = Detection(cluster, probes, heartbeats, reader, witness, clock, randomness)
         self.nodes[node_id] = Node(node_id, zone, snapshot, cluster, way, heartbeats, reader, witness, links, detection)
 
     @asynccontextmanager
