@@ -217,7 +217,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             ports,
             services.submitter,
             identity,
-            sources,
+            replace(sources, network=attendance.network),
             upkeep_settings(configuration),
             registry,
             services.uploads.in_flight,

@@ -33,6 +33,7 @@ from govault.services.heartbeat_reader import HeartbeatReader
 from govault.services.heartbeats import Heartbeats
 from govault.services.join_tokens import Admission, JoinTokens
 from govault.services.links import LinkTable
+from govault.services.network import Network
 from govault.services.replicas.serving import ReplicaService
 from govault.services.replicas.store import ReplicatedStore
 from govault.services.submit import Submitter
@@ -110,17 +111,17 @@ class Attendance:
 
     Attributes:
         heartbeats: A worker.
-        alone: Then there is nobody to hear.
+        network: The links to peers; None where there is nobody to hear.
     """
 
     heartbeats: Heartbeats
     reader: HeartbeatReader
     detection: Detection
-    alone: bool
+    network: Network | None
 
     async def run(self) -> None:
         """Listen and probe; returns only by cancellation."""
-        if self.alone:
+        if self.network is None:
             await asyncio.Event().wait()
         async with asyncio.TaskGroup() as group:
             group.create_task(self.reader.run(), name="heartbeats of peers")
@@ -142,8 +143,9 @@ def attend(
     )
     reader = HeartbeatReader(ports.reader, clock, ports.mac_key, lambda: len(cluster.members()))
     witness = Witness(cluster, ports.log, reader, clock, randomness, submitter.source)
-    detection = Detection(cluster, near.peers, heartbeats, reader, witness, near.links, clock, randomness)
-    return Attendance(heartbeats, reader, detection, near.alone)
+    detection = Detection(cluster, near.peers, heartbeats, reader, witness, clock, randomness)
+    network = None if near.alone else Network(cluster, near.links, reader, near.peers, near.peers, clock)
+    return Attendance(heartbeats, reader, detection, network)
 
 
 def open_door(
