@@ -7,12 +7,14 @@ from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
 from govault.domain.reasons import Reason
 from govault.domain.rows import FileRow, VersionContent, VersionRow
 from govault.domain.tree import file_of, live_file, parent_for, segments_of
+from govault.domain.version_numbers import VersionNumbers
 from govault.limits import PATH_BYTES_MAX
 from schemas.envelope import Event
 from schemas.events.files import Content, VersionCommitted
 from schemas.ids import is_entity_id
 
 _NUMBER_MAX = 2**31
+_NO_OLDER = VersionNumbers()
 
 
 def commit(draft: Draft, event: Event, data: VersionCommitted) -> Decision:
@@ -65,7 +67,7 @@ def _new_file(draft: Draft, event: Event, data: VersionCommitted, parent_id: str
             checked_description(data.description or ""),
             "",
             content,
-            (),
+            _NO_OLDER,
             draft.next_docnum(),
         )
     )
@@ -99,7 +101,7 @@ def _onto(draft: Draft, event: Event, data: VersionCommitted, file: FileRow, pat
             tags=tags,
             description=description,
             current=content,
-            older=(*file.older, current.number),
+            older=file.older.followed_by(current.number),
         )
     )
     return accepted(**_facts(file, content, path))

@@ -52,7 +52,7 @@ def prune(draft: Draft, data: VersionsPruned) -> Decision:
     if type(file) is not FileRow:
         raise Refusal(Reason.NOT_A_FILE)
     asked = frozenset(data.versions)
-    ended = asked.intersection(file.older)
+    ended = {number for number in asked if number in file.older}
     refusals = [
         (number, Reason.VERSION_CURRENT if number == file.current.number else Reason.VERSION_UNKNOWN)
         for number in sorted(asked - ended)
@@ -60,7 +60,7 @@ def prune(draft: Draft, data: VersionsPruned) -> Decision:
     named = [(str(number), reason) for number, reason in refusals if 0 <= number < _NUMBER_MAX]
     _end_versions(draft, file, sorted(ended))
     if ended:
-        draft.put_entity(file._replace(older=tuple(number for number in file.older if number not in ended)))
+        draft.put_entity(file._replace(older=file.older.without(ended)))
     facts: Facts = (("file_id", file.entity_id), ("pruned", len(ended)), ("refused", len(refusals)))
     return _summed_up(len(ended), [reason for _, reason in refusals], facts + _reasons(named))
 

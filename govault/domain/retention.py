@@ -24,7 +24,7 @@ def versions_to_prune(
     """
     if settings.keep_last is None and settings.keep_within_s is None:
         return ()
-    candidates = file.older
+    candidates = tuple(file.older)
     if settings.keep_last is not None:
         candidates = candidates[: max(0, len(candidates) + 1 - settings.keep_last)]
     if settings.keep_within_s is None or not candidates:

@@ -6,6 +6,8 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from govault.domain.version_numbers import VersionNumbers
+
 
 class PartitionRow(NamedTuple):
     """What a partition knows of itself."""
@@ -97,7 +99,7 @@ class FileRow(NamedTuple):
     media_type: str
     """Set by people; empty: the current version's own."""
     current: VersionContent
-    older: tuple[int, ...]
+    older: VersionNumbers
     """Numbers of the retained versions before the current one, ascending."""
     docnum: int
     """Names the file in the secondary indexes: creation offset << 10 | index inside the event."""

@@ -32,8 +32,9 @@ from govault.domain.rows import (
     VersionContent,
     VersionRow,
 )
+from govault.domain.version_numbers import VersionNumbers
 
-VIEWS_FORMAT = 3
+VIEWS_FORMAT = 4
 
 
 def encode_row(row: Row, since: int) -> bytes:
@@ -42,12 +43,16 @@ def encode_row(row: Row, since: int) -> bytes:
     head = since.to_bytes(8, "big")
     if kind is ChunkRow:
         return head + row[1].to_bytes(4, "big")  # type: ignore[union-attr]
-    body = orjson.dumps(tuple(row), default=tuple)
+    body = orjson.dumps(tuple(row), default=_plain_parts)
     if kind is FileRow:
         return head + b"f" + body
     if kind is FolderRow:
         return head + b"d" + body
     return head + body
+
+
+def _plain_parts(value: Any) -> tuple[Any, ...]:
+    return value.spans if type(value) is VersionNumbers else tuple(value)
 
 
 def since_of(value: bytes) -> int:
@@ -73,7 +78,7 @@ def _entity(key: bytes, value: bytes) -> Row:
         return FolderRow(*fields)
     fields[8] = tuple(fields[8])
     fields[11] = _content(fields[11])
-    fields[12] = tuple(fields[12])
+    fields[12] = VersionNumbers(tuple([(first, last) for first, last in fields[12]]))
     return FileRow(*fields)
 
 

@@ -15,6 +15,7 @@ import orjson
 from govault.domain.memory_state import MemoryPartition
 from govault.domain.position import Outcome
 from govault.domain.rows import PackedPartRow, PartRow, Row
+from govault.domain.version_numbers import VersionNumbers
 from schemas.codec import encode
 from tests.property.domain.histories import HistoryWriter
 
@@ -51,6 +52,8 @@ def _packed(state: MemoryPartition, row: Row) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, VersionNumbers):
+        return list(value)
     if isinstance(value, bytes):
         return value.hex()
     if hasattr(value, "_asdict"):

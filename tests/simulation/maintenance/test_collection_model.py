@@ -136,7 +136,7 @@ async def forget(life: Life, rng: random.Random) -> None:
     number, file = rng.choice(files)
     submit = life.submitter.submit
     if file.older and rng.random() < 0.5:
-        data = VersionsPruned(space_id=file.space_id, file_id=file.entity_id, versions=file.older)
+        data = VersionsPruned(space_id=file.space_id, file_id=file.entity_id, versions=tuple(file.older))
         await submit(ADMIN, data, number, subject=file.space_id)
         return
     await submit(ADMIN, EntityTrashed(space_id=file.space_id, entity_id=file.entity_id), number, subject=file.space_id)

@@ -22,6 +22,7 @@ from govault.domain.rows import (
     VersionContent,
     VersionRow,
 )
+from govault.domain.version_numbers import VersionNumbers
 from streams.views import keys
 from streams.views.rows_codec import decode_row, encode_row, since_of
 
@@ -29,14 +30,33 @@ CONTENT = VersionContent(
     3, "ab" * 32, 9, "bWFu", ("p1", "p2"), "file", True, None, "text/plain", 7, "ann", ("copy", "f", 2)
 )
 PLAIN = VersionContent(1, "cd" * 32, 0, "", (), "symlink", False, -5, "", 7, "ann", None, 4)
+OLDER = VersionNumbers.of((1, 2, 5))
 ROWS: tuple[Row, ...] = (
     PartitionRow(3, 1, 99),
     SpaceRow("s", "main", "déjà", None, 5, None, 2, 1_700, False),
     SpaceReplicasRow("s", 5, None),
     TotalsRow("s", 1, 2, 3, 2**50),
     EntryRow("s", "f_parent", "näme", True, "f_1"),
-    FileRow("f_1", "s", "s", "a", "A", 1, 2, 0, ("x", "ü"), "d", "", CONTENT, (1, 2), 5 << 10, 8, "p/a", "bob"),
-    FileRow("f_2", "s", "s", "a", "A", 1, 2, 0, (), "", "", PLAIN, (), 6 << 10),
+    FileRow(
+        "f_1",
+        "s",
+        "s",
+        "a",
+        "A",
+        1,
+        2,
+        0,
+        ("x", "ü"),
+        "d",
+        "",
+        CONTENT,
+        VersionNumbers.of((1, 2, 5)),
+        5 << 10,
+        8,
+        "p/a",
+        "bob",
+    ),
+    FileRow("f_2", "s", "s", "a", "A", 1, 2, 0, (), "", "", PLAIN, VersionNumbers(), 6 << 10),
     FolderRow("f_3", "s", "f_1", "b", 1, 2, 7 << 10, 3, "x/b", "ann"),
     VersionRow("f_1", 2, PLAIN),
     PartRow("s", "ef" * 32, 0, 4, 77),
