@@ -1,6 +1,7 @@
 """Collection in the background: a round a period, and sooner when asked."""
 
 import asyncio
+from collections.abc import Callable
 
 from govault.services.collection import Collector
 
@@ -10,17 +11,27 @@ class CollectionWorker:
 
     name = "collection"
 
-    def __init__(self, collector: Collector, period_s: float, dead_share_min: float = 0.3) -> None:
+    def __init__(
+        self,
+        collector: Collector,
+        period_s: float,
+        dead_share_min: float = 0.3,
+        frozen: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Args:
         period_s: Between two rounds.
         dead_share_min: Packs with at least this share of dead bytes are rewritten.
+        frozen: Whether the log is out of reach: then a round is left out.
         """
+        self._frozen = frozen
         self._collector = collector
         self._period_s = period_s
         self._dead_share_min = dead_share_min
 
     async def work(self) -> bool:
-        """One round."""
+        """One round, unless the log is out of reach."""
+        if self._frozen():
+            return False
         await self._collector.collect_gently(self._dead_share_min)
         return False
 

@@ -291,7 +291,7 @@ def assemble_upkeep(
     ports.view_upkeep.on_peers(layout_worker.note)
     ports.view_upkeep.on_peers(roots.note)
     background: list[Worker] = [
-        CollectionWorker(collector, settings.collection_period_s),
+        CollectionWorker(collector, settings.collection_period_s, frozen=sources.frozen),
         RetentionWorker(ports.views, ports.view_upkeep, purges, settings.retention_period_s),
         SpacesWorker(Spaces(ports.views, submitter, purges, ports.clock, ports.randomness)),
         audit,
