@@ -12,6 +12,7 @@ from govault.errors import Storage
 from govault.storage.index import Entry, Index, IndexBatch, PackRow, change_row
 from govault.storage.pack import Appended, Place
 from govault.storage.segment import Claimant, Cut
+from govault.storage.slot_digests import SlotDigests
 from schemas.ids import ChunkId
 
 _EMPTY_ROW = PackRow()
@@ -61,12 +62,14 @@ class Ledger:
         self.failure: Storage | None = None
         """Why the store stopped taking writes."""
         self.epoch = 0
+        self.slots = SlotDigests()
         self._claims: dict[ChunkId, _Claim] = {}
         self.adopt(index)
 
     def adopt(self, index: Index) -> None:
         """Go on with an index that was just opened."""
         self.index = index
+        self.slots.changed_all()
         self.rows: dict[int, PackRow] = dict(index.packs())
         self.quarantined: set[ChunkId] = {chunk_id for chunk_id, _ in index.quarantined()}
         self.epoch = max(self.epoch, index.fact(EPOCH_FACT) or 0)
@@ -192,6 +195,7 @@ class Ledger:
                 batch.put_pack(number, row)
             self._keep_epoch(batch)
             self.index.write(batch)
+            self.slots.changed(chunk.chunk_id for chunk in chunks if chunk.moved_from is None)
             self.rows.update(changed)
             if self.quarantined:
                 self.quarantined.difference_update(chunk.chunk_id for chunk in chunks)
@@ -269,6 +273,7 @@ class Ledger:
             for number, row in changed.items():
                 batch.put_pack(number, row)
             self.index.write(batch)
+            self.slots.changed(chunk_id for chunk_id, _ in removed)
             self.rows.update(changed)
         return removed
 

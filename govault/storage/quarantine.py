@@ -50,6 +50,7 @@ class Quarantine:
             row = change_row(ledger.rows.get(current.pack, PackRow()), [current], -1)
             batch.put_pack(current.pack, row)
             ledger.index.write(batch)
+            ledger.slots.changed([chunk_id])
             ledger.rows[current.pack] = row
             ledger.quarantined.add(chunk_id)
         return True

@@ -12,7 +12,6 @@ from functools import partial
 from typing import TypeVar
 
 from govault.domain.manifest import ChunkRef
-from govault.domain.slot_digest import set_digest
 from govault.domain.slots import slot_range
 from govault.errors import ChunkDamaged, ChunkMissing, Storage
 from govault.limits import CHUNK_BYTES_MAX, PEER_BATCH_BYTES_MAX
@@ -83,7 +82,8 @@ class Replicas:
         return await asyncio.get_running_loop().run_in_executor(self._read_threads, work, items)
 
     def _slot_digests_now(self, slots: Sequence[int]) -> list[bytes]:
-        return [set_digest(self._slot(slot, b"")) for slot in slots]
+        digests = self._ledger.slots
+        return [digests.of(slot, partial(self._slot, slot, b"")) for slot in slots]
 
     def _slot(self, slot: int, after: bytes) -> Iterator[ChunkId]:
         """The chunks of a slot that are in the index, ascending, behind ``after``."""

@@ -123,7 +123,7 @@ class Placing:
         """See to it that every request is done, one way or the other."""
         size_bytes = min(sum(request.size_bytes for request in requests), PLACING_BYTES_MAX)
         try:
-            await self._budget.take(size_bytes)
+            await self._take_turn(size_bytes)
             try:
                 await self._place_now([request for request in requests if not request.done.done()], size_bytes)
             finally:
@@ -134,6 +134,13 @@ class Placing:
         finally:
             for request in requests:
                 request.done.cancel()
+
+    async def _take_turn(self, size_bytes: int) -> None:
+        try:
+            async with asyncio.timeout(PLACING_S_MAX):
+                await self._budget.take(size_bytes)
+        except TimeoutError as error:
+            raise Cluster("too much waits for other nodes to take it; repeat it later", code="cluster.busy") from error
 
     async def _place_now(self, requests: list[_Request], size_bytes: int) -> None:
         sealed = await self._read(requests)

@@ -195,6 +195,32 @@ class ReplicaStoreConformance:
         assert await peer.slot_digests([slot, slot + 1]) != await store.slot_digests([slot, slot + 1])
         assert (await peer.slot_digests(slots)).count(EMPTY) >= digests.count(EMPTY)
 
+    async def test_slot_digests_follow_every_change(self, store: Store, peer: Store) -> None:
+        slots = list(range(16_384))
+        contents = [noise(500, seed) for seed in range(12)]
+
+        async def expected() -> list[bytes]:
+            found: dict[int, list[bytes]] = {}
+            for chunk in store.stamped(b"", 1000):
+                found.setdefault(slot_of(chunk.chunk_id), []).append(chunk.chunk_id)
+            return [set_digest(found.get(slot, [])) for slot in slots]
+
+        for content in contents[:6]:
+            await put(store, content)
+        assert await store.slot_digests(slots) == await expected()
+        _, manifest = await put(store, contents[7])
+        assert await store.slot_digests(slots) == await expected()
+        await store.remove([manifest[0].chunk_id], 0)
+        assert await store.slot_digests(slots) == await expected()
+        told = []
+        for content in contents:
+            told += (await put(peer, content))[1]
+        await store.store_sealed(await peer.sealed([chunk.chunk_id for chunk in told]), 0)
+        assert await store.slot_digests(slots) == await expected() == await peer.slot_digests(slots)
+        while await store.compact(0.01):
+            pass
+        assert await store.slot_digests(slots) == await expected()
+
     async def test_durable_chunks_are_told_in_content_order(self, store: Store) -> None:
         content = noise(5_000_000) + bytes(3_000_000)
         ingest = store.begin()

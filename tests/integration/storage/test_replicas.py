@@ -21,7 +21,10 @@ async def test_a_damaged_chunk_is_not_sent_and_becomes_whole_by_a_peers(tmp_path
         await put(peer, content)
         chunk_id = manifest[0].chunk_id
         flip(packs(tmp_path)[0], 500)
+        slot = int.from_bytes(chunk_id[:2], "big") >> 2
+        assert await store.slot_digests([slot]) != [bytes(16)]
         assert await store.sealed([chunk_id]) == []
+        assert await store.slot_digests([slot]) == [bytes(16)]
         assert [found.chunk_id for found in store.quarantined(10)] == [chunk_id]
         assert store.slot_chunks(int.from_bytes(chunk_id[:2], "big") >> 2, b"", 10) == []
         with pytest.raises(ChunkDamaged):

@@ -3,30 +3,15 @@
 import pytest
 
 from govault.domain.manifest import ChunkRef
-from govault.errors import ChunkDamaged, Cluster, GoVaultError, InvalidRequest
+from govault.errors import ChunkDamaged, Cluster, InvalidRequest
 from govault.limits import EPOCHS_AHEAD_MAX, PEER_BATCH_BYTES_MAX, PEER_BATCH_CHUNKS_MAX, SLOTS
 from govault.ports import SealedChunk
-from govault.services.replicas.measured import MeasuredPeers
 from schemas.ids import ChunkId
 from tests.contract.storage.conformance import noise
 from tests.fakes.cluster import FakeCluster
 from tests.unit.services.replicas.test_reading import spread
 
 ID = ChunkId(b"\x03" * 32)
-
-
-class Watch:
-    """A clock that a call takes half a second by."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def time_ms(self) -> int:
-        return 0
-
-    def monotonic_s(self) -> float:
-        self.now_s += 0.5
-        return self.now_s
 
 
 async def test_a_peer_gets_and_gives_chunks() -> None:
@@ -89,21 +74,3 @@ async def test_a_fenced_node_still_gives_but_promises_nothing() -> None:
         with pytest.raises(Cluster) as caught:
             await promise
         assert caught.value.specific_code == "cluster.fenced"
-
-
-async def test_calls_are_told_to_the_links_judge() -> None:
-    cluster = FakeCluster("abc")
-    manifest = await spread(cluster, noise(5000), "b")
-    links = cluster["a"].links
-    peers = MeasuredPeers(cluster, links, Watch())
-    ids = [chunk.chunk_id for chunk in manifest]
-    sealed = await peers.fetch("b", ids)
-    await peers.store("c", sealed, 0)
-    await peers.confirm("c", ids, 0)
-    await peers.missing("c", ids)
-    await peers.slot_digests("c", [0])
-    await peers.slot_chunks("c", 0, b"", 1)
-    cluster["c"].manners.dead = True
-    with pytest.raises(GoVaultError):
-        await peers.missing("c", ids)
-    assert links.calls == [("answered", "b"), *[("answered", "c")] * 5, ("failed", "c")]

@@ -7,7 +7,7 @@ import pytest
 from govault.domain.layout import Placement, slot_of
 from govault.domain.manifest import ChunkRef
 from govault.errors import Cluster
-from govault.limits import PLACING_PATIENCE_S
+from govault.limits import PLACING_BYTES_MAX, PLACING_PATIENCE_S
 from schemas.ids import ChunkId
 from tests.contract.storage.conformance import noise
 from tests.fakes.cluster import FakeCluster, rotating_table
@@ -232,6 +232,38 @@ def test_what_lags_behind_is_bounded_and_given_up_the_oldest_first() -> None:
         await cluster.close()
         assert not lagging
         assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run_virtually(main())
+
+
+def test_a_write_waits_its_turn_for_a_while_only() -> None:
+    async def main() -> None:
+        cluster = FakeCluster("abc")
+        await cluster["a"].store._placing._budget.take(PLACING_BYTES_MAX)
+        with pytest.raises(Cluster) as caught:
+            await cluster["a"].put(CONTENT)
+        assert caught.value.specific_code == "cluster.busy"
+        cluster["a"].store._placing._budget.give(PLACING_BYTES_MAX)
+        await cluster["a"].put(CONTENT)
+        await cluster.close()
+
+    run_virtually(main())
+
+
+def test_an_upload_does_not_wait_for_the_chunks_of_another_that_went_out_with_its_own() -> None:
+    async def main() -> None:
+        cluster = FakeCluster("abcd", replicas=2)
+        silent, contents = "b", [noise(3000, seed) for seed in range(40)]
+        cluster[silent].manners.silent = True
+        uploads = {asyncio.create_task(cluster["a"].put(content)) for content in contents}
+        done, waiting = await asyncio.wait(uploads, timeout=1.0)
+        for task in done:
+            assert silent not in cluster.holders_of(task.result()[1][0].chunk_id)
+        assert len(done) > 5
+        assert len(waiting) > 5
+        await asyncio.wait(waiting)
+        assert all(len(cluster.holders_of(task.result()[1][0].chunk_id)) >= 2 for task in uploads)
+        await cluster.close()
 
     run_virtually(main())
 
