@@ -71,6 +71,11 @@ class SlotTable:
     width: int
     _flat: "array[int]" = field(repr=False)
     _claims: Rendezvous = field(repr=False, compare=False)
+    _holders: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Make what lookups give once: a tenth of a microsecond each then, for a megabyte a layout."""
+        object.__setattr__(self, "_holders", tuple([tuple([self.node_ids[at] for at in row]) for row in self.rows()]))
 
     @classmethod
     def of(cls, row: LayoutRow) -> "SlotTable":
@@ -82,8 +87,7 @@ class SlotTable:
 
     def holders(self, slot: int) -> tuple[str, ...]:
         """Node ids that hold a slot, the best first."""
-        at = slot * self.width
-        return tuple([self.node_ids[index] for index in self._flat[at : at + self.width]])
+        return self._holders[slot]
 
     def rank(self, slot: int) -> tuple[str, ...]:
         """All nodes of the layout: the slot's holders, then who takes it when they cannot. Tens of microseconds."""
