@@ -21,7 +21,7 @@ from schemas.events.peers import LayoutReached
 from schemas.ids import ChunkId
 from schemas.topics import Topic
 from tests.fakes.database import MemoryDatabase
-from tests.fakes.peers import FixedMap, MemoryPeers, Network, PeerStore, PlainLinks, node_row
+from tests.fakes.peer_stores import FixedMap, MemoryPeers, Network, PeerStore, PlainLinks, node_row
 
 SETTINGS = HealingSettings(repair_bytes_per_s=1e9, scrub_bytes_per_s=1e9)
 
