@@ -180,7 +180,7 @@ async def test_a_fold_that_fails_crashes_the_streams_and_loses_nothing(
     streams = await Streams.start(settings)
     writer = await Writer.with_space(streams)
 
-    async def fail(record: object) -> None:
+    async def fail(place: object, records: object) -> None:
         raise OSError("no space left on device")
 
     monkeypatch.setattr(streams.views, "follow", fail)
