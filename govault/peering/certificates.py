@@ -52,6 +52,8 @@ def make_contexts(node_key: Ed25519PrivateKey, authority_seed: bytes) -> PeerCon
     contexts = PeerContexts(_context(ssl.PROTOCOL_TLS_SERVER), _context(ssl.PROTOCOL_TLS_CLIENT))
     contexts.server.verify_mode = ssl.CERT_OPTIONAL
     contexts.client.verify_mode = ssl.CERT_REQUIRED
+    # No session is taken up again: each connection proves anew who is there.
+    contexts.server.num_tickets = 0
     # ssl takes a key from a file only.
     with tempfile.TemporaryDirectory(prefix="govault-peer-") as folder:
         path = Path(folder) / "peer.pem"

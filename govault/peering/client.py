@@ -71,11 +71,11 @@ class PeerClient:
     # --- PeerProbes ------------------------------------------------------------------------------------------
 
     async def ping(self, peer: str, gossip: bytes, timeout_s: float) -> bytes:
-        return (await self._call(peer, {"method": "ping"}, [gossip], timeout_s, probe=True)).body
+        return bytes((await self._call(peer, {"method": "ping"}, [gossip], timeout_s, probe=True)).body)
 
     async def ping_through(self, proxy: str, peer: str, gossip: bytes, timeout_s: float) -> bytes:
         header = {"method": "ping_for", "peer": peer, "timeout_s": timeout_s}
-        return (await self._call(proxy, header, [gossip], timeout_s, probe=True)).body
+        return bytes((await self._call(proxy, header, [gossip], timeout_s, probe=True)).body)
 
     # --- calling ---------------------------------------------------------------------------------------------
 

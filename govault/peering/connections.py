@@ -11,7 +11,8 @@ from govault.errors import Authentication
 from govault.limits import PEER_CALLS_EACH_MAX, PEER_CONNECT_S_MAX
 from govault.peering.certificates import id_at_other_end
 from govault.peering.frames import Frame, Kind
-from govault.peering.wire import Wire, new_reader
+from govault.peering.stream import ByteStream
+from govault.peering.wire import Wire
 
 _IDLE_EACH_MAX = 4
 
@@ -38,6 +39,8 @@ class Connections:
             InvalidRequest: It does not speak our protocol.
             Authentication: Somebody else is there.
         """
+        if not self._addresses(peer):
+            self._forget(peer)
         if probe:
             return await self._ask(peer, header, body, probe)
         async with self._room[peer]:
@@ -102,6 +105,12 @@ class Connections:
                 failures.append(error)
         raise failures[0] if not isinstance(failures[0], TimeoutError) else ConnectionError("no connection in time")
 
+    def _forget(self, peer: str) -> None:
+        """It is no member: nothing more is said to it over a connection from before."""
+        for probe in (False, True):
+            for wire in self._idle.pop((peer, probe), ()):
+                wire.close()
+
     def close(self) -> None:
         """Let all go; later ones are not kept."""
         self._closed = True
@@ -119,16 +128,15 @@ async def connect(address: str, context: ssl.SSLContext, node_id: str) -> Wire:
         Authentication: Another node is there.
     """
     host, _, port = address.rpartition(":")
+    stream = ByteStream()
+    wire = Wire(stream)
     loop = asyncio.get_running_loop()
-    reader = new_reader()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    transport, _ = await loop.create_connection(lambda: protocol, host.strip("[]"), int(port), ssl=context)
-    wire = Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
-    raw: socket.socket | None = transport.get_extra_info("socket")
+    await loop.create_connection(lambda: stream, host.strip("[]"), int(port), ssl=context)
+    raw: socket.socket | None = wire.extra("socket")
     if raw is not None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        found = id_at_other_end(transport.get_extra_info("ssl_object"))
+        found = id_at_other_end(wire.extra("ssl_object"))
         if found != node_id:
             raise Authentication(f"at {address} is the node {found}, not {node_id}")
     except BaseException:

@@ -45,7 +45,7 @@ class Frame(NamedTuple):
 
     kind: Kind
     header: dict[str, Any]
-    body: bytes
+    body: bytes | bytearray
 
 
 def encode(kind: Kind, header: dict[str, Any], body: Sequence[bytes] = ()) -> list[bytes]:

@@ -14,6 +14,7 @@ DIGEST_BYTES = 16
 SLOTS_PER_CALL_MAX = SLOTS
 GOSSIP_BYTES_MAX = 64 * 1024
 _PLACE = Struct(">32sII")
+Body = bytes | bytearray
 
 
 def pack_ids(chunks: Sequence[bytes]) -> bytes:
@@ -21,7 +22,7 @@ def pack_ids(chunks: Sequence[bytes]) -> bytes:
     return b"".join(chunks)
 
 
-def unpack_ids(body: bytes, count_max: int = PEER_BATCH_CHUNKS_MAX) -> list[ChunkId]:
+def unpack_ids(body: Body, count_max: int = PEER_BATCH_CHUNKS_MAX) -> list[ChunkId]:
     """The ids in a body.
 
     Raises:
@@ -30,7 +31,8 @@ def unpack_ids(body: bytes, count_max: int = PEER_BATCH_CHUNKS_MAX) -> list[Chun
     count, rest = divmod(len(body), ID_BYTES)
     if rest or count > count_max:
         raise InvalidRequest(f"a body of {len(body)} bytes is not a list of at most {count_max} chunk ids", rule="ids")
-    return [ChunkId(body[at : at + ID_BYTES]) for at in range(0, len(body), ID_BYTES)]
+    ids = bytes(body)
+    return [ChunkId(ids[at : at + ID_BYTES]) for at in range(0, len(ids), ID_BYTES)]
 
 
 def pack_chunks(chunks: Sequence[SealedChunk]) -> list[bytes]:
@@ -39,8 +41,8 @@ def pack_chunks(chunks: Sequence[SealedChunk]) -> list[bytes]:
     return [len(chunks).to_bytes(4, "big") + table, *(chunk.sealed for chunk in chunks)]
 
 
-def unpack_chunks(body: bytes) -> list[SealedChunk]:
-    """The sealed chunks in a body; what they hold is not looked at.
+def unpack_chunks(body: Body) -> list[SealedChunk]:
+    """The sealed chunks in a body, copied out of it; what they hold is not looked at.
 
     Raises:
         InvalidRequest: They are none.
@@ -50,18 +52,19 @@ def unpack_chunks(body: bytes) -> list[SealedChunk]:
     if len(body) < at or count > PEER_BATCH_CHUNKS_MAX:
         raise InvalidRequest("a body is not a list of sealed chunks", rule="chunks")
     chunks: list[SealedChunk] = []
-    for chunk_id, size_bytes, sealed_bytes in _PLACE.iter_unpack(body[4:at]):
+    view = memoryview(body)
+    for chunk_id, size_bytes, sealed_bytes in _PLACE.iter_unpack(view[4:at]):
         end = at + sealed_bytes
         if end > len(body) or size_bytes > CHUNK_BYTES_MAX:
             raise InvalidRequest("a sealed chunk is cut short or too large", rule="chunks")
-        chunks.append(SealedChunk(ChunkId(chunk_id), size_bytes, body[at:end]))
+        chunks.append(SealedChunk(ChunkId(chunk_id), size_bytes, bytes(view[at:end])))
         at = end
     if at != len(body):
         raise InvalidRequest("something stands behind the last sealed chunk", rule="chunks")
     return chunks
 
 
-def unpack_digests(body: bytes, count: int) -> list[bytes]:
+def unpack_digests(body: Body, count: int) -> list[bytes]:
     """So many digests.
 
     Raises:
@@ -69,7 +72,8 @@ def unpack_digests(body: bytes, count: int) -> list[bytes]:
     """
     if len(body) != count * DIGEST_BYTES:
         raise InvalidRequest(f"a body of {len(body)} bytes is not {count} digests", rule="digests")
-    return [body[at : at + DIGEST_BYTES] for at in range(0, len(body), DIGEST_BYTES)]
+    digests = bytes(body)
+    return [digests[at : at + DIGEST_BYTES] for at in range(0, len(digests), DIGEST_BYTES)]
 
 
 def whole(header: dict[str, Any], name: str, at_most: int) -> int:

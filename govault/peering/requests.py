@@ -67,7 +67,7 @@ class PeerRequests:
     async def _slot_chunks(self, caller: str, request: Frame) -> Answer:
         (slot,) = messages.slots({"slots": [request.header.get("slot")]})
         limit = messages.whole(request.header, "limit", PEER_BATCH_CHUNKS_MAX)
-        after = request.body
+        after = bytes(request.body)
         if len(after) not in (0, messages.ID_BYTES):
             raise InvalidRequest("a place in a slot is a chunk id", rule="after")
         return {}, [messages.pack_ids(await self._replicas.slot_chunks(caller, slot, after, limit))]
@@ -85,4 +85,4 @@ class PeerRequests:
 def _gossip(request: Frame) -> bytes:
     if len(request.body) > messages.GOSSIP_BYTES_MAX:
         raise InvalidRequest("gossip is too long", rule="gossip")
-    return request.body
+    return bytes(request.body)

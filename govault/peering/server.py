@@ -1,7 +1,8 @@
 """The door for peers: takes connections, learns who calls, and answers one request after the other on each.
 
-Whoever has not proved to be a member may only ask to join, has little time, and gives way to newer comers when there
-are many: strangers never keep members out.
+Whoever has not proved to be a member may only ask to join, has little time, and gives way when there are many
+strangers: those first whose address has sent the most, so that strangers never keep members out. What members have in
+memory is bounded in all and for each, so that none keeps the others out either.
 """
 
 import asyncio
@@ -9,12 +10,16 @@ import logging
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Protocol
 
 from govault.budget import Budget
 from govault.errors import AccessDenied, Authentication, Cluster, GoVaultError, InvalidRequest
 from govault.limits import (
+    PEER_BATCH_BYTES_MAX,
+    PEER_BODIES_EACH_BYTES_MAX,
     PEER_BODIES_IN_WORK_BYTES_MAX,
     PEER_CALL_S_MAX,
     PEER_CONNECTIONS_EACH_MAX,
@@ -24,7 +29,9 @@ from govault.limits import (
 from govault.peering.certificates import id_at_other_end
 from govault.peering.frames import Frame, Kind
 from govault.peering.requests import Answer
-from govault.peering.wire import Wire, new_reader
+from govault.peering.strangers import Strangers
+from govault.peering.stream import ByteStream
+from govault.peering.wire import Wire
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +74,8 @@ class PeerServer:
         self._requests = requests
         self._introduce = introduce
         self._bodies = Budget(PEER_BODIES_IN_WORK_BYTES_MAX)
-        self._strangers: dict[asyncio.Task[None], None] = {}
+        self._bodies_of: dict[str, Budget] = {}
+        self._strangers = Strangers(PEER_STRANGERS_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
         self._members: Counter[str] = Counter()
         self._accepting: asyncio.Task[None] | None = None
@@ -88,23 +96,25 @@ class PeerServer:
         loop = asyncio.get_running_loop()
         while True:
             try:
-                connection, _ = await loop.sock_accept(self._listener)
+                connection, address = await loop.sock_accept(self._listener)
             except OSError as error:
                 # Out of descriptors, say: those at work give some back.
                 _log.warning("no connection of a peer could be taken: %s", error)
                 await asyncio.sleep(0.1)
                 continue
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if len(self._strangers) >= PEER_STRANGERS_MAX:
-                next(iter(self._strangers)).cancel()
+            if (leaving := self._strangers.one_to_leave()) is not None:
+                leaving.cancel()
             task = loop.create_task(self._serve(connection), name="peer-connection")
             self._tasks.add(task)
-            self._strangers[task] = None
+            self._strangers.add(task, address[0])
             task.add_done_callback(self._ended)
+            # One that is cancelled before its first step closes nothing itself.
+            task.add_done_callback(partial(_close, connection))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._strangers.pop(task, None)
+        self._strangers.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             _log.error("serving a peer broke", exc_info=error)
 
@@ -114,7 +124,7 @@ class PeerServer:
         try:
             async with asyncio.timeout(HANDSHAKE_S_MAX):
                 wire = await self._shake_hands(connection)
-            caller = id_at_other_end(wire.writer.get_extra_info("ssl_object"))
+            caller = id_at_other_end(wire.extra("ssl_object"))
             if caller is None:
                 async with asyncio.timeout(_STRANGER_S_MAX):
                     await self._serve_stranger(wire)
@@ -129,13 +139,11 @@ class PeerServer:
             connection.close()
 
     async def _shake_hands(self, connection: socket.socket) -> Wire:
-        loop = asyncio.get_running_loop()
-        reader = new_reader()
-        protocol = asyncio.StreamReaderProtocol(reader)
-        transport, _ = await loop.connect_accepted_socket(
-            lambda: protocol, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S_MAX
+        stream = ByteStream()
+        await asyncio.get_running_loop().connect_accepted_socket(
+            lambda: stream, connection, ssl=self._context, ssl_handshake_timeout=HANDSHAKE_S_MAX
         )
-        return Wire(reader, asyncio.StreamWriter(transport, protocol, reader, loop))
+        return Wire(stream)
 
     def _check_member(self, caller: str) -> None:
         if not self._is_member(caller):
@@ -161,7 +169,7 @@ class PeerServer:
             raise AccessDenied(f"{caller} has {PEER_CONNECTIONS_EACH_MAX} connections already")
         task = asyncio.current_task()
         assert task is not None
-        self._strangers.pop(task, None)
+        self._strangers.discard(task)
         self._members[caller] += 1
         try:
             while await self._serve_request(wire, caller):
@@ -177,14 +185,22 @@ class PeerServer:
         if head is None:
             return False
         self._check_member(caller)
-        await self._bodies.take(head.body_bytes)
-        try:
-            async with asyncio.timeout(PEER_CALL_S_MAX):
-                request = await wire.rest(head)
+        async with asyncio.timeout(PEER_CALL_S_MAX), self._room(caller, head.body_bytes):
+            request = await wire.rest(head)
+            gives_bytes = PEER_BATCH_BYTES_MAX if request.header.get("method") == "fetch" else 0
+            async with self._room(caller, gives_bytes):
                 await self._answer(wire, request, lambda request: self._requests.answer(caller, request))
-        finally:
-            self._bodies.give(head.body_bytes)
         return True
+
+    @asynccontextmanager
+    async def _room(self, caller: str, size_bytes: int) -> AsyncIterator[None]:
+        """Memory for what a member brings, or is given; its own share first."""
+        own = self._bodies_of.setdefault(caller, Budget(PEER_BODIES_EACH_BYTES_MAX))
+        async with AsyncExitStack() as held:
+            for budget in (own, self._bodies):
+                await budget.take(size_bytes)
+                held.callback(budget.give, size_bytes)
+            yield
 
     async def _answer(self, wire: Wire, request: Frame, ask: Callable[[Frame], Awaitable[Answer]]) -> None:
         """Answer, or refuse; whatever goes wrong with a request of a peer's ends that request only."""
@@ -200,3 +216,7 @@ class PeerServer:
             await wire.send(Kind.REFUSAL, {"code": broken.specific_code, "message": str(broken)})
         else:
             await wire.send(Kind.ANSWER, header, body)
+
+
+def _close(connection: socket.socket, _: object) -> None:
+    connection.close()

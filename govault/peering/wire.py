@@ -1,28 +1,27 @@
-"""Frames on a TLS connection: written in few large pieces, read within a time."""
+"""Frames on a TLS connection."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from govault.errors import InvalidRequest
 from govault.peering.frames import HEAD_BYTES, Frame, Head, Kind, decode_head, decode_header, encode
-
-_READ_AHEAD_BYTES = 1024 * 1024
-_WRITE_BUFFER_BYTES = 1024 * 1024
+from govault.peering.stream import ByteStream
 
 
 class Wire:
-    """One connection. Its reader and writer are used by one task at a time."""
+    """One connection, used by one task at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-        writer.transport.set_write_buffer_limits(high=_WRITE_BUFFER_BYTES)
+    def __init__(self, stream: ByteStream) -> None:
+        self._stream = stream
 
     @property
     def closed(self) -> bool:
         """Whether nothing can be sent any more, as far as is known here."""
-        return self.writer.is_closing() or self.reader.at_eof()
+        return self._stream.closed
+
+    def extra(self, name: str) -> Any:
+        """See ``asyncio.BaseTransport.get_extra_info``."""
+        return self._stream.extra(name)
 
     async def send(self, kind: Kind, header: dict[str, Any], body: Sequence[bytes] = ()) -> None:
         """Write a frame; returns once it is mostly on its way.
@@ -30,8 +29,7 @@ class Wire:
         Raises:
             OSError: The connection is gone.
         """
-        self.writer.writelines(encode(kind, header, body))
-        await self.writer.drain()
+        await self._stream.write(encode(kind, header, body))
 
     async def head(self) -> Head | None:
         """The head of the next frame; None where the other end has closed properly.
@@ -40,13 +38,8 @@ class Wire:
             InvalidRequest: It is none.
             OSError: The connection is gone.
         """
-        try:
-            raw = await self.reader.readexactly(HEAD_BYTES)
-        except asyncio.IncompleteReadError as error:
-            if not error.partial:
-                return None
-            raise ConnectionResetError("the connection ended inside a frame") from error
-        return decode_head(raw)
+        raw = await self._stream.read_exactly(HEAD_BYTES)
+        return None if raw is None else decode_head(bytes(raw))
 
     async def rest(self, head: Head) -> Frame:
         """What follows a head.
@@ -55,12 +48,11 @@ class Wire:
             InvalidRequest: The header is none.
             OSError: The connection is gone.
         """
-        try:
-            header = decode_header(await self.reader.readexactly(head.header_bytes))
-            body = await self.reader.readexactly(head.body_bytes) if head.body_bytes else b""
-        except asyncio.IncompleteReadError as error:
-            raise ConnectionResetError("the connection ended inside a frame") from error
-        return Frame(head.kind, header, body)
+        header = await self._stream.read_exactly(head.header_bytes)
+        body = await self._stream.read_exactly(head.body_bytes)
+        if header is None or body is None:
+            raise ConnectionResetError("the connection ended inside a frame")
+        return Frame(head.kind, decode_header(bytes(header)), body)
 
     async def answer(self) -> Frame:
         """The next frame, which must answer a request.
@@ -79,9 +71,4 @@ class Wire:
 
     def close(self) -> None:
         """Let the connection go at once."""
-        self.writer.transport.abort()
-
-
-def new_reader() -> asyncio.StreamReader:
-    """A reader that takes in large pieces."""
-    return asyncio.StreamReader(limit=_READ_AHEAD_BYTES)
+        self._stream.abort()
