@@ -24,6 +24,10 @@ class SealedChunk(NamedTuple):
 class ReplicaStore(Protocol):
     """What replication and repair ask of this node's chunk store, beside ``ChunkStore`` and ``StoreMaintenance``."""
 
+    @property
+    def epoch(self) -> int:
+        """The highest epoch that the store was told of (``ChunkStore.note_epoch``); peers stamp with it too."""
+
     async def sealed(self, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
         """Those of the chunks that are here and sound, in order; a damaged one is quarantined and left out.
 

@@ -161,6 +161,10 @@ class MemoryChunkStore:
     async def rebuild_index(self, progress: Callable[[int, int], None]) -> int:
         return len(self._plains)
 
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
     async def sealed(self, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
         found: list[SealedChunk] = []
         size_bytes = 0

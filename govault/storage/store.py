@@ -251,6 +251,10 @@ class PackChunkStore:
 
     # --- ReplicaStore ----------------------------------------------------------------------------------------
 
+    @property
+    def epoch(self) -> int:
+        return self._ledger.epoch
+
     async def sealed(self, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
         self._check_open()
         return await self._replicas.sealed(chunks)

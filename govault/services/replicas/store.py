@@ -39,13 +39,12 @@ class ReplicatedStore:
         candidates = Candidates(cluster, links)
         self._local = local
         self._is_referenced = is_referenced
-        self._epoch = 0
         self._placing = Placing(candidates, local, peers)
         self._reading = Reading(local, Fetching(candidates, local, peers), RemoteCache(cache_bytes_max))
 
     def begin(self) -> ReplicatedIngest:
         refuse_while_fenced(self._placing.candidates)
-        return ReplicatedIngest(self._local.begin(), self._placing, self._is_referenced, lambda: self._epoch)
+        return ReplicatedIngest(self._local.begin(), self._placing, self._is_referenced, lambda: self._local.epoch)
 
     async def read(self, chunk: ChunkRef) -> bytes:
         return await self._reading.read(chunk)
@@ -69,7 +68,6 @@ class ReplicatedStore:
         await self._local.dereferenced(chunks, epoch)
 
     def note_epoch(self, epoch: int) -> None:
-        self._epoch = max(self._epoch, epoch)
         self._local.note_epoch(epoch)
 
     async def stats(self) -> StoreStats:

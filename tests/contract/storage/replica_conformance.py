@@ -115,6 +115,7 @@ class ReplicaStoreConformance:
         _, manifest = await put(peer, noise(1000))
         _, low = await put(peer, noise(1000, 1))
         store.note_epoch(4)
+        assert store.epoch == 4
         await store.store_sealed(await peer.sealed([manifest[0].chunk_id]), 9)
         await store.store_sealed(await peer.sealed([low[0].chunk_id]), 2)
         stamps = {chunk.chunk_id: chunk.epoch for chunk in store.stamped(b"", 10)}

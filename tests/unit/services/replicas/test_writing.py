@@ -166,6 +166,17 @@ def test_what_an_upload_that_failed_left_behind_is_confirmed_and_not_sent() -> N
     run_virtually(main())
 
 
+def test_peers_stamp_with_the_epoch_that_the_local_store_was_told_at_the_start() -> None:
+    async def main() -> None:
+        cluster = FakeCluster("ab")
+        cluster["a"].local.note_epoch(7)
+        await cluster["a"].put(CONTENT)
+        assert {chunk.epoch for chunk in cluster["b"].local.stamped(b"", 1000)} == {7}
+        await cluster.close()
+
+    run_virtually(main())
+
+
 def test_parts_are_given_out_only_when_their_chunks_are_safe() -> None:
     async def main() -> None:
         content = noise(4_000_000)
