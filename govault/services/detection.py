@@ -23,6 +23,7 @@ from govault.services.heartbeats import Heartbeats
 from govault.services.witness import Witness
 
 _LOOK_PERIOD_S = 0.5
+_PROXY_SHARE = 0.75
 _STANDSTILL_S = PROBE_TIMEOUT_S
 """A step that comes this late tells that the process stood still: probes that ran meanwhile failed for that."""
 
@@ -86,7 +87,8 @@ class Detection:
         self._swim.called(caller, gossip, self._clock.monotonic_s())
         if self._cluster.member(peer) is None:
             raise Cluster(f"{peer} does not belong to this vault", code="cluster.unreachable")
-        answer = await self._probes.ping(peer, self._gossip(peer), min(timeout_s, PROBE_TIMEOUT_S))
+        # The caller should hear in time that the peer gave no answer, lest it blames the link to this node.
+        answer = await self._probes.ping(peer, self._gossip(peer), min(timeout_s, PROBE_TIMEOUT_S) * _PROXY_SHARE)
         self._swim.answered(peer, answer, self._clock.monotonic_s())
         return answer
 

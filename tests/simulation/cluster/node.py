@@ -173,16 +173,14 @@ class Running:
         self.heartbeats = Heartbeats(self.log, clock, randomness, submitter.source, node.node_id, vitals, self.links)
         self.reader = HeartbeatReader(self.log, clock, vault.mac_key, lambda: len(self.cluster.members()))
         witness = Witness(self.cluster, self.log, self.reader, clock, randomness, submitter.source)
-        self.detection = Detection(
-            self.cluster, self.peers, self.heartbeats, self.reader, witness, self.links, clock, randomness
-        )
+        self.detection = Detection(self.cluster, self.peers, self.heartbeats, self.reader, witness, clock, randomness)
         layouts = Layouts(self.views, submitter, vault.wishes, self._slot_bytes, compute_here)
         layout_worker = LayoutWorker(layouts, self.views, clock, node.node_id, frozen=lambda: self.cluster.frozen)
         self.views.on_peers(layout_worker.note)
         self.workers = Workers(
             clock,
             [
-                CollectionWorker(self.collector, COLLECTION_PERIOD_S),
+                CollectionWorker(self.collector, COLLECTION_PERIOD_S, frozen=lambda: self.cluster.frozen),
                 layout_worker,
                 self.heartbeats,
                 *self.healing.workers,
