@@ -106,15 +106,20 @@ class JoinTokens:
         Raises:
             AccessDenied: The log decided otherwise: the token is spent or expired, or the node was removed.
         """
+        token_hash = hash_of(secret_of(asked.token_id, self.key))
         admitted = NodeAdmitted(
             node_id=asked.node_id,
             public_key=asked.public_key.hex(),
             name=asked.name,
             zone=asked.zone,
             weight=asked.weight,
-            token_hash=hash_of(secret_of(asked.token_id, self.key)),
+            token_hash=token_hash,
         )
         await self.submitter.submit(_ACTOR, admitted, _PARTITION, subject=asked.node_id)
+        token = self.views.peers().join_token(token_hash)
+        if token is not None and not token.spent_by:
+            # The node belonged to the vault before, so that its admission spent nothing; a token opens once anyway.
+            await self.submitter.submit(_ACTOR, JoinTokenRevoked(token_hash=token_hash), _PARTITION, subject=token_hash)
 
     def _token_id(self, actor: Actor) -> bytes:
         """A fresh id; for a request that is repeated under its key, the same again."""
