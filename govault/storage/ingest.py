@@ -11,7 +11,7 @@ from govault.storage.large import LargeIngest
 from govault.storage.pipeline import HEAD_BYTES
 from govault.storage.segment import SmallContent
 
-SMALL_BYTES_MAX = 128 * KIB
+SMALL_BYTES_MAX = 192 * KIB
 """Contents up to this size are stored by the committer itself."""
 _AT_ONCE_BYTES_MAX = 64 * KIB
 """Up to this size a content is hashed on the event loop: a thread would be woken for longer than that takes."""

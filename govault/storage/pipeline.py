@@ -16,8 +16,10 @@ from govault.storage.sealing import Sealer
 from govault.storage.segment import Claimant, Content, Cut, Segment, SmallContent
 
 HEAD_BYTES = 4 * KIB
-BUNDLE_BYTES_MAX = 512 * KIB
+BUNDLE_BYTES_MAX = 768 * KIB
 """Plain bytes sealed together. To read one chunk all of them are opened, so larger bundles save less than they cost."""
+_BUNDLED_BYTES_MAX = 192 * KIB
+"""Larger chunks compress well alone, and are read without a detour."""
 
 
 class Pipeline:
@@ -170,11 +172,14 @@ class Pipeline:
 
 
 def _bundles(works: Iterable[tuple[Claimant, Sequence[Cut]]]) -> Iterator[list[tuple[Claimant, Cut]]]:
-    """Chunks that came together, in runs that are sealed together."""
+    """Chunks that came together, in runs that are sealed together; large ones alone."""
     bundle: list[tuple[Claimant, Cut]] = []
     size_bytes = 0
     for owner, cuts in works:
         for cut in cuts:
+            if len(cut.plain) > _BUNDLED_BYTES_MAX:
+                yield [(owner, cut)]
+                continue
             size_bytes += len(cut.plain)
             if bundle and (size_bytes > BUNDLE_BYTES_MAX or len(bundle) == BUNDLE_CHUNKS_MAX):
                 yield bundle

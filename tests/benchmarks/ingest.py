@@ -55,6 +55,7 @@ def _measure(table: Table, tree: Path, size: int, name: str, stages: Sequence[st
     for stage in stages:
         if stage == "incremental":
             table.note(f"{corpora.change_some(tree, 20, seed=3)} files changed by 64 bytes each")
+        corpora.read_all(tree)
         ours = _ours(scratch / "ours", tree)
         said = f"{size / 1e6 / ours.cpu_s:.0f} MB/cpu-s"
         for peer, measured in (

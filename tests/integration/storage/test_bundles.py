@@ -48,6 +48,16 @@ async def test_small_contents_that_come_together_share_records_and_take_less_roo
     assert together.stored_bytes + PACK_HEADER_BYTES == packs(tmp_path / "together")[0].stat().st_size
 
 
+async def test_large_chunks_lie_alone(tmp_path: Path) -> None:
+    content = noise(2_000_000)
+    async with opened(tmp_path, chunk_bytes_mean=262_144, pack_bytes_max=1 << 26) as store:
+        _, manifest = await put(store, content)
+        assert await get(store, manifest) == content
+    large = [chunk.chunk_id for chunk in manifest if chunk.size_bytes > 196_608]
+    assert large
+    assert set(large) <= {record.header.chunk_id for record in _records(tmp_path) if not record.header.is_bundle}
+
+
 async def test_what_an_upload_is_said_to_take_is_what_the_store_counts(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         results = await asyncio.gather(*(put(store, _text(number)) for number in range(30)))
@@ -91,7 +101,7 @@ async def test_compaction_seals_what_is_live_of_a_bundle_anew_and_frees_the_rest
 async def test_compaction_copies_a_bundle_that_is_all_live_as_it_is(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         manifests = await _put_at_once(store, [_text(number) for number in range(10)])
-        _, other = await put(store, noise(5000))
+        _, other = await put(store, noise(1900))
         whole = {record.header.nonce for record in _records(tmp_path) if record.header.is_bundle}
         await store.remove([other[0].chunk_id], 0)
         while await store.compact(0.05):

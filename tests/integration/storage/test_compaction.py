@@ -57,7 +57,7 @@ async def test_a_pack_below_the_share_is_left_alone(tmp_path: Path) -> None:
     async with opened(tmp_path) as store:
         for number in range(10):
             await contents.put(store, noise(5000, number))
-        await store.remove(contents.chunk_ids()[:1], 0)
+        await store.remove([chunk.chunk_id for chunk in contents.kept[0][1]], 0)
         assert await store.compact(0.5) == 0
         assert await store.compact(0.05) > 0
         assert await store.compact(0.0001) == 0

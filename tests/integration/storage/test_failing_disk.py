@@ -232,7 +232,7 @@ async def test_a_pack_that_gets_full_while_it_is_synced_stays_open_until_then() 
         disk.before_sync = hold_once
         first = asyncio.ensure_future(put(store, noise(20_000, 2)))
         await asyncio.to_thread(_wait, in_sync)
-        second = asyncio.ensure_future(put(store, noise(190_000, 3)))
+        second = asyncio.ensure_future(put(store, noise(290_000, 3)))
         while len(disk.list_dir("packs")) < 2:  # noqa: ASYNC110 (a thread makes it)
             await asyncio.sleep(0.001)
         release.set()
