@@ -67,8 +67,12 @@ class Commits:
     submitter: Submitter
 
     def begin(self, space: DirectoryRow) -> Manifest:
-        """An empty manifest, under the epoch that the view has now: ask before the first byte is stored."""
-        return Manifest(space, self.views.partition_row(space.partition).epoch)
+        """An empty manifest, under the epoch that all partitions have in the view: ask before the first byte is stored.
+
+        A chunk may count as known because some other partition references it. Where the view of that one lags, the
+        reference may be gone, and the chunk past the grace of the epoch that the view of it still shows.
+        """
+        return Manifest(space, min(self.views.partition_row(number).epoch for number in self.views.partitions()))
 
     async def add_parts(self, actor: Actor, manifest: Manifest, parts: list[bytes]) -> None:
         """Write finished parts to the log while more bytes flow. Their chunks are durable already.

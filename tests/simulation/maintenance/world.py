@@ -208,13 +208,17 @@ class Node:
             stamp = self.stamps.get(chunk_id, 0)
             if stamp > epoch_max or chunk_id not in self.disk.chunks:
                 continue
-            if chunk_id in self.log.referenced():
-                raise Broken(f"a chunk that the log references was removed (stamp {stamp}, bound {epoch_max})")
             self.disk.chunks.discard(chunk_id)
+            if chunk_id in self.log.referenced() and not self.is_enough_without(chunk_id):
+                raise Broken(f"a chunk that the log references was removed (stamp {stamp}, bound {epoch_max})")
             removed.append(StampedChunk(chunk_id, stamp, CHUNK_BYTES, CHUNK_BYTES))
         self.removed += len(removed)
         await self.pause()
         return removed
+
+    def is_enough_without(self, chunk_id: bytes) -> bool:
+        """Whether enough others have a chunk that this node has just removed."""
+        return False
 
     async def compact(self, dead_share_min: float) -> int:
         await self.pause()
