@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from govault.domain.layout import Placement, slot_of, slot_range
@@ -33,6 +33,7 @@ class PeerStore:
     rotten: set[ChunkId] = field(default_factory=set)
     epoch: int = 0
     full: bool = False
+    on_damage: Callable[[bytes, str], None] = lambda chunk_id, reason: None
 
     def put(self, content: bytes) -> ChunkId:
         """Keep a chunk."""
@@ -105,6 +106,7 @@ class PeerStore:
             self.rotten.discard(chunk_id)
             self.lose(chunk_id)
             self.damaged[chunk_id] = "a flipped bit"
+            self.on_damage(chunk_id, "a flipped bit")
         return chunk_id in self.contents
 
     # --- ReplicaStore ----------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from schemas.ids import ChunkId
 from schemas.topics import Topic
 from tests.fakes.database import MemoryDatabase
 from tests.fakes.peer_stores import FixedMap, MemoryPeers, Network, PeerStore, PlainLinks, node_row
+from tests.fakes.world import START_MS
 
 SETTINGS = HealingSettings(repair_bytes_per_s=1e9, scrub_bytes_per_s=1e9)
 
@@ -30,7 +31,7 @@ class LoopClock:
     """The loop's own time."""
 
     def time_ms(self) -> int:
-        return int(self.monotonic_s() * 1000)
+        return START_MS + int(self.monotonic_s() * 1000)
 
     def monotonic_s(self) -> float:
         return asyncio.get_running_loop().time()
