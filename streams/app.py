@@ -164,6 +164,9 @@ def _make_app(connection: Connection, node_id: str) -> faust.App:
         TableManager=_NoTables,
         topic_disable_leader=True,
         topic_allow_declare=False,
+        # A rebalance empties the queues under the agents, which may hold records until more come: waiting for those to
+        # be folded would be for ever. Reading goes on at the applied position, and folding twice changes nothing.
+        stream_wait_empty=False,
         producer_acks=-1,
     )
 

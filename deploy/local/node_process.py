@@ -116,6 +116,11 @@ class NodeProcess:
         assert self._process is not None
         return self._process.wait(timeout=timeout_s)
 
+    @property
+    def runs(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
     def send(self, which: signal.Signals) -> None:
         """Send it a signal, if it runs."""
         if self._process is not None and self._process.poll() is None:
