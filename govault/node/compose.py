@@ -258,14 +258,7 @@ async def _introduce(services: Services, node: ThisNode, near: Neighbourhood, co
     """Tell the log that this node belongs to the vault and runs; make the default space; finish what a crash left."""
     actor = system("start")
     if not any(row.node_id == node.node_id for row in services.views.nodes()):
-        admitted = NodeAdmitted(
-            node_id=node.node_id,
-            public_key=node.public_key,
-            name=node.name,
-            zone=node.zone,
-            weight=configuration.network.weight,
-        )
-        await services.submitter.submit(actor, admitted, 0, subject=node.node_id)
+        await _admit(services, node, near, configuration.network.weight)
     started = NodeStarted(
         node_id=node.node_id, version=node.version, addresses=node.addresses, peer_addresses=near.addresses
     )
@@ -273,6 +266,16 @@ async def _introduce(services: Services, node: ThisNode, near: Neighbourhood, co
     await services.namespace.spaces.finish_openings()
     await services.namespace.spaces.finish_closings(PurgeBudget(BATCH_OPERATIONS_MAX))
     await services.namespace.spaces.ensure_default_space()
+
+
+async def _admit(services: Services, node: ThisNode, near: Neighbourhood, weight: int) -> None:
+    """The vault's first node, or the one that came back alone from a backup that had no node's key."""
+    public_key, name, zone = node.public_key, node.name, node.zone
+    if near.alone and services.upkeep is not None and any(True for _ in services.views.nodes()):
+        await services.upkeep.join_tokens.admit_keyholder(bytes.fromhex(public_key), name, zone, weight)
+        return
+    admitted = NodeAdmitted(node_id=node.node_id, public_key=public_key, name=name, zone=zone, weight=weight)
+    await services.submitter.submit(system("start"), admitted, 0, subject=node.node_id)
 
 
 async def _stop_streams(streams: Streams, ending: Ending) -> None:

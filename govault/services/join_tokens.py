@@ -10,7 +10,7 @@ from govault.errors import AccessDenied, Cluster, InvalidRequest, NotFound
 from govault.limits import JOIN_TOKEN_VALID_S_MAX
 from govault.ports import Clock, ClusterMap, Randomness, Views
 from govault.services.submit import Submitter
-from schemas.events.peers import JoinTokenIssued, JoinTokenRevoked, NodeAdmitted
+from schemas.events.peers import JoinTokenIssued, JoinTokenRevoked, NodeAdmitted, NodeRemoved
 
 _PARTITION = 0
 _INTRODUCERS_MAX = 3
@@ -120,6 +120,25 @@ class JoinTokens:
         if token is not None and not token.spent_by:
             # The node belonged to the vault before, so that its admission spent nothing; a token opens once anyway.
             await self.submitter.submit(_ACTOR, JoinTokenRevoked(token_hash=token_hash), _PARTITION, subject=token_hash)
+
+    async def admit_keyholder(self, public_key: bytes, name: str, zone: str, weight: int) -> None:
+        """Let in a node that has the vault's keys already: a data folder that came back from a backup without its own.
+
+        It knows every secret, and so asks nobody; but the log admits no further node without a token. In a vault that
+        never had a layout it takes the place of the one node that there was.
+
+        Raises:
+            AccessDenied: The node was removed.
+        """
+        former = [row.node_id for row in self.views.peers().nodes() if row.state != NodeState.REMOVED]
+        token_id = self.randomness.token(TOKEN_ID_BYTES)
+        token_hash = hash_of(secret_of(token_id, self.key))
+        expires_ms = self.clock.time_ms() + int(JOIN_TOKEN_VALID_S_MAX * 1000)
+        issued = JoinTokenIssued(token_hash=token_hash, expires_ms=expires_ms)
+        await self.submitter.submit(_ACTOR, issued, _PARTITION, subject=token_hash)
+        await self.admit(Admission(token_id, public_key, name, zone, weight))
+        for node_id in former if not self.views.peers().layouts() else ():
+            await self.submitter.submit(_ACTOR, NodeRemoved(node_id=node_id), _PARTITION, subject=node_id)
 
     def _token_id(self, actor: Actor) -> bytes:
         """A fresh id; for a request that is repeated under its key, the same again."""

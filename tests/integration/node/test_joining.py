@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from govault.config import Configuration, load
 from govault.domain.join_token import Introducer, JoinToken, parse
-from govault.domain.rows import NodeRow
+from govault.domain.rows import NodeRow, NodeState
 from govault.errors import AccessDenied, Cluster, Config, InvalidRequest, NotFound
 from govault.node.folder import DataFolder, write_durably
 from govault.node.identity import NodeIdentity, VaultIdentity, load_node, load_vault
@@ -205,6 +205,16 @@ async def test_a_removed_node_does_not_come_back(inviting: Inviting, tmp_path: P
         with pytest.raises(AccessDenied):
             await join_in(tmp_path / "two", shown)
     assert not (tmp_path / "two/keys/root.key").exists()
+
+
+async def test_a_folder_that_came_back_without_its_key_takes_the_place_of_the_vault_s_only_node(
+    inviting: Inviting,
+) -> None:
+    node = NodeIdentity(Ed25519PrivateKey.generate())
+    await inviting.tokens.admit_keyholder(bytes.fromhex(node.public_key), "one", "", 1)
+    states = {node_id: row.state for node_id, row in inviting.nodes().items()}
+    assert states == {inviting.node.node_id: NodeState.REMOVED, node.node_id: NodeState.ADMITTED}
+    assert all(token.spent_by for token in inviting.tokens.listed())
 
 
 async def test_another_node_at_the_address_is_not_trusted(inviting: Inviting, tmp_path: Path) -> None:
