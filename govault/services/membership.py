@@ -143,7 +143,7 @@ class Membership:
             return what
         return (
             f"Revoke its access to Kafka: delete the ACLs and the credentials of the principal that node "
-            f"{row.name or row.node_id[:12]} uses (its log.username). {what}"
+            f"{row.name or row.node_id[:12]} uses (its log.security.username). {what}"
         )
 
 
