@@ -28,11 +28,16 @@ class Introducer(NamedTuple):
 
 
 class JoinToken(NamedTuple):
-    """What a token says."""
+    """What a token says.
+
+    Attributes:
+        vault_id: The vault that it opens.
+    """
 
     token_id: bytes
     secret: bytes
     introducers: tuple[Introducer, ...]
+    vault_id: str
 
     @property
     def token_hash(self) -> str:
@@ -44,6 +49,7 @@ class JoinToken(NamedTuple):
         said = {
             "i": self.token_id.hex(),
             "s": self.secret.hex(),
+            "v": self.vault_id,
             "n": [[one.node_id, list(one.addresses)] for one in self.introducers],
         }
         return PREFIX + base64.urlsafe_b64encode(json.dumps(said, separators=(",", ":")).encode()).decode().rstrip("=")
@@ -77,11 +83,12 @@ def parse(text: str) -> JoinToken:
         said = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
         token_id, secret = bytes.fromhex(said["i"]), bytes.fromhex(said["s"])
         introducers = tuple(Introducer(str(node), tuple(map(str, addresses))) for node, addresses in said["n"])
-        if len(token_id) != TOKEN_ID_BYTES or len(secret) != SECRET_BYTES or not introducers:
+        vault_id = str(said["v"])
+        if len(token_id) != TOKEN_ID_BYTES or len(secret) != SECRET_BYTES or not introducers or not vault_id:
             raise ValueError("a part of it is missing")
     except (ValueError, TypeError, KeyError, binascii.Error) as error:
         raise InvalidRequest(
             "this is not a join token: take the whole line that `govault cluster token` prints, from gvj1. on",
             rule="join-token",
         ) from error
-    return JoinToken(token_id, secret, introducers)
+    return JoinToken(token_id, secret, introducers, vault_id)

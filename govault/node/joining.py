@@ -60,11 +60,13 @@ async def join(configuration: Configuration, folder: DataFolder, text: str) -> N
         InvalidRequest: It is not a join token.
         AccessDenied: It lets nobody in any more; the message says why.
         Cluster: No introducer can be reached.
-        Config: The configuration or the folder stands against it.
+        Config: The configuration or the folder stands against it; the folder may be another vault's.
     """
     _check_kafka(configuration)
     token = parse(text)
     if folder.vault_file.exists():
+        log = configuration.log
+        _check_vault(load_vault(folder, log.kind, log.topic_prefix, log.partitions).vault_id, token, folder)
         _log.info("this data folder belongs to a vault already; the join token is not used")
         return
     node = await asyncio.to_thread(load_node, folder)
@@ -72,6 +74,8 @@ async def join(configuration: Configuration, folder: DataFolder, text: str) -> N
     public_key = node.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     wish = Candidate(public_key, node_name(configuration), network.zone, network.weight)
     handed = await _ask_one(token, node, wish)
+    if handed.get("vault_id") != token.vault_id:
+        raise Cluster("the introducer is of another vault than the join token says; ask for a new token")
     await asyncio.to_thread(_take, configuration, folder, handed)
 
 
@@ -85,6 +89,14 @@ def _check_kafka(configuration: Configuration) -> None:
         raise Config(
             "a vault of many nodes needs Apache Kafka: set log.kind: kafka and log.bootstrap (the embedded log is for "
             "one node; `govault log migrate` moves a vault)"
+        )
+
+
+def _check_vault(vault_id: str, token: JoinToken, folder: DataFolder) -> None:
+    if vault_id != token.vault_id:
+        raise Config(
+            f"the data folder {folder.root} belongs to the vault {vault_id}, and the join token is for the vault "
+            f"{token.vault_id}: give an empty folder with server.storage_root, or start without --join"
         )
 
 

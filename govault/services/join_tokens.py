@@ -37,6 +37,7 @@ class Admission:
 class JoinTokens:
     """Attributes:
     key: The vault's key for join tokens, 32 bytes.
+    vault_id: The vault that they open.
     """
 
     views: Views
@@ -45,6 +46,7 @@ class JoinTokens:
     clock: Clock
     randomness: Randomness
     key: bytes
+    vault_id: str
 
     async def issue(self, actor: Actor, valid_s: float, name: str = "", zone: str = "", weight: int = 1) -> str:
         """A token for one more node, as text. It is told once: nobody can read it again.
@@ -61,7 +63,7 @@ class JoinTokens:
         if not introducers:
             raise Cluster("this node takes no peers: its log is embedded, or it has no address for them")
         token_id = self._token_id(actor)
-        token = JoinToken(token_id, secret_of(token_id, self.key), introducers)
+        token = JoinToken(token_id, secret_of(token_id, self.key), introducers, self.vault_id)
         expires_ms = self.clock.time_ms() + int(valid_s * 1000)
         issued = JoinTokenIssued(
             token_hash=token.token_hash, expires_ms=expires_ms, name=name, zone=zone, weight=weight

@@ -342,7 +342,13 @@ def assemble_upkeep(
         metrics=UpkeepMetrics(registry, health, stats),
         healing=healing,
         join_tokens=JoinTokens(
-            ports.views, submitter, ports.cluster, ports.clock, ports.randomness, ports.join_token_key
+            ports.views,
+            submitter,
+            ports.cluster,
+            ports.clock,
+            ports.randomness,
+            ports.join_token_key,
+            node.vault_id,
         ),
         backup=Backup(ports.reader, ports.view_upkeep, ports.packs, collector, ports.clock, sources.files),
     )

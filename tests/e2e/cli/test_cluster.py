@@ -51,7 +51,7 @@ def test_start_refuses_a_word_that_is_no_token(tmp_path: Path) -> None:
 
 
 def test_start_says_when_nobody_answers_who_could_let_it_in(tmp_path: Path) -> None:
-    token = JoinToken(b"t" * 16, b"s" * 32, (Introducer("ab" * 32, ("127.0.0.1:1",)),)).text()
+    token = JoinToken(b"t" * 16, b"s" * 32, (Introducer("ab" * 32, ("127.0.0.1:1",)),), "v").text()
     code, said = start_in(tmp_path / "data", token)
     assert code != 0
     assert "127.0.0.1:1" in said

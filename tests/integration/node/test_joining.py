@@ -64,7 +64,8 @@ async def inviting(tmp_path: Path) -> AsyncIterator[Inviting]:
         folder.root.mkdir()
         write_durably(folder.token_file, "the-admins-token\n")
         cluster = FoldedClusterMap(vault.views, vault.views, node.node_id)
-        tokens = JoinTokens(vault.views, submitter, cluster, vault.clock, vault.randomness, keyring.derive("join"))
+        key = keyring.derive("join")
+        tokens = JoinTokens(vault.views, submitter, cluster, vault.clock, vault.randomness, key, VAULT.vault_id)
         gate = VaultGate(tokens, keyring, VAULT, folder)
         listener = socket.create_server(("127.0.0.1", 0))
         listener.setblocking(False)
@@ -125,6 +126,28 @@ async def test_a_folder_that_joined_already_asks_nobody(inviting: Inviting, tmp_
     first = await join_in(tmp_path / "two", token)
     await inviting.server.stop()
     assert await join_in(tmp_path / "two", token) == first
+
+
+async def test_a_folder_of_another_vault_is_refused_and_stays_as_it_is(inviting: Inviting, tmp_path: Path) -> None:
+    folder = DataFolder.open(tmp_path / "two")
+    own = load_vault(folder, "kafka", "govault", 4)
+    folder.close()
+    token = await inviting.token()
+    with pytest.raises(Config, match=f"belongs to the vault {own.vault_id}.*{VAULT.vault_id}"):
+        await join_in(tmp_path / "two", token)
+    assert load_vault(folder, "kafka", "govault", 4) == own
+    assert len(inviting.nodes()) == 1
+    await join_in(tmp_path / "three", token)
+
+
+async def test_an_introducer_of_another_vault_than_the_token_says_is_not_believed(
+    inviting: Inviting, tmp_path: Path
+) -> None:
+    token = parse(await inviting.token())._replace(vault_id="another")
+    with pytest.raises(Cluster, match="another vault"):
+        await join_in(tmp_path / "two", token.text())
+    assert not (tmp_path / "two/vault.json").exists()
+    assert not (tmp_path / "two/keys/root.key").exists()
 
 
 @pytest.mark.parametrize(

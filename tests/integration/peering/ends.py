@@ -151,7 +151,7 @@ class End:
         """A join token that is open here."""
         token_id = SystemRandomness().token(16)
         self.gate.open_tokens.add(token_id)
-        return JoinToken(token_id, secret_of(token_id, TOKENS), (Introducer(self.node_id, (self.address,)),))
+        return JoinToken(token_id, secret_of(token_id, TOKENS), (Introducer(self.node_id, (self.address,)),), "v")
 
 
 @asynccontextmanager
