@@ -225,6 +225,9 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             (attendance.heartbeats,),
         )
         services = replace(services, upkeep=upkeep)
+        # Before anybody comes in: what others seal must open here, and what is sealed here must open there.
+        await upkeep.roots.follow()
+        store.on_missing_root(upkeep.roots.wait_for)
         open_door(near, attendance, streams.views, VaultGate(upkeep.join_tokens, keyring, vault, folder), stack)
         await _introduce(services, identity, near, configuration)
         background = asyncio.create_task(_run(upkeep, attendance), name="upkeep")

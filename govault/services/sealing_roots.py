@@ -10,7 +10,7 @@ import base64
 from govault.domain.actor import Actor, system
 from govault.domain.reasons import Reason
 from govault.errors import Config, Conflict
-from govault.limits import SEALING_ROOTS_LOOK_S
+from govault.limits import SEALING_ROOT_WAIT_S_MAX, SEALING_ROOTS_LOOK_S
 from govault.ports import KeyCustody, Views
 from govault.services.submit import Submitter
 from schemas.events.peers import SealingRootOpened
@@ -31,11 +31,33 @@ class SealingRoots:
         self._submitter = submitter
         self._keys = keys
         self._told = asyncio.Event()
+        self._changed = asyncio.Event()
         self._followed: set[int] = set()
 
     def note(self) -> None:
         """Look now: ``.peers`` has changed (``ViewsMaintenance.on_peers``)."""
         self._told.set()
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    async def wait_for(self, epoch: int) -> bool:
+        """Whether this keyring has the root of an epoch, at once or SEALING_ROOT_WAIT_S_MAX later.
+
+        Another node's chunk may be here before the folded log has what it was sealed under.
+
+        Raises:
+            Config: See ``follow``.
+        """
+        try:
+            async with asyncio.timeout(SEALING_ROOT_WAIT_S_MAX):
+                while True:
+                    changed = self._changed
+                    await self._adopt()
+                    if epoch in self._keys.sealing_epochs:
+                        return True
+                    await changed.wait()
+        except TimeoutError:
+            return False
 
     async def open_next(self, actor: Actor) -> int:
         """Seal new chunks under a fresh root, on every node; the epoch's number. This node's keyring has it then.
@@ -62,6 +84,13 @@ class SealingRoots:
         Raises:
             Config: The log has a root that is not of this vault, or another one than this keyring.
         """
+        await self._adopt()
+        for epoch in self._keys.sealing_epochs:
+            own = self._keys.wrapped_root(epoch)
+            if own is not None and epoch == self._known() + 1:
+                await self._open(system(self.name), epoch, own, "")
+
+    async def _adopt(self) -> None:
         for row in self._views.peers().sealing_roots():
             if row.epoch not in self._followed:
                 wrapped = base64.b64decode(row.wrapped)
@@ -71,10 +100,6 @@ class SealingRoots:
                         "this node's keyring has; do not let the node seal under it, and restore its keys folder"
                     )
                 self._followed.add(row.epoch)
-        for epoch in self._keys.sealing_epochs:
-            own = self._keys.wrapped_root(epoch)
-            if own is not None and epoch == self._known() + 1:
-                await self._open(system(self.name), epoch, own, "")
 
     async def work(self) -> bool:
         """Follow the log once."""

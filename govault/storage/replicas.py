@@ -18,6 +18,7 @@ from govault.limits import CHUNK_BYTES_MAX, PEER_BATCH_BYTES_MAX
 from govault.ports import SealedChunk
 from govault.storage.compression import Codec
 from govault.storage.ingest_context import SEGMENT_BYTES_IN_WORK_MAX, IngestContext
+from govault.storage.late_roots import KEY_MISSING, LateRoots
 from govault.storage.ledger import Ledger
 from govault.storage.pack import NewRecord, PackWriter
 from govault.storage.pipeline import as_storage_error
@@ -34,7 +35,11 @@ _STAMPS_MAX = 4
 
 
 class Replicas:
-    """``ReplicaStore`` on packs. Its waits end: what is handed to the threads is finished or failed by them."""
+    """``ReplicaStore`` on packs. Its waits end: what is handed to the threads is finished or failed by them.
+
+    Attributes:
+        roots: What other nodes sealed may need a root that is still on its way here.
+    """
 
     def __init__(
         self,
@@ -51,6 +56,7 @@ class Replicas:
         self._writer = writer
         self._context = context
         self._read_threads = read_threads
+        self.roots = LateRoots()
 
     async def sealed(self, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
         """See ``ReplicaStore.sealed``."""
@@ -58,13 +64,13 @@ class Replicas:
 
     async def opened(self, chunks: Sequence[SealedChunk]) -> list[bytes | None]:
         """See ``ReplicaStore.opened``."""
-        return await self._read(partial(opened_now, self._sealer), chunks)
+        return await self.roots.having(lambda: self._read(partial(opened_now, self._sealer), chunks))
 
     async def store_sealed(self, chunks: Sequence[SealedChunk], epoch: int) -> None:
         """See ``ReplicaStore.store_sealed``. A few chunks at a time, so that few plaintexts are in memory."""
         for batch in _batches(list({chunk.chunk_id: chunk for chunk in chunks}.values())):
             for _ in range(_STAMPS_MAX):
-                if not await self._store(batch, epoch):
+                if not await self.roots.having(partial(self._store, batch, epoch)):
                     break
             else:
                 raise Storage("chunks were removed again and again while they were stored", code="storage.contended")
@@ -181,7 +187,9 @@ def open_now(sealer: Sealer, chunk: SealedChunk) -> bytes:
     try:
         return sealer.open(_header(chunk), chunk.sealed)
     except SealingRootMissing as error:
-        raise Storage(f"{error}: it comes with the log, once .peers is folded", code="storage.key-missing") from error
+        raise Storage(
+            f"{error}: it comes with the log, once .peers is folded", code=KEY_MISSING, sealing_epoch=error.epoch
+        ) from error
     except SealBroken as error:
         name = chunk.chunk_id.hex()
         raise ChunkDamaged(f"what came as chunk {name} is none ({error}); nothing was kept", chunk_id=name) from error

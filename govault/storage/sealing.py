@@ -39,6 +39,10 @@ class SealBroken(Exception):
 class SealingRootMissing(SealBroken):
     """The keyring cannot open this epoch: the record may well be whole."""
 
+    def __init__(self, epoch: int) -> None:
+        super().__init__(f"the keyring has no sealing root {epoch}")
+        self.epoch = epoch
+
 
 class SealedRecord(NamedTuple):
     """A record ready to be appended."""
@@ -181,5 +185,5 @@ class Sealer:
     def _cipher(self, header: RecordHeader) -> AESGCM:
         root = self._keyring.sealing_root(header.sealing_epoch)
         if root is None:
-            raise SealingRootMissing(f"the keyring has no sealing root {header.sealing_epoch}")
+            raise SealingRootMissing(header.sealing_epoch)
         return AESGCM(blake3(header.chunk_id, key=root).digest())

@@ -22,6 +22,7 @@ from govault.storage.index import Entry, PackRow
 from govault.storage.ingest import PackIngest
 from govault.storage.ingest_context import IngestContext
 from govault.storage.keyring import Keyring
+from govault.storage.late_roots import WaitForRoot
 from govault.storage.mailbox import Mailbox
 from govault.storage.opening import mark_clean, open_ledger
 from govault.storage.options import StoreOptions
@@ -160,6 +161,10 @@ class PackChunkStore:
     def on_damage(self, hook: DamageHook) -> None:
         """Have a function called, on any thread, with each chunk that gets quarantined and why."""
         self._quarantine.hook = hook
+
+    def on_missing_root(self, wait: WaitForRoot) -> None:
+        """Have a function asked to wait for the sealing root of an epoch that a peer's chunk needs."""
+        self._replicas.roots.wait = wait
 
     def claims_waiting(self) -> int:
         """How many segments wait for chunks that another upload has in flight."""

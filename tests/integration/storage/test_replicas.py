@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from govault.errors import ChunkDamaged, StorageFull
+from govault.errors import ChunkDamaged, Storage, StorageFull
 from govault.storage.keyring import Keyring
 from govault.storage.memory import MemoryChunkStore
 from tests.contract.storage.conformance import noise, put
+from tests.contract.storage.replica_conformance import foreign_keyring
 from tests.integration.storage.test_quarantine import flip
 from tests.integration.storage.vault import opened, packs
 
@@ -69,3 +70,34 @@ async def test_a_full_disk_refuses_a_peers_chunk_and_keeps_an_uploads_wait_alive
         )
         assert [type(attempt) for attempt in attempts] == [StorageFull] * 3
         assert store.claims_waiting() == 0
+
+
+async def test_a_chunk_sealed_under_a_root_that_is_still_on_its_way_is_kept_once_it_is_here(tmp_path: Path) -> None:
+    content = noise(2000)
+    async with opened(tmp_path) as store:
+        keys, foreign = store._sealer._keyring, foreign_keyring(Keyring.open(tmp_path / "keys"))
+        peer = MemoryChunkStore(foreign, 8192)
+        _, manifest = await put(peer, content)
+        sealed = await peer.sealed([manifest[0].chunk_id])
+        waited: list[int] = []
+
+        async def never(epoch: int) -> bool:
+            waited.append(epoch)
+            return False
+
+        async def bring(epoch: int) -> bool:
+            return keys.adopt_root(epoch, foreign.wrapped_root(epoch) or b"")
+
+        store.on_missing_root(never)
+        for attempt in (store.store_sealed(sealed, 0), store.opened(sealed)):
+            with pytest.raises(Storage) as caught:
+                await attempt
+            assert caught.value.details["sealing_epoch"] == 2
+        assert waited == [2, 2]
+        assert store.missing([manifest[0].chunk_id]) == [manifest[0].chunk_id]
+        store.on_missing_root(bring)
+        assert await store.opened(sealed) == [content]
+        await store.store_sealed(sealed, 0)
+        assert await store.read(manifest[0]) == content
+    async with opened(tmp_path) as store:
+        assert await store.read(manifest[0]) == content

@@ -1,16 +1,19 @@
 """What people do with members, and the sealing roots of a vault of many nodes."""
 
+import asyncio
 import base64
 from collections.abc import Callable
 
 import pytest
 
 from govault.errors import AccessDenied, Config, Conflict, InvalidRequest, NotFound
+from govault.limits import SEALING_ROOT_WAIT_S_MAX
 from govault.services.members import Members, ThisNode
 from govault.services.membership import Membership, NodeWish, drained
 from govault.services.sealing_roots import SealingRoots
 from govault.storage.keyring import Keyring
 from schemas.events.peers import LayoutReached, NodeChanged, NodeRemoved, SealingRootOpened
+from tests.simulation.virtual_time import run_virtually
 from tests.unit.cluster.peers_vault import ADMIN, PeersVault, keyring
 from tests.unit.cluster.test_changing_layouts import layouts_of
 from tests.unit.domain.test_members import id_of
@@ -138,6 +141,34 @@ async def test_a_root_that_differs_from_the_logs_is_told() -> None:
     other.rotate()
     with pytest.raises(Config):
         await roots_of(vault, other).work()
+
+
+async def test_whoever_waits_for_a_root_has_it_as_soon_as_the_log_does() -> None:
+    vault = PeersVault(2)
+    here, there = keyring(), keyring()
+    roots = roots_of(vault, there)
+    vault.on_peers(roots.note)
+    waiting = [asyncio.create_task(roots.wait_for(2)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await roots_of(vault, here).open_next(ADMIN)
+    assert await asyncio.gather(*waiting) == [True] * 3
+    assert there.sealing_root(2) == here.sealing_root(2)
+
+
+def test_a_root_that_never_comes_is_waited_for_so_long_and_no_longer() -> None:
+    async def work() -> None:
+        vault = PeersVault(1)
+        roots = roots_of(vault, keyring())
+        vault.on_peers(roots.note)
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        asked = asyncio.create_task(roots.wait_for(2))
+        await asyncio.sleep(1)
+        vault.write(NodeChanged(node_id=id_of(0), zone="attic"))
+        assert not await asked
+        assert loop.time() - began_s == SEALING_ROOT_WAIT_S_MAX
+
+    run_virtually(work())
 
 
 async def test_members_tell_who_is_up_who_drains_and_who_is_waited_for() -> None:
