@@ -14,7 +14,7 @@ BOX_architecture := 120
 BOX_integration := 600
 BOX_simulation := 420
 BOX_powerloss := 420
-BOX_e2e := 900
+BOX_e2e := 1500
 
 .PHONY: help setup run cluster test $(addprefix test-,$(SUITES)) test-kafka check format lint types layers bench sim lock publish image clean
 .DEFAULT_GOAL := help

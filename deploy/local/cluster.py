@@ -53,7 +53,7 @@ class LocalCluster:
         """
         number = len(self.nodes) + 1
         root = self.folder / f"node{number}"
-        node = self.node_class(root, {**self._settings(number), **environment})
+        node = self.node_class(root, {**self._settings(number), **environment}, self._wrapper(number))
         if (root / "vault.json").exists():
             node.start()
         elif number == 1:
@@ -81,6 +81,10 @@ class LocalCluster:
         for node in self.nodes:
             node.stop()
         self.kafka.stop()
+
+    def _wrapper(self, number: int) -> tuple[str, ...]:
+        """What the process of a node is started by."""
+        return ()
 
     def _settings(self, number: int) -> dict[str, str]:
         port = self.first_port + number - 1 if self.first_port else 0

@@ -42,9 +42,10 @@ def resolve_jars() -> Path:
 
 @dataclass
 class ApacheKafka:
-    """One broker on loopback. ``start`` returns once it answers; ``stop`` and ``kill`` end it; the folder stays.
+    """One broker. ``start`` returns once it answers; ``stop`` and ``kill`` end it; the folder stays.
 
     Attributes:
+        host: The address of this machine where clients reach it.
         settings: Of the broker, beyond those that it needs to run here; they win.
         users: Name and password of everybody who may log in (SCRAM-SHA-512); ``admin`` may do everything, the others
             what access lists say. Empty: plaintext, open to all.
@@ -52,6 +53,7 @@ class ApacheKafka:
 
     folder: Path
     port: int = 0
+    host: str = "127.0.0.1"
     settings: dict[str, str] = field(default_factory=dict)
     users: dict[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
@@ -60,7 +62,7 @@ class ApacheKafka:
     @property
     def bootstrap(self) -> str:
         """host:port for clients."""
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def start(self) -> None:
         """Start it (again, with the same data and port, after ``stop`` or ``kill``).
@@ -72,7 +74,7 @@ class ApacheKafka:
         self.folder.mkdir(parents=True, exist_ok=True)
         properties = self.folder / "server.properties"
         if not properties.exists():
-            self.port = self.port or _free_port()
+            self.port = self.port or _free_port(self.host)
             properties.write_text(self._properties(_free_port()), encoding="utf-8")
             logins = [f"SCRAM-SHA-512=[name={name},password={word}]" for name, word in self.users.items()]
             self._java(
@@ -87,7 +89,7 @@ class ApacheKafka:
         deadline = time.monotonic() + START_S
         while True:
             try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                socket.create_connection((self.host, self.port), timeout=1).close()
                 return
             except OSError as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
@@ -128,8 +130,8 @@ class ApacheKafka:
                 "process.roles=broker,controller",
                 "node.id=1",
                 f"controller.quorum.voters=1@127.0.0.1:{controller_port}",
-                f"listeners=PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller_port}",
-                f"advertised.listeners=PLAINTEXT://127.0.0.1:{self.port}",
+                f"listeners=PLAINTEXT://{self.host}:{self.port},CONTROLLER://127.0.0.1:{controller_port}",
+                f"advertised.listeners=PLAINTEXT://{self.host}:{self.port}",
                 "controller.listener.names=CONTROLLER",
                 "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
                 f"log.dirs={self.folder / 'data'}",
@@ -149,9 +151,9 @@ class ApacheKafka:
         """Clients log in; the broker's own two listeners are anonymous, on loopback."""
         internal = _free_port()
         return [
-            f"listeners=SASL_PLAINTEXT://127.0.0.1:{self.port},INTERNAL://127.0.0.1:{internal},"
+            f"listeners=SASL_PLAINTEXT://{self.host}:{self.port},INTERNAL://127.0.0.1:{internal},"
             f"CONTROLLER://127.0.0.1:{controller_port}",
-            f"advertised.listeners=SASL_PLAINTEXT://127.0.0.1:{self.port},INTERNAL://127.0.0.1:{internal}",
+            f"advertised.listeners=SASL_PLAINTEXT://{self.host}:{self.port},INTERNAL://127.0.0.1:{internal}",
             "inter.broker.listener.name=INTERNAL",
             "listener.security.protocol.map=SASL_PLAINTEXT:SASL_PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT",
             "sasl.enabled.mechanisms=SCRAM-SHA-512",
@@ -162,7 +164,7 @@ class ApacheKafka:
         ]
 
 
-def _free_port() -> int:
+def _free_port(host: str = "127.0.0.1") -> int:
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])

@@ -16,10 +16,16 @@ READY_S = 60.0
 
 @dataclass
 class NodeProcess:
-    """One node. ``start`` returns once it is ready; after ``kill`` it can be started again on the same folder."""
+    """One node. ``start`` returns once it is ready; after ``kill`` it can be started again on the same folder.
+
+    Attributes:
+        environment: Its settings, ``GOVAULT_…``, and whatever else it and its commands should find there.
+        wrapper: Words before the node's own command, of a program that becomes it, like ``ip netns exec <name>``.
+    """
 
     root: Path
     environment: dict[str, str] = field(default_factory=dict)
+    wrapper: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -80,7 +86,7 @@ class NodeProcess:
         (self.root / "node.json").unlink(missing_ok=True)
         with (self.root.parent / f"{self.root.name}.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._run("start", *arguments), env=self._environment(), stdin=subprocess.DEVNULL,
+                [*self.wrapper, *self._run("start", *arguments)], env=self._environment(), stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log,
             )  # fmt: skip
 

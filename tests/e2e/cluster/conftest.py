@@ -14,7 +14,7 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     """The cluster, with a layout of all three nodes."""
     if reason := missing():
