@@ -126,8 +126,8 @@ class JoinTokens:
     async def admit_keyholder(self, public_key: bytes, name: str, zone: str, weight: int) -> None:
         """Let in a node that has the vault's keys already: a data folder that came back from a backup without its own.
 
-        It knows every secret, and so asks nobody; but the log admits no further node without a token. For a node that is
-        alone for good (its log is embedded): it takes the place of all that there were.
+        It knows every secret, and so asks nobody; but the log admits no further node without a token. For a node that
+        is alone for good (its log is embedded): it takes the place of all that there were.
 
         Raises:
             AccessDenied: The node was removed.
