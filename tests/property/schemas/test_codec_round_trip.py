@@ -30,10 +30,14 @@ def value_for(schema: dict[str, Any], root: dict[str, Any]) -> st.SearchStrategy
     match schema.get("type"):
         case "object":
             return object_for(schema, root)
+        case "array" if "prefixItems" in schema:
+            return st.tuples(*(value_for(one, root) for one in schema["prefixItems"])).map(list)
         case "array":
             return st.lists(value_for(schema["items"], root), max_size=3)
         case "integer":
-            return st.integers(schema.get("minimum", -(2**63)), 2**63 - 1)
+            return st.integers(schema.get("minimum", -(2**63)), schema.get("maximum", 2**63 - 1))
+        case "number":
+            return st.floats(-1e12, 1e12)
         case "boolean":
             return st.booleans()
         case "null":
