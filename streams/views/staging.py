@@ -131,8 +131,13 @@ class StagedRows:
                 cell.since = offset
             if kind in FOLLOWED:
                 self._derived.follow(old, new)
-            elif new is None and type(old) is ChunkRow:
-                self._dereferenced.append(old.chunk_id)
+            elif type(row) is ChunkRow:
+                if new is None:
+                    self._dereferenced.append(row.chunk_id)
+                elif old is None:
+                    self._referenced.append(row.chunk_id)
+            elif kind in _SPACES:
+                self._spaces_changed = True
             if not cell.dirty:
                 cell.dirty = True
                 dirty[key] = cell
