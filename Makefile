@@ -12,8 +12,8 @@ BOX_contract := 420
 BOX_golden := 60
 BOX_architecture := 120
 BOX_integration := 600
-BOX_simulation := 420
-BOX_powerloss := 420
+BOX_simulation := 700
+BOX_powerloss := 500
 BOX_e2e := 1500
 
 .PHONY: help setup run cluster test $(addprefix test-,$(SUITES)) test-kafka check format lint types layers bench sim lock publish image clean

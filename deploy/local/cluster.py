@@ -130,10 +130,10 @@ def _greeting(cluster: LocalCluster) -> str:
     lines += [f"  {node.root.name}  {node.url}  (data and admin.token in {node.root})" for node in cluster.nodes]
     lines += [
         "Try:",
-        f"  govault --data {first.root} peers list",
-        f"  govault --data {first.root} upload ~/Pictures main:/",
-        f"  govault --data {cluster.nodes[-1].root} ls -l main:/     # the same through another node",
-        f"  kill -9 {cluster.nodes[-1].pid}; govault --data {first.root} repair status",
+        f"  .venv/bin/govault peers list --data {first.root}",
+        f"  .venv/bin/govault upload ~/Pictures main:/ --data {first.root}",
+        f"  .venv/bin/govault ls -l main:/ --data {cluster.nodes[-1].root}     # the same through another node",
+        f"  kill -9 {cluster.nodes[-1].pid}; .venv/bin/govault peers list --data {first.root}     # and nothing is lost",
         "Ctrl-C stops everything; the next `make cluster` starts the same vault.",
     ]
     return "\n".join(lines)
