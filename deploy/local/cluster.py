@@ -34,6 +34,7 @@ class LocalCluster:
     node_class: type[NodeProcess] = NodeProcess
     kafka: ApacheKafka = field(init=False)
     nodes: list[NodeProcess] = field(init=False, default_factory=list)
+    _made: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +52,8 @@ class LocalCluster:
         Args:
             environment: Settings of this node alone, ``GOVAULT_…``.
         """
-        number = len(self.nodes) + 1
+        self._made += 1
+        number = self._made
         root = self.folder / f"node{number}"
         node = self.node_class(root, {**self._settings(number), **environment}, self._wrapper(number))
         if (root / "vault.json").exists():

@@ -3,22 +3,28 @@
 import random
 import shutil
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 SOURCES = (Path(sysconfig.get_paths()["stdlib"]), Path("/usr/share"))
 MIB = 1 << 20
 
 
-def real_tree(target: Path, bytes_max: int) -> int:
-    """Copy regular files of the Python installation and of Debian's share tree, up to a size. Returns the bytes."""
+def real_tree(target: Path, bytes_max: int, sources: Sequence[Path] = SOURCES, file_bytes_min: int = 0) -> int:
+    """Copy regular files of the Python installation and of Debian's share tree, up to a size. Returns the bytes.
+
+    Args:
+        sources: Where else to take them from; each gives as much.
+        file_bytes_min: Leave smaller files out.
+    """
     taken = 0
-    for source in SOURCES:
-        budget = bytes_max // len(SOURCES)
+    for source in sources:
+        budget = bytes_max // len(sources)
         for path in sorted(source.rglob("*")):
             if path.is_symlink() or not path.is_file():
                 continue
             size = path.stat().st_size
-            if budget < size:
+            if not file_bytes_min <= size <= budget:
                 continue
             into = target / source.name / path.relative_to(source)
             into.parent.mkdir(parents=True, exist_ok=True)

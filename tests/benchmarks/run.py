@@ -1,6 +1,6 @@
 """`make bench`: measure everything in one run, each figure against a peer of the same run where one is installed.
 
-    python -m tests.benchmarks.run [ingest] [downloads] [small] [views] [memory] [placement] [--quick] [--markdown FILE]
+    python -m tests.benchmarks.run [PART …] [--quick] [--markdown FILE] [--scratch FOLDER]
 
 The machine is shared, so ratios count, not absolute figures. `--quick` measures less data.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.benchmarks.table import Table
 
-PARTS = ("ingest", "downloads", "small", "views", "memory", "placement")
+PARTS = ("ingest", "downloads", "small", "views", "memory", "placement", "cluster")
 
 
 def machine() -> str:
@@ -76,6 +76,10 @@ def _measure(part: str, table: Table, scratch: Path, quick: bool) -> None:
             from tests.benchmarks import placement
 
             placement.measure(table)
+        case "cluster":
+            from tests.benchmarks.cluster import cluster
+
+            cluster.measure(table, scratch, quick)
 
 
 if __name__ == "__main__":
