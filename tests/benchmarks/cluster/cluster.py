@@ -14,7 +14,7 @@ from tests.benchmarks.table import Table
 from tests.e2e.cluster.vault import Vault
 
 MB = 1_000_000
-FILE_BYTES_MIN = 16 << 10
+FILE_BYTES_MIN = 64 << 10
 SOURCES = (*corpora.SOURCES, Path("/usr/lib"))
 SETTINGS = {"GOVAULT_STORAGE__RESERVE": "16MiB", "GOVAULT_LOG__PARTITIONS": "4"}
 
@@ -25,10 +25,10 @@ def measure(table: Table, scratch: Path, quick: bool) -> None:
         table.note(f"no cluster is measured: {reason}")
         return
     small, large = scratch / "tree-small", scratch / "tree-large"
-    corpora.real_tree(small, (30 if quick else 300) * MB, SOURCES, FILE_BYTES_MIN)
+    corpora.real_tree(small, (30 if quick else 200) * MB, SOURCES, FILE_BYTES_MIN)
     size_bytes = corpora.real_tree(large, (100 if quick else 1_050) * MB, SOURCES, FILE_BYTES_MIN)
     files = sum(1 for path in large.rglob("*") if path.is_file())
-    table.note(f"one tree of {size_bytes / MB:.0f} MB in {files} files of 16 KiB and more")
+    table.note(f"one tree of {size_bytes / MB:.0f} MB in {files} files of 64 KiB and more")
     vault = Vault(scratch / "vault", environment=SETTINGS)
     try:
         vault.kafka.start()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from deploy.local.node_process import NodeProcess
-from tests.benchmarks.cluster.healing import wait_whole
+from tests.benchmarks.cluster.healing import UNDER_WAY, wait_whole
 from tests.benchmarks.cluster.percentiles import p50_p99_ms
 from tests.benchmarks.cluster.traffic import Traffic
 from tests.benchmarks.table import Table
@@ -30,7 +30,7 @@ def measure(table: Table, vault: Vault, seconds: float) -> dict[str, str]:
         began_s = time.monotonic()
         filled.start()
         with busy:
-            healed = wait_whole(vault, filled, began_s)
+            healed = wait_whole(vault, filled, began_s, UNDER_WAY)
         _tell(table, f"repair at {budget} MiB/s", busy, quiet, f"; filled in {healed}")
         written |= busy.written
     return written

@@ -1,5 +1,6 @@
 """The embedded log and Apache Kafka side by side, in process: one event until it is visible, and a rebuild of views."""
 
+import logging
 import time
 from pathlib import Path
 
@@ -25,6 +26,7 @@ VISIBLE_S = 10.0
 
 async def measure(table: Table, scratch: Path, kafka: ApacheKafka, files: int) -> None:
     """Add the rows of both logs; each folds ``files`` files anew."""
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
     broker = EmbeddedBroker(scratch / "log", port=0)
     await broker.start()
     login = broker.credentials

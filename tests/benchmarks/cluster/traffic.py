@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from deploy.local.node_process import NodeProcess
 from tests.benchmarks.cluster.requests import FAILURES, Clients
 
-SIZES_BYTES = (4_096, 4_096, 4_096, 30_000, 300_000)
+SIZES_BYTES = (4_096,) * 6 + (30_000, 300_000)
 JOIN_S = 180.0
 
 
@@ -32,7 +32,7 @@ class Traffic:
     token: str
     through: Sequence[NodeProcess]
     threads: int = 2
-    pause_s: float = 0.02
+    pause_s: float = 0.1
     name: str = "traffic"
     written: dict[str, str] = field(default_factory=dict)
     put_s: list[float] = field(default_factory=list)

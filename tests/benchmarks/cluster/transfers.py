@@ -13,7 +13,7 @@ from deploy.local.node_process import NodeProcess
 from tests.benchmarks.cluster.requests import Clients
 from tests.benchmarks.processes import cpu_s
 
-THREADS = 4
+THREADS = 6
 Item = TypeVar("Item")
 
 
