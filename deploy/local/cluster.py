@@ -9,6 +9,7 @@ import argparse
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,9 +81,11 @@ class LocalCluster:
         """Stop the nodes, then Kafka."""
         for node in self.nodes:
             node.send(signal.SIGTERM)
-        for node in self.nodes:
-            node.stop()
-        self.kafka.stop()
+        # Each is stopped even where one before it had to be killed, which is told in the end.
+        with ExitStack() as stopping:
+            stopping.callback(self.kafka.stop)
+            for node in self.nodes:
+                stopping.callback(node.stop)
 
     def _wrapper(self, number: int) -> tuple[str, ...]:
         """What the process of a node is started by."""
