@@ -138,7 +138,7 @@ def _greeting(cluster: LocalCluster) -> str:
         f"  .venv/bin/govault peers list --data {first.root}",
         f"  .venv/bin/govault upload ~/Pictures main:/ --data {first.root}",
         f"  .venv/bin/govault ls -l main:/ --data {cluster.nodes[-1].root}     # the same through another node",
-        f"  kill -9 {cluster.nodes[-1].pid}; .venv/bin/govault peers list --data {first.root}     # and nothing is lost",
+        f"  kill -9 {cluster.nodes[-1].pid}; .venv/bin/govault peers list --data {first.root}  # nothing is lost",
         "Ctrl-C stops everything; the next `make cluster` starts the same vault.",
     ]
     return "\n".join(lines)
