@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import (
@@ -32,6 +33,8 @@ ASK_TIMEOUT_S = 15.0
 _RETRY_MS = 10
 """Until the asker knows who leads a partition it asks again after this, several times in a row."""
 _OVERHEAD_BYTES = 16 * 1024
+_LOG_APPEND_TIME = 1
+"""A record's kind of timestamp: the log's, not the writer's."""
 _UNCERTAIN = (KafkaConnectionError, KafkaTimeoutError, NodeNotReadyError, RequestTimedOutError)
 
 
@@ -39,6 +42,9 @@ class KafkaEventLog:
     """``EventLog`` on a Kafka-protocol log.
 
     An append that timed out may still be written: its event's ``not_after`` keeps it from landing late.
+
+    Attributes:
+        on_append: Told the log's time of each record as it is confirmed, in ms. Must not raise.
     """
 
     def __init__(self, connection: Connection, mac_key: bytes, files_partitions: int) -> None:
@@ -50,6 +56,7 @@ class KafkaEventLog:
         self._asker: AIOKafkaConsumer | None = None
         self._room = asyncio.Semaphore(APPENDS_AT_ONCE_MAX)
         self._renewing = asyncio.Lock()
+        self.on_append: Callable[[int], None] = lambda _: None
 
     async def start(self) -> None:
         """Connect.
@@ -154,6 +161,8 @@ class KafkaEventLog:
         except KafkaError as error:
             await self._renew(producer)
             raise EventLog(f"the log refused event {event.id}: {error!r}") from error
+        if written.timestamp_type == _LOG_APPEND_TIME:
+            self.on_append(written.timestamp)
         return Position(topic, partition, written.offset)
 
     async def end_offsets(self, topic: Topic) -> dict[int, int]:

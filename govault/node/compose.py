@@ -34,6 +34,7 @@ from govault.node.wiring import (
 from govault.node.world import SystemClock, SystemRandomness
 from govault.services.backup import BackupSources
 from govault.services.catalog import Services, assemble
+from govault.services.log_clock import LogClock
 from govault.services.members import ThisNode
 from govault.services.purges import PurgeBudget
 from govault.services.upkeep import NodeSources, Upkeep, UpkeepPorts, assemble_upkeep
@@ -145,6 +146,8 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             ),
             progress=_tell_progress,
         )
+        clock = LogClock(SystemClock())
+        streams.log.on_append = clock.heard
         ending = Ending()
         stack.push_async_callback(_stop_streams, streams, ending)
         store = await PackChunkStore.open(folder.store, keyring, store_options(configuration))
@@ -174,7 +177,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             packs=store,
             keys=keyring,
             node_key=node,
-            clock=SystemClock(),
+            clock=clock,
             randomness=SystemRandomness(),
             mac_key=keyring.event_mac_key,
             cluster=near.cluster,
@@ -229,6 +232,8 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
         await upkeep.roots.follow()
         store.on_missing_root(upkeep.roots.wait_for)
         open_door(near, attendance, streams.views, VaultGate(upkeep.join_tokens, keyring, vault, folder), stack)
+        # Tells this node the log's time, before it says anything that must come in time.
+        await attendance.heartbeats.work()
         await _introduce(services, identity, near, configuration)
         background = asyncio.create_task(_run(upkeep, attendance), name="upkeep")
         stack.push_async_callback(_cancel, background)
