@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from govault.domain.placement_scores import Rendezvous
+from govault.domain.replication import Asked
 from govault.domain.rows import LayoutRow
 from govault.domain.slots import slot_of as slot_of
 from govault.domain.slots import slot_range as slot_range
@@ -121,6 +122,21 @@ class Placement:
     def write_quorum(self) -> int:
         """How many durable replicas acknowledge a write (W), as far as there are nodes."""
         return min(self.newest.write_quorum, self.newest.width) if self.newest else 1
+
+    def wanted(self, asked: Asked) -> int:
+        """How many replicas content is to have of which so much is asked, as far as there are nodes."""
+        return min(asked.replicas or self.replicas, len(self.newest.node_ids)) if self.newest else 1
+
+    def quorum(self, asked: Asked) -> int:
+        """How many of those acknowledge a write."""
+        if self.newest is None:
+            return 1
+        return min(asked.write_quorum or self.newest.write_quorum, self.wanted(asked))
+
+    def first(self, slot: int, replicas: int) -> tuple[str, ...]:
+        """The first of the slot's rank. Cheap for at most as many as the layout has holders."""
+        holders = self.holders(slot)
+        return holders[:replicas] if replicas <= len(holders) else self.rank(slot)[:replicas]
 
     def holders(self, slot: int) -> tuple[str, ...]:
         """Who should hold a slot, the best first."""

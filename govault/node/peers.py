@@ -100,7 +100,7 @@ async def meet(
 
     client = PeerClient(contexts.client, addresses, links, clock, configuration.network.max_peers)
     stack.push_async_callback(client.close)
-    store = ReplicatedStore(local, client, cluster, links, views.chunk_referenced)
+    store = ReplicatedStore(local, client, cluster, links, views.chunk_referenced, any_asks=views.replication_asked)
     stack.push_async_callback(store.close)
     return Neighbourhood(cluster, links, client, local, store, contexts, listener, _advertised(configuration, listener))
 

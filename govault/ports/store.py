@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from govault.domain.manifest import ChunkRef
+from govault.domain.replication import AS_LAYOUT, Asked
 from schemas.ids import ChunkId
 
 
@@ -60,8 +61,8 @@ class Ingest(Protocol):
 class ChunkStore(Protocol):
     """Sealed chunks in packs on this node. Every read verifies."""
 
-    def begin(self) -> Ingest:
-        """Start taking in a content."""
+    def begin(self, asked: Asked = AS_LAYOUT) -> Ingest:
+        """Start taking in a content, of whose replication so much is asked; a store of one node makes one replica."""
 
     async def read(self, chunk: ChunkRef) -> bytes:
         """The plaintext, verified against its id.
@@ -74,8 +75,11 @@ class ChunkStore(Protocol):
     def read_run(self, chunks: Iterator[ChunkRef]) -> AsyncIterator[bytes]:
         """The plaintexts in order, read ahead by a bounded number of chunks."""
 
-    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
-        """Stamp known chunks with at least ``epoch``, durably; those that the store lacks are returned."""
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int, asked: Asked = AS_LAYOUT) -> list[ChunkId]:
+        """Stamp known chunks with at least ``epoch``, durably; those that the store lacks are returned.
+
+        As many replicas of the others are durable then as a write needs of which so much is asked.
+        """
 
     async def dereferenced(self, chunks: Sequence[ChunkId], epoch: int) -> None:
         """Chunks lost their last reference in a partition at this epoch: stamp them."""

@@ -81,6 +81,9 @@ class Views(Protocol):
     def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
         """What a space asks of replication; None: nothing."""
 
+    def replication_asked(self) -> bool:
+        """Whether any space asks something of replication. Takes microseconds."""
+
     def replicas_of(self, chunk_id: ChunkId, default: int) -> int:
         """How many replicas of a referenced chunk are wanted: at least what the most demanding of its spaces asks.
 

@@ -14,6 +14,7 @@ from govault.domain.actor import Actor
 from govault.domain.manifest import PACKED_CHUNK_BYTES, unpack
 from govault.domain.position import Outcome
 from govault.domain.reasons import Reason
+from govault.domain.replication import Asked, asked_by
 from govault.domain.rows import DirectoryRow
 from govault.errors import Conflict, IdempotencyMismatch, TooLarge
 from govault.limits import (
@@ -149,7 +150,8 @@ class Commits:
             # part yet were not confirmed, and the commit that lists them must be judged by the epoch they are safe by.
             epoch = self.views.partition_row(manifest.space.partition).epoch
             for packed in upcoming:
-                await self._confirm([chunk.chunk_id for chunk in unpack(packed)], epoch)
+                chunks = [chunk.chunk_id for chunk in unpack(packed)]
+                await self._confirm(chunks, epoch, self.asked(manifest.space))
             added = added.model_copy(update={"epoch": epoch})
         manifest.logged += len(upcoming)
 
@@ -160,18 +162,36 @@ class Commits:
             Conflict: Chunks were collected already: only a new upload helps.
         """
         epoch = self.views.partition_row(manifest.space.partition).epoch
+        await self._confirm_all(manifest, epoch)
+        manifest.epoch = epoch
+        manifest.logged = 0
+
+    async def ensure(self, manifest: Manifest) -> None:
+        """Have as many replicas of chunks that came without regard to the space as it asks for.
+
+        Raises:
+            Cluster: There are too few nodes now.
+            Conflict: Chunks were collected already.
+        """
+        if self.views.replication_asked():
+            await self._confirm_all(manifest, manifest.epoch)
+
+    async def _confirm_all(self, manifest: Manifest, epoch: int) -> None:
+        asked = self.asked(manifest.space)
         batch: list[ChunkId] = []
         for chunk_id in manifest.chunk_ids():
             batch.append(chunk_id)
             if len(batch) == CONFIRM_CHUNKS_AT_ONCE:
-                await self._confirm(batch, epoch)
+                await self._confirm(batch, epoch, asked)
                 batch = []
-        await self._confirm(batch, epoch)
-        manifest.epoch = epoch
-        manifest.logged = 0
+        await self._confirm(batch, epoch, asked)
 
-    async def _confirm(self, chunks: list[ChunkId], epoch: int) -> None:
-        missing = await self.store.confirm(chunks, epoch) if chunks else []
+    def asked(self, space: DirectoryRow) -> Asked:
+        """What a space asks of replication, as of now."""
+        return asked_by(self.views.space_replicas(space.space_id))
+
+    async def _confirm(self, chunks: list[ChunkId], epoch: int, asked: Asked) -> None:
+        missing = await self.store.confirm(chunks, epoch, asked) if chunks else []
         if missing:
             raise Conflict(
                 f"the upload took so long that {len(missing)} of its chunks were collected; repeat it",

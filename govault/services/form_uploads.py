@@ -69,5 +69,6 @@ class FormUploads:
         base = self.uploads.base(space, wish.path)
         version = self.uploads.version(wish, space, ingested, base)
         manifest = Manifest(space, epoch, parts, ingested.packed)
+        await self.commits.ensure(manifest)
         outcome = await self.commits.commit(actor, manifest, version)
         return uploaded(outcome, wish, ingested, version.content.media_type, base)

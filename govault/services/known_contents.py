@@ -49,6 +49,7 @@ class KnownContents:
         if file.space_id != place.space_id:
             raise NotFound("the content has moved just now; repeat, or send the bytes", code="not-found.content")
         manifest = self._manifest(space, place, source, epoch)
+        await self.commits.ensure(manifest)
         content = Content(
             sha256=sha256,
             size_bytes=source.size_bytes,

@@ -112,7 +112,7 @@ class Uploads:
         size_max: int,
     ) -> Uploaded:
         base = self.base(space, wish.path)
-        ingest = self.store.begin()
+        ingest = self.store.begin(self.commits.asked(space))
         try:
             sha512 = await self._flow(actor, wish, manifest, ingest, body, size_max)
             ingested = await ingest.finish()

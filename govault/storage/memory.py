@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from itertools import islice
 
 from govault.domain.manifest import ChunkRef
+from govault.domain.replication import AS_LAYOUT, Asked
 from govault.domain.slot_digest import set_digest
 from govault.domain.slots import slot_of
 from govault.errors import ChunkMissing, Storage
@@ -99,7 +100,7 @@ class MemoryChunkStore:
     async def close(self) -> None:
         """Nothing to close."""
 
-    def begin(self) -> MemoryIngest:
+    def begin(self, asked: Asked = AS_LAYOUT) -> MemoryIngest:
         return MemoryIngest(self)
 
     async def read(self, chunk: ChunkRef) -> bytes:
@@ -112,7 +113,7 @@ class MemoryChunkStore:
         for chunk in chunks:
             yield await self.read(chunk)
 
-    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int, asked: Asked = AS_LAYOUT) -> list[ChunkId]:
         known = [chunk_id for chunk_id in chunks if chunk_id in self._plains]
         for chunk_id in known:
             self._stamps[chunk_id] = max(self._stamps[chunk_id], self._epoch, epoch)

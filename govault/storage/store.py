@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from govault.domain.manifest import ChunkRef
+from govault.domain.replication import AS_LAYOUT, Asked
 from govault.errors import GoVaultError, Storage
 from govault.ports import Outlet, PackFile, QuarantinedChunk, SealedChunk, StampedChunk, StoreStats
 from govault.storage.chunker import make_chunker
@@ -172,7 +173,7 @@ class PackChunkStore:
 
     # --- ChunkStore ------------------------------------------------------------------------------------------
 
-    def begin(self) -> PackIngest:
+    def begin(self, asked: Asked = AS_LAYOUT) -> PackIngest:
         self._check_open()
         self._ledger.check()
         return PackIngest(self._ingest)
@@ -190,7 +191,7 @@ class PackChunkStore:
         self._check_open()
         return await Pour(self._reader.read_into, self._pour_threads, outlet).run(chunks, skip_bytes, length_bytes)
 
-    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int, asked: Asked = AS_LAYOUT) -> list[ChunkId]:
         self._check_open()
         return await asyncio.to_thread(self._stamp, chunks, epoch)
 

@@ -37,10 +37,20 @@ class AskedReplicas:
 
     def __init__(self) -> None:
         self._asked: dict[int, tuple[int | None, ...]] = {}
+        self._any: bool | None = None
 
     def forget(self) -> None:
         """Spaces have changed."""
         self._asked.clear()
+        self._any = None
+
+    def any(self, generation: Generation) -> bool:
+        """Whether any space asks something, be it of the write quorum only."""
+        if self._any is None:
+            spaces = generation.directory.spaces()
+            rows = (generation.files[space.partition].space_replicas(space.space_id) for space in spaces)
+            self._any = any(row is not None and (row.replicas or row.write_quorum) for row in rows)
+        return self._any
 
     def of(self, generation: Generation, chunk_id: bytes, default: int) -> int:
         """The most that any partition with the chunk asks; ``default`` for spaces that ask nothing, and for none."""

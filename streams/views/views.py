@@ -309,6 +309,10 @@ class RocksViews:
         partition = self._serving.partition_of(space_id)
         return None if partition is None else self._serving.files[partition].space_replicas(space_id)
 
+    def replication_asked(self) -> bool:
+        """Whether any space asks something of replication."""
+        return self._replicas.any(self._serving)
+
     def replicas_of(self, chunk_id: ChunkId, default: int) -> int:
         """How many replicas of a chunk are wanted."""
         return self._replicas.of(self._serving, chunk_id, default)

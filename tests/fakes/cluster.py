@@ -10,6 +10,7 @@ from typing import TypeVar
 from govault.domain.layout import Placement, SlotTable
 from govault.domain.manifest import ChunkRef, unpack
 from govault.domain.placement_scores import Rendezvous
+from govault.domain.replication import AS_LAYOUT, Asked
 from govault.domain.rows import NodeRow
 from govault.errors import Cluster, GoVaultError, StorageFull
 from govault.limits import PEER_CALL_S_MAX, SLOTS
@@ -111,11 +112,14 @@ class Node:
         self.links = FakeLinks()
         self.referenced: set[ChunkId] = set()
         self.service = ReplicaService(local, self.map, lambda: 0)
-        self.store = ReplicatedStore(local, cluster, self.map, self.links, self.referenced.__contains__)
+        self.any_asks = False
+        self.store = ReplicatedStore(
+            local, cluster, self.map, self.links, self.referenced.__contains__, any_asks=lambda: self.any_asks
+        )
 
-    async def put(self, content: bytes) -> tuple[Ingested, list[ChunkRef]]:
+    async def put(self, content: bytes, asked: Asked = AS_LAYOUT) -> tuple[Ingested, list[ChunkRef]]:
         """Upload a content through this node."""
-        ingest = self.store.begin()
+        ingest = self.store.begin(asked)
         try:
             for start in range(0, len(content), 50_000):
                 await ingest.write(content[start : start + 50_000])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from govault.domain.layout import slot_of
+from govault.domain.replication import Asked
 from govault.ports import ClusterMap, LinkQualities
 
 
@@ -27,10 +28,11 @@ class Candidates:
     cluster: ClusterMap
     links: LinkQualities
 
-    def takers(self, chunk_id: bytes) -> Takers:
-        """Where a chunk that is durable here should go as well."""
-        holders = self.cluster.placement.holders(slot_of(chunk_id))
-        return Takers(len(holders) - (self.cluster.node_id in holders), self._ranked(slot_of(chunk_id), holders))
+    def takers(self, asked: Asked, chunk_id: bytes) -> Takers:
+        """Where a chunk that is durable here should go as well, by what is asked for it."""
+        placement, slot = self.cluster.placement, slot_of(chunk_id)
+        holders = placement.first(slot, placement.wanted(asked))
+        return Takers(len(holders) - (self.cluster.node_id in holders), self._ranked(slot, holders))
 
     def givers(self, chunk_id: bytes) -> Iterator[str]:
         """Who may give a chunk that is not here: all other members, the likeliest first.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from govault.domain.manifest import PACKED_CHUNK_BYTES, ChunkRef
+from govault.domain.replication import AS_LAYOUT, Asked
 from govault.errors import GoVaultError
 from govault.limits import UPLOAD_UNSAFE_BYTES_MAX
 from govault.ports import Ingest, Ingested, TellDurable
@@ -29,18 +30,29 @@ class ReplicatedIngest:
     """
 
     def __init__(
-        self, inner: Ingest, placing: Placing, is_known: Callable[[ChunkId], bool], epoch: Callable[[], int]
+        self,
+        inner: Ingest,
+        placing: Placing,
+        is_known: Callable[[ChunkId], bool],
+        epoch: Callable[[], int],
+        asked: Asked = AS_LAYOUT,
+        *,
+        confirm_known: bool = False,
     ) -> None:
         """A content.
 
         Args:
             is_known: Whether an applied version references a chunk: then its replicas are durable already.
             epoch: The highest epoch that this node has seen.
+            asked: What the content's space asks.
+            confirm_known: Whether known chunks may have fewer replicas than that.
         """
         self._inner = inner
         self._placing = placing
         self._is_known = is_known
         self._epoch = epoch
+        self._asked = asked
+        self._confirm_known = confirm_known
         self._gathered: list[ChunkRef] = []
         self._batches: deque[_Batch] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,15 +115,18 @@ class ReplicatedIngest:
             return
         batch = _Batch(chunks)
         self._batches.append(batch)
-        unknown = [] if self._placing.is_alone else list({c: None for c in chunks if not self._is_known(c.chunk_id)})
-        if not unknown:
+        distinct = [] if self._placing.is_alone else list(dict.fromkeys(chunks))
+        unknown = [chunk for chunk in distinct if not self._is_known(chunk.chunk_id)]
+        known = [chunk.chunk_id for chunk in distinct if self._is_known(chunk.chunk_id)] if self._confirm_known else []
+        if not unknown and not known:
             self._settle(batch)
             return
         self._unsafe_bytes += sum(chunk.size_bytes for chunk in unknown)
-        self._tasks.add(asyncio.create_task(self._place(batch, unknown)))
+        self._tasks.add(asyncio.create_task(self._place(batch, unknown, known)))
 
-    async def _place(self, batch: _Batch, chunks: list[ChunkRef]) -> None:
-        await self._placing.make_safe(chunks, self._epoch())
+    async def _place(self, batch: _Batch, chunks: list[ChunkRef], known: list[ChunkId]) -> None:
+        await self._placing.make_safe(chunks, self._epoch(), self._asked)
+        await self._placing.confirm(known, self._epoch(), self._asked)
         self._unsafe_bytes -= sum(chunk.size_bytes for chunk in chunks)
         self._settle(batch)
 

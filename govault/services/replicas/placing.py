@@ -12,6 +12,7 @@ from typing import Any
 
 from govault.budget import Budget
 from govault.domain.manifest import ChunkRef
+from govault.domain.replication import AS_LAYOUT, Asked
 from govault.errors import Cluster, Storage
 from govault.limits import (
     PEER_BATCH_BYTES_MAX,
@@ -41,6 +42,7 @@ class _Request:
     chunks: list[ChunkRef]
     epoch: int
     read_first: bool
+    asked: Asked
     done: asyncio.Future[None]
 
     @property
@@ -76,7 +78,7 @@ class Placing:
         """Whether there is no layout: this node holds everything."""
         return self.candidates.cluster.placement.newest is None
 
-    async def make_safe(self, chunks: Sequence[ChunkRef], epoch: int) -> None:
+    async def make_safe(self, chunks: Sequence[ChunkRef], epoch: int, asked: Asked = AS_LAYOUT) -> None:
         """Bring distinct chunks that are durable here to other nodes; returns when W replicas of each are durable.
 
         All are stamped with at least ``epoch`` there. What is still missing to R goes on behind, for a while.
@@ -85,13 +87,13 @@ class Placing:
             Cluster: ``cluster.too-few-replicas``: fewer than W can be made now.
         """
         for batch in _batches(chunks):
-            await self._ask(batch, epoch, read_first=True)
+            await self._ask(batch, epoch, asked, read_first=True)
 
-    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> None:
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int, asked: Asked = AS_LAYOUT) -> None:
         """As ``make_safe``, for chunks that are probably at their holders: only what they lack is read and sent."""
         for start in range(0, len(chunks), PEER_BATCH_CHUNKS_MAX):
             batch = [ChunkRef(chunk_id, 0) for chunk_id in chunks[start : start + PEER_BATCH_CHUNKS_MAX]]
-            await self._ask(batch, epoch, read_first=False)
+            await self._ask(batch, epoch, asked, read_first=False)
 
     async def close(self) -> None:
         """Give up what is under way: who misses a chunk completes itself."""
@@ -100,11 +102,11 @@ class Placing:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    async def _ask(self, chunks: list[ChunkRef], epoch: int, *, read_first: bool) -> None:
+    async def _ask(self, chunks: list[ChunkRef], epoch: int, asked: Asked, *, read_first: bool) -> None:
         loop = asyncio.get_running_loop()
         if not self._queue:
             loop.call_soon(self._flush)
-        request = _Request(chunks, epoch, read_first, loop.create_future())
+        request = _Request(chunks, epoch, read_first, asked, loop.create_future())
         self._queue.append(request)
         await request.done
 
@@ -152,8 +154,8 @@ class Placing:
             self.local,
             self.peers,
             ids,
-            self.candidates.takers,
-            quorum=self.candidates.cluster.placement.write_quorum,
+            partial(self.candidates.takers, requests[0].asked),
+            quorum=self.candidates.cluster.placement.quorum(requests[0].asked),
             epoch=max(request.epoch for request in requests),
             sealed=sealed,
         )
@@ -244,12 +246,13 @@ def _batches(chunks: Sequence[ChunkRef]) -> Iterator[list[ChunkRef]]:
 
 def _groups(requests: Iterable[_Request]) -> Iterator[list[_Request]]:
     """Requests that go out together: of one kind, and not more than one call takes."""
-    for read_first in (True, False):
+    kinds: dict[tuple[bool, Asked], list[_Request]] = {}
+    for request in requests:
+        kinds.setdefault((request.read_first, request.asked), []).append(request)
+    for kind in kinds.values():
         group: list[_Request] = []
         size_bytes = chunks = 0
-        for request in requests:
-            if request.read_first != read_first:
-                continue
+        for request in kind:
             size_bytes, chunks = size_bytes + request.size_bytes, chunks + len(request.chunks)
             if group and (size_bytes > _BATCH_BYTES or chunks > PEER_BATCH_CHUNKS_MAX):
                 yield group

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
 from govault.domain.manifest import ChunkRef
+from govault.domain.replication import AS_LAYOUT, Asked
 from govault.limits import REMOTE_CACHE_BYTES_MAX
 from govault.ports import ClusterMap, LinkQualities, NodeStore, PeerStores, StoreStats
 from govault.services.replicas.cache import RemoteCache
@@ -29,22 +30,33 @@ class ReplicatedStore:
         links: LinkQualities,
         is_referenced: Callable[[ChunkId], bool],
         *,
+        any_asks: Callable[[], bool] = lambda: False,
         cache_bytes_max: int = REMOTE_CACHE_BYTES_MAX,
     ) -> None:
         """A store.
 
         Args:
             is_referenced: ``Views.chunk_referenced``: what an applied version references has its replicas.
+            any_asks: ``Views.replication_asked``: then what is referenced has the replicas that its spaces ask for,
+                which may be fewer than the next one does.
         """
         candidates = Candidates(cluster, links)
         self._local = local
         self._is_referenced = is_referenced
+        self._any_asks = any_asks
         self._placing = Placing(candidates, local, peers)
         self._reading = Reading(local, Fetching(candidates, local, peers), RemoteCache(cache_bytes_max))
 
-    def begin(self) -> ReplicatedIngest:
+    def begin(self, asked: Asked = AS_LAYOUT) -> ReplicatedIngest:
         refuse_while_fenced(self._placing.candidates)
-        return ReplicatedIngest(self._local.begin(), self._placing, self._is_referenced, lambda: self._local.epoch)
+        return ReplicatedIngest(
+            self._local.begin(),
+            self._placing,
+            self._is_referenced,
+            lambda: self._local.epoch,
+            asked,
+            confirm_known=self._any_asks(),
+        )
 
     async def read(self, chunk: ChunkRef) -> bytes:
         return await self._reading.read(chunk)
@@ -52,7 +64,7 @@ class ReplicatedStore:
     def read_run(self, chunks: Iterator[ChunkRef]) -> AsyncIterator[bytes]:
         return self._reading.read_run(chunks)
 
-    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int, asked: Asked = AS_LAYOUT) -> list[ChunkId]:
         distinct = list(dict.fromkeys(chunks))
         missing = await self._local.confirm(distinct, epoch)
         if self._placing.is_alone:
@@ -61,7 +73,7 @@ class ReplicatedStore:
         if missing:
             missing = await self._reading.bring_home(missing, epoch)
         lacking = set(missing)
-        await self._placing.confirm([chunk_id for chunk_id in distinct if chunk_id not in lacking], epoch)
+        await self._placing.confirm([chunk_id for chunk_id in distinct if chunk_id not in lacking], epoch, asked)
         return missing
 
     async def dereferenced(self, chunks: Sequence[ChunkId], epoch: int) -> None:

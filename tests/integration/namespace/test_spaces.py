@@ -165,8 +165,10 @@ async def test_settings_survive_when_another_node_opens_the_space_first(vault: V
 
 
 async def test_a_chunk_has_as_many_replicas_as_the_most_demanding_of_its_spaces_asks(vault: Vault) -> None:
+    assert not vault.views.replication_asked()
     made = await vault.client.post("/spaces", json={"name": "safe", "replication": {"replicas": 5, "write_quorum": 3}})
     assert made.json()["replication"] == {"replicas": 5, "write_quorum": 3}
+    assert vault.views.replication_asked()
     await vault.put("a", b"only in main")
     await vault.put("b", b"in both")
     await vault.put("b", b"in both", space="safe")

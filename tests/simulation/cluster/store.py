@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from govault.domain.manifest import ChunkRef
+from govault.domain.replication import AS_LAYOUT, Asked
 from govault.errors import ChunkDamaged, StorageFull
 from govault.ports import Ingested, QuarantinedChunk, SealedChunk, StampedChunk
 from govault.storage.keyring import Keyring
@@ -117,7 +118,7 @@ class SimStore(MemoryChunkStore):
 
     # --- ChunkStore ------------------------------------------------------------------------------------------
 
-    def begin(self) -> _Ingest:
+    def begin(self, asked: Asked = AS_LAYOUT) -> _Ingest:
         self.check_room()
         return _Ingest(self)
 
@@ -126,7 +127,7 @@ class SimStore(MemoryChunkStore):
         self._check_sound(chunk.chunk_id)
         return await super().read(chunk)
 
-    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int, asked: Asked = AS_LAYOUT) -> list[ChunkId]:
         missing = await super().confirm(chunks, epoch)
         self._epoch = max(self._epoch, epoch)
         await self.sync()

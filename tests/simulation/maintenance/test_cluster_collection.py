@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from govault.domain.position import Position
+from govault.domain.replication import AS_LAYOUT, Asked
 from govault.domain.rows import ChunkRow
 from govault.errors import Cluster, GoVaultError
 from govault.services.collection import Collector
@@ -90,7 +91,7 @@ class ClusterNode(Node):
         if not self.references(chunk_id):
             await self._place(chunk_id, self.epoch)
 
-    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int, asked: Asked = AS_LAYOUT) -> list[ChunkId]:
         missing = await super().confirm(chunks, epoch)
         for chunk_id in chunks:
             if chunk_id not in missing:

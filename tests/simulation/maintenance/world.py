@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from govault.domain.memory_state import MemoryPartition
 from govault.domain.position import Outcome, Position
+from govault.domain.replication import AS_LAYOUT, Asked
 from govault.domain.rows import ChunkRow, DirectoryRow, FileRow, OutcomeRow, PartitionRow, PartRow, Put
 from govault.ports import StampedChunk, StoreStats
 from govault.services.submit import outcome_of
@@ -132,6 +133,12 @@ class Node:
     def partitions(self) -> Sequence[int]:
         return range(len(self.state))
 
+    def space_replicas(self, space_id: str) -> None:
+        """No space asks anything."""
+
+    def replication_asked(self) -> bool:
+        return False
+
     def partition_row(self, partition: int) -> PartitionRow:
         return self.state[partition].partition()
 
@@ -185,7 +192,7 @@ class Node:
         self.stamp(chunk_id, 0)
         await self.pause()
 
-    async def confirm(self, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
+    async def confirm(self, chunks: Sequence[ChunkId], epoch: int, asked: Asked = AS_LAYOUT) -> list[ChunkId]:
         await self.pause()
         missing = [chunk_id for chunk_id in chunks if chunk_id not in self.disk.chunks]
         for chunk_id in chunks:
