@@ -4,6 +4,7 @@ import heapq
 from collections.abc import Iterator
 from itertools import islice
 
+from govault.domain.rows import SpaceReplicasRow
 from streams.views import keys
 from streams.views.generation import Generation
 
@@ -32,6 +33,12 @@ def _chunk_ids(generation: Generation, partition: int, after: bytes) -> Iterator
     return (key[len(family) :] for key in generation.database(partition).keys(start, keys.prefix_end(family)))
 
 
+def asked(generation: Generation, space_id: str) -> SpaceReplicasRow | None:
+    """What a space asks of replication."""
+    partition = generation.partition_of(space_id)
+    return None if partition is None else generation.files[partition].space_replicas(space_id)
+
+
 class AskedReplicas:
     """What the spaces of each partition ask of replication, read once until a space changes."""
 
@@ -47,8 +54,7 @@ class AskedReplicas:
     def any(self, generation: Generation) -> bool:
         """Whether any space asks something, be it of the write quorum only."""
         if self._any is None:
-            spaces = generation.directory.spaces()
-            rows = (generation.files[space.partition].space_replicas(space.space_id) for space in spaces)
+            rows = (asked(generation, space.space_id) for space in generation.directory.spaces())
             self._any = any(row is not None and (row.replicas or row.write_quorum) for row in rows)
         return self._any
 
@@ -57,10 +63,10 @@ class AskedReplicas:
         wanted = 0
         for partition in range(len(generation.files)):
             if generation.database(partition).get(generation.prefixes[partition] + keys.CHUNK + chunk_id) is not None:
-                asked = self._asked.get(partition)
-                if asked is None:
-                    asked = self._asked[partition] = _asked(generation, partition)
-                wanted = max([wanted, *(default if one is None else one for one in asked)])
+                wishes = self._asked.get(partition)
+                if wishes is None:
+                    wishes = self._asked[partition] = _asked(generation, partition)
+                wanted = max([wanted, *(default if one is None else one for one in wishes)])
         return wanted or default
 
 

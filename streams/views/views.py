@@ -30,7 +30,6 @@ from streams.records import Record
 from streams.views import manifests, namespace, references, tokens
 from streams.views.generation import Generation, VaultIdentity
 from streams.views.listeners import Listeners
-from streams.views.references import AskedReplicas
 from streams.views.revisions import PastPartition
 from streams.views.search.index import PENDING_LIVE_MAX, SearchIndex
 from streams.views.search.query import search
@@ -54,7 +53,7 @@ class RocksViews:
         self._listeners = Listeners(
             {number: fold.epoch for (topic, number), fold in generation.folds.items() if topic is Topic.FILES}
         )
-        self._replicas = AskedReplicas()
+        self._replicas = references.AskedReplicas()
         self._folding = asyncio.Lock()
         self._rebuild: Rebuild | None = None
         self._indexing: asyncio.Task[None] | None = None
@@ -251,8 +250,7 @@ class RocksViews:
 
     async def wait_outcome(self, position: Position, event_id: str, timeout_s: float) -> Outcome:
         """The outcome of the event at a position, once applied."""
-        place = (position.topic, position.partition)
-        waiters = self._waiters[place]
+        waiters = self._waiters[place := (position.topic, position.partition)]
         try:
             await waiters.wait(position.offset, timeout_s)
         except (TimeoutError, ViewsLagging) as error:
@@ -306,8 +304,7 @@ class RocksViews:
 
     def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
         """What a space asks of replication."""
-        partition = self._serving.partition_of(space_id)
-        return None if partition is None else self._serving.files[partition].space_replicas(space_id)
+        return references.asked(self._serving, space_id)
 
     def replication_asked(self) -> bool:
         """Whether any space asks something of replication."""
