@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from govault.domain.healing import ChunkFacts
 from govault.domain.layout import slot_of
+from govault.domain.replication import Asked
 from govault.errors import Cluster
 from govault.ports import ClusterMap, LinkQualities, PeerStores, StoreMaintenance, Views
 from govault.services.healing.duties import Duties
@@ -58,6 +59,14 @@ class Knowing:
                 up=up,
             )
         return known
+
+    def asked_here(self, chunk_id: bytes) -> bool:
+        """Whether spaces ask for so many replicas of a chunk that this node has one of them beyond the holders."""
+        if not self._views.replication_asked():
+            return False
+        placement = self._cluster.placement
+        asked = Asked(self._views.replicas_of(ChunkId(chunk_id), placement.replicas))
+        return self._cluster.node_id in placement.first(slot_of(chunk_id), placement.wanted(asked))
 
     def _sources(self, slot: int) -> tuple[str, ...]:
         likely = self._duties.likely_sources(slot)

@@ -64,7 +64,8 @@ class Surplus:
 
     def _unwanted(self, chunk_id: bytes) -> bool:
         slot = slot_of(chunk_id)
-        return not self._duties.wants(slot) and not self._duties.serves(slot)
+        given = self._duties.wants(slot) or self._duties.serves(slot)
+        return not given and not self._knowing.asked_here(chunk_id)
 
     def _offer(self, chunks: Sequence[bytes]) -> None:
         if chunks:

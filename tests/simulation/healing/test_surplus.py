@@ -39,3 +39,23 @@ async def test_nothing_goes_while_a_holder_is_away_or_a_layout_still_counts() ->
         world.lay_out("bcd")
         assert surplus.unwanted(here.stamped(b"", 100)) == []
         assert await surplus.droppable(found, 0) == []
+
+
+@virtual
+async def test_replicas_beyond_the_holders_stay_while_a_space_asks_for_so_many() -> None:
+    async with World("abcde") as world:
+        world.lay_out("abcde")
+        chunks = world.commit(40, on="abcde")
+        await asyncio.sleep(60)
+        world.views.epoch = 7
+        world.views.asked = {chunks[0]: 5, chunks[1]: 4}
+        kept: dict[bytes, int] = dict.fromkeys(chunks, 5)
+        for name in "abcde":
+            surplus, here = world.nodes[name].healing.surplus, world.network.stores[name]
+            for chunk in await surplus.droppable(surplus.unwanted(here.stamped(b"", 100)), 0):
+                kept[chunk] -= 1
+        assert [kept[chunk] for chunk in chunks] == [5, 4, *[3] * 38]
+        world.views.asked = {}
+        judges = [world.nodes[name].healing.surplus for name in "abcde"]
+        left = [one.unwanted(world.network.stores[n].stamped(b"", 100)) for n, one in zip("abcde", judges, strict=True)]
+        assert sum(chunk.chunk_id == chunks[0] for found in left for chunk in found) == 2

@@ -50,11 +50,19 @@ class SharedViews:
     layouts_: list[LayoutRow] = field(default_factory=list)
     said: list[EventData] = field(default_factory=list)
     applied_lag: int = 0
+    asked: dict[bytes, int] = field(default_factory=dict)
+    """Replicas of chunks whose spaces ask for a number of their own."""
     source: str = "/vaults/v/nodes/n"
     referenced_hooks: list[Callable[[Sequence[bytes], int], None]] = field(default_factory=list)
     peers_hooks: list[Callable[[], None]] = field(default_factory=list)
     reached_hook: Callable[[], None] = lambda: None
     _sorted: list[bytes] | None = None
+
+    def replication_asked(self) -> bool:
+        return bool(self.asked)
+
+    def replicas_of(self, chunk_id: ChunkId, default: int) -> int:
+        return self.asked.get(chunk_id, default)
 
     def chunk_referenced(self, chunk_id: ChunkId) -> bool:
         return chunk_id in self.references
