@@ -18,7 +18,7 @@ router = APIRouter(prefix="/admin/cluster", tags=["peers"], dependencies=[KNOWN_
     summary="Make a join token",
     status_code=201,
     response_model=NewJoinTokenDocument,
-    responses=problems(409, 503),
+    responses=problems(409),
 )
 async def make_token(upkeep: UpkeepDep, actor: ActorDep, ask: JoinTokenAsk) -> NewJoinTokenDocument:
     """One node may join with it, once, until it expires. The token is told now and never again."""
@@ -43,7 +43,7 @@ async def list_tokens(upkeep: UpkeepDep) -> JoinTokensDocument:
 async def revoke_token(
     upkeep: UpkeepDep,
     actor: ActorDep,
-    token_hash: Annotated[str, Path(description="The hash, or the beginning of one.", max_length=64)],
+    token_hash: Annotated[str, Path(description="The hash, or the beginning of one.", pattern="^[0-9a-f]{1,64}$")],
 ) -> Response:
     """Nobody joins with it any more."""
     await upkeep.join_tokens.revoke(actor, token_hash)

@@ -79,7 +79,7 @@ async def remove_peer(
 
 
 @router.post(
-    "/admin/peers/benchmark",
+    "/admin/topology/benchmark",
     summary="Measure links",
     response_model=JobDocument,
     status_code=202,

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from api.answers import KNOWN_QUERY, problems
 from api.routes.upkeep_deps import UpkeepDep
-from govault.errors import InvalidRequest, NotFound
+from govault.errors import NotFound
 from govault.services.healing.assembly import Healing
 from govault.services.healing.status import RepairStatus
 from govault.services.upkeep import Upkeep
@@ -30,11 +30,9 @@ async def get_repair(upkeep: UpkeepDep) -> RepairDocument:
 async def change_repair(asked: RepairRequest, upkeep: UpkeepDep) -> RepairDocument:
     """Repair goes on by itself. ``run`` looks for what is missing now; a pause ends with ``resume`` or a restart."""
     healing = _healing(upkeep)
-    if asked.scrub and asked.action != "run":
-        raise InvalidRequest("scrub goes with the action run", rule="scrub")
-    if asked.action == "run":
-        healing.run(scrub=asked.scrub)
-        for name in ("resync", "scrub") if asked.scrub else ("resync",):
+    if asked.action in ("run", "scrub"):
+        healing.run(scrub=asked.action == "scrub")
+        for name in ("resync", "scrub") if asked.action == "scrub" else ("resync",):
             upkeep.workers.wake(name)
     else:
         healing.pause(asked.action == "pause")

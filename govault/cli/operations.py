@@ -68,7 +68,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "DELETE /spaces/{space}/folders/{path}": ("rm",),
     "GET /stats": ("stats",),
     "GET /topology": ("peers topology",),
-    "POST /admin/peers/benchmark": ("peers benchmark",),
+    "POST /admin/topology/benchmark": ("peers benchmark",),
     "GET /trash": ("trash ls",),
     "DELETE /trash": ("trash empty",),
     "DELETE /trash/{id}": ("trash empty",),

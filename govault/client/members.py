@@ -61,7 +61,7 @@ class Members:
     async def start_benchmark(self, node: str | None = None) -> JobDocument:
         """Measure the link to a peer, or to all that are up: begins a job."""
         query = {"node": node}
-        return read_as(JobDocument, await self.transport.request("POST", "/admin/peers/benchmark", query=query))
+        return read_as(JobDocument, await self.transport.request("POST", "/admin/topology/benchmark", query=query))
 
     async def topology(self) -> TopologyDocument:
         """The vault as a picture."""

@@ -19,7 +19,7 @@ class Repair:
 
     async def run(self, *, scrub: bool = False) -> RepairDocument:
         """Look for what is missing now; with ``scrub`` verify every chunk."""
-        return await self._change({"action": "run", "scrub": scrub})
+        return await self._change({"action": "scrub" if scrub else "run"})
 
     async def pause(self) -> RepairDocument:
         """Move nothing until resumed, or until the node restarts."""

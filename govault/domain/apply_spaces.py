@@ -74,10 +74,7 @@ def close_space(draft: Draft, data: SpaceClosed, space: SpaceRow) -> Decision:
 
 
 def _replicas(space_id: str, replication: Replication) -> SpaceReplicasRow:
-    replicas, quorum = replication.replicas, replication.write_quorum
-    if replicas is not None and quorum is not None and quorum > replicas:
-        raise Refusal(Reason.EVENT_INVALID, detail="a write cannot wait for more replicas than the space wants")
-    return SpaceReplicasRow(space_id, replicas, quorum)
+    return SpaceReplicasRow(space_id, replication.replicas, replication.write_quorum)
 
 
 def _checked(retention: Retention) -> Retention:

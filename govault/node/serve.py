@@ -13,6 +13,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,8 @@ from govault.node.http_protocol import GatheringProtocol
 from govault.node.joining import join
 
 EXIT_CRASHED = 70
+END_S_MAX = SHUTDOWN_UPLOADS_S + 25.0
+"""From the request to stop to the end of the process, whatever hangs."""
 _LISTEN_BACKLOG = 1024
 SWITCH_INTERVAL_S = 0.001
 """How long a thread that wants the interpreter waits for one that computes. A small upload passes three threads,
@@ -100,6 +103,7 @@ async def _live(loaded: Loaded, folder: DataFolder, listener: socket.socket, beg
             reason = await _wait_end(stop, serving, running)
             _log.info("stopping: %s", reason or "asked to")
             running.ending.began, running.ending.broken = True, bool(reason)
+            _end_in_any_case(folder)
             if reason:
                 server.config.timeout_graceful_shutdown = int(BROKEN_GRACE_S)
         finally:
@@ -115,6 +119,23 @@ def _spare_what_stays() -> None:
     """Keep what the start has made out of garbage collection: walking it all paused requests for 100 ms and more."""
     gc.collect()
     gc.freeze()
+
+
+def _end_in_any_case(folder: DataFolder) -> None:
+    """However long a part hangs (a client of a log that died at the same moment has hung for ever), the process ends.
+
+    What was acknowledged is durable by then, so that ending late but abruptly loses nothing.
+    """
+
+    def end() -> None:
+        sys.stderr.write(f"GoVault did not come to its end within {END_S_MAX:g} s and ends now\n")
+        sys.stderr.flush()
+        folder.withdraw()
+        os._exit(EXIT_CRASHED)
+
+    backstop = threading.Timer(END_S_MAX, end)
+    backstop.daemon = True
+    backstop.start()
 
 
 def _end_at_once(folder: DataFolder, reason: str) -> NoReturn:

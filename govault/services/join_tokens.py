@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from govault.domain.actor import Actor, system
 from govault.domain.join_token import TOKEN_ID_BYTES, Introducer, JoinToken, hash_of, secret_of
 from govault.domain.rows import JoinTokenRow, NodeState
-from govault.errors import AccessDenied, Cluster, InvalidRequest, NotFound
+from govault.errors import AccessDenied, Conflict, InvalidRequest, NotFound
 from govault.limits import JOIN_TOKEN_VALID_S_MAX
 from govault.ports import Clock, ClusterMap, Randomness, Views
 from govault.services.submit import Submitter
@@ -53,7 +53,7 @@ class JoinTokens:
 
         Raises:
             InvalidRequest: It would be valid too long, or not at all.
-            Cluster: No node of the vault has an address for peers.
+            Conflict: No node of the vault has an address for peers.
         """
         if not 1 <= valid_s <= JOIN_TOKEN_VALID_S_MAX:
             raise InvalidRequest(
@@ -61,7 +61,10 @@ class JoinTokens:
             )
         introducers = self._introducers()
         if not introducers:
-            raise Cluster("this node takes no peers: its log is embedded, or it has no address for them")
+            raise Conflict(
+                "this node takes no peers: its log is embedded (`govault log migrate` moves a vault to Apache Kafka)",
+                code="conflict.alone",
+            )
         token_id = self._token_id(actor)
         token = JoinToken(token_id, secret_of(token_id, self.key), introducers, self.vault_id)
         expires_ms = self.clock.time_ms() + int(valid_s * 1000)

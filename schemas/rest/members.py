@@ -1,8 +1,11 @@
 """What people ask of members and layouts, and what they are told."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from schemas.rest.admin import PeerDocument
+from schemas.rest.shapes import whole
 
 _TEXT = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 
@@ -26,8 +29,8 @@ class PeerPatch(_Request):
         description="What fails together; empty: the node fails alone.",
         examples=["attic"],
     )
-    weight: int | None = Field(
-        None, ge=0, le=1_000_000, strict=True, description="Twice the weight, twice the chunks; 0: none.", examples=[2]
+    weight: Annotated[int, Field(ge=0, le=1_000_000), BeforeValidator(whole)] | None = Field(
+        None, description="Twice the weight, twice the chunks; 0: none.", examples=[2]
     )
     draining: bool | None = Field(
         None, strict=True, description="Whether the next layout gives it nothing.", examples=[True]
@@ -48,11 +51,11 @@ class PeerRemovalDocument(_Answer):
 class LayoutWish(_Request):
     """What a layout shall be like; what is missing or null stays as the newest has it."""
 
-    replicas: int | None = Field(
-        None, ge=1, le=16, strict=True, description="Nodes that hold each chunk.", examples=[3]
+    replicas: Annotated[int, Field(ge=1, le=16), BeforeValidator(whole)] | None = Field(
+        None, description="Nodes that hold each chunk.", examples=[3]
     )
-    write_quorum: int | None = Field(
-        None, ge=1, le=16, strict=True, description="Durable replicas that a write waits for.", examples=[2]
+    write_quorum: Annotated[int, Field(ge=1, le=16), BeforeValidator(whole)] | None = Field(
+        None, description="Durable replicas that a write waits for.", examples=[2]
     )
 
 

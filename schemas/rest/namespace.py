@@ -7,7 +7,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from schemas.ids import ENTITY_ID_PATTERN, EVENT_ID_PATTERN, SHA256_PATTERN, SPACE_ID_PATTERN, SPACE_NAME_PATTERN
 from schemas.rest import namespace_examples as examples
-from schemas.rest.shapes import RequestModel, ResponseModel
+from schemas.rest.shapes import RequestModel, ResponseModel, whole
 
 MEDIA_TYPE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}( *;[ -~]*)?$"
 
@@ -31,18 +31,8 @@ Description = Annotated[str, Field(max_length=4096)]
 MediaType = Annotated[str, Field(max_length=255, pattern=rf"^$|{MEDIA_TYPE_PATTERN}", examples=["image/png"])]
 Sha256Text = Annotated[str, Field(pattern=SHA256_PATTERN)]
 
-
-def _whole(value: object) -> object:
-    """JSON has one kind of number: 10.0 is a whole one; booleans and digits in quotes are none."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | None):
-        raise ValueError("not a number")
-    return value
-
-
 # The bounds stand inside, next to the int: outside of the validator they would be checked, but not be told.
-VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(_whole)]
+VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(whole)]
 Flag = Annotated[bool, Field(strict=True)]
 
 
@@ -319,13 +309,13 @@ class RetentionDocument(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    keep_last: Annotated[int, Field(ge=1, le=2**31), BeforeValidator(_whole)] | None = Field(
+    keep_last: Annotated[int, Field(ge=1, le=2**31), BeforeValidator(whole)] | None = Field(
         default=None, description="Keep this many newest versions of each file."
     )
-    keep_within_s: Annotated[int, Field(ge=1, le=2**40), BeforeValidator(_whole)] | None = Field(
+    keep_within_s: Annotated[int, Field(ge=1, le=2**40), BeforeValidator(whole)] | None = Field(
         default=None, description="Keep versions that were current within this time."
     )
-    trash_expires_after_s: Annotated[int, Field(ge=1, le=2**40), BeforeValidator(_whole)] | None = Field(
+    trash_expires_after_s: Annotated[int, Field(ge=1, le=2**40), BeforeValidator(whole)] | None = Field(
         default=None, description="Purge trash of this age."
     )
 
@@ -335,11 +325,11 @@ class ReplicationDocument(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    replicas: Annotated[int, Field(ge=1, le=16), BeforeValidator(_whole)] | None = Field(
+    replicas: Annotated[int, Field(ge=1, le=16), BeforeValidator(whole)] | None = Field(
         default=None, description="Nodes that hold each chunk, as far as there are so many."
     )
-    write_quorum: Annotated[int, Field(ge=1, le=16), BeforeValidator(_whole)] | None = Field(
-        default=None, description="Durable replicas that a write waits for; at most `replicas`."
+    write_quorum: Annotated[int, Field(ge=1, le=16), BeforeValidator(whole)] | None = Field(
+        default=None, description="Durable replicas that a write waits for; as far as there are so many."
     )
 
 

@@ -86,7 +86,8 @@ class RepairRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    action: Literal["run", "pause", "resume"] = Field(
-        examples=["run"], description="run: walk over the slots now. pause and resume: until the node restarts."
+    action: Literal["run", "scrub", "pause", "resume"] = Field(
+        examples=["run"],
+        description="run: walk over the slots now. scrub: the same, and verify every chunk at full speed. pause and "
+        "resume: until the node restarts.",
     )
-    scrub: bool = Field(default=False, strict=True, description="With run: verify every chunk now, at full speed.")

@@ -28,3 +28,12 @@ class Problem(ResponseModel):
     instance: str = Field(description="The request, as a URN.", examples=["urn:govault:request:9f86d081884c7d65"])
     request_id: str = Field(examples=["9f86d081884c7d65"])
     retryable: bool = Field(default=False, description="Whether the same request may succeed later.")
+
+
+def whole(value: object) -> object:
+    """JSON has one kind of number: 10.0 is a whole one; booleans and digits in quotes are none. For a validator."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        raise ValueError("not a number")
+    return value

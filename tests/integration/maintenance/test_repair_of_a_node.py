@@ -28,7 +28,7 @@ def test_a_pass_of_the_scrub_on_demand_reads_every_chunk(door: Door) -> None:
         door.put(f"scrubbed/{number}", os.urandom(MIB))
     chunks = door.ask("GET", "/stats")["store"]["chunks"]
     passes = door.ask("GET", "/admin/repair")["scrub"]["passes"]
-    asked = door.ask("POST", "/admin/repair", {"action": "run", "scrub": True})
+    asked = door.ask("POST", "/admin/repair", {"action": "scrub"})
     assert asked["scrub"]["running"] is True
     wait_for(lambda: door.ask("GET", "/admin/repair")["scrub"]["passes"] == passes + 1)
     scrub = door.ask("GET", "/admin/repair")["scrub"]
@@ -43,7 +43,7 @@ def test_a_pause_is_told_in_health_and_ends_with_resume(door: Door) -> None:
     assert door.ask("POST", "/admin/repair", {"action": "resume"})["state"] != "paused"
 
 
-def test_scrub_goes_with_run_only_and_nothing_else_is_taken(door: Door) -> None:
+def test_no_other_act_and_no_other_field_is_taken(door: Door) -> None:
     assert (
         door.raw("POST", "/admin/repair", b'{"action": "pause", "scrub": true}', content_type="application/json")[0]
         == 422

@@ -158,7 +158,7 @@ def test_the_vault_of_one_tells_the_truth_of_itself(door: Door) -> None:
     assert topology["log_kind"] == "embedded"
     assert topology["links"] == []
     assert peer["link"] is None
-    assert door.ask("POST", "/admin/peers/benchmark", status=409)["code"] == "conflict.alone"
+    assert door.ask("POST", "/admin/topology/benchmark", status=409)["code"] == "conflict.alone"
 
 
 def test_the_configuration_is_shown_without_its_secrets(door: Door) -> None:
