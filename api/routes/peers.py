@@ -17,7 +17,6 @@ NodeParam = Annotated[
     str,
     Path(
         min_length=1,
-        max_length=128,
         description="The node's id, its name, or the beginning of its id if no other begins so.",
         examples=["attic-1"],
     ),
@@ -89,7 +88,7 @@ async def start_benchmark(
     upkeep: UpkeepDep,
     actor: ActorDep,
     response: Response,
-    node: Annotated[str | None, Query(max_length=128, description="Only this node: its id or name.")] = None,
+    node: Annotated[str | None, Query(description="Only this node: its id or name.")] = None,
 ) -> JobDocument:
     """Begins a job: round trips to each peer, and a bounded transfer of chunks that it holds. Nothing is written."""
     return accepted_job(upkeep.start_benchmark(actor, node), response)

@@ -9,6 +9,7 @@ import argparse
 import signal
 import sys
 import threading
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class LocalCluster:
     node_class: type[NodeProcess] = NodeProcess
     kafka: ApacheKafka = field(init=False)
     nodes: list[NodeProcess] = field(init=False, default_factory=list)
+    _made: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -51,7 +53,8 @@ class LocalCluster:
         Args:
             environment: Settings of this node alone, ``GOVAULT_…``.
         """
-        number = len(self.nodes) + 1
+        self._made += 1
+        number = self._made
         root = self.folder / f"node{number}"
         node = self.node_class(root, {**self._settings(number), **environment}, self._wrapper(number))
         if (root / "vault.json").exists():
@@ -78,9 +81,11 @@ class LocalCluster:
         """Stop the nodes, then Kafka."""
         for node in self.nodes:
             node.send(signal.SIGTERM)
-        for node in self.nodes:
-            node.stop()
-        self.kafka.stop()
+        # Each is stopped even where one before it had to be killed, which is told in the end.
+        with ExitStack() as stopping:
+            stopping.callback(self.kafka.stop)
+            for node in self.nodes:
+                stopping.callback(node.stop)
 
     def _wrapper(self, number: int) -> tuple[str, ...]:
         """What the process of a node is started by."""
@@ -133,7 +138,7 @@ def _greeting(cluster: LocalCluster) -> str:
         f"  .venv/bin/govault peers list --data {first.root}",
         f"  .venv/bin/govault upload ~/Pictures main:/ --data {first.root}",
         f"  .venv/bin/govault ls -l main:/ --data {cluster.nodes[-1].root}     # the same through another node",
-        f"  kill -9 {cluster.nodes[-1].pid}; .venv/bin/govault doctor --data {first.root}  # nothing is lost",
+        f"  kill -9 {cluster.nodes[-1].pid}; .venv/bin/govault peers list --data {first.root}  # nothing is lost",
         "Ctrl-C stops everything; the next `make cluster` starts the same vault.",
     ]
     return "\n".join(lines)
