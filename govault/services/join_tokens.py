@@ -129,8 +129,9 @@ class JoinTokens:
     async def admit_keyholder(self, public_key: bytes, name: str, zone: str, weight: int) -> None:
         """Let in a node that has the vault's keys already: a data folder that came back from a backup without its own.
 
-        It knows every secret, and so asks nobody; but the log admits no further node without a token. For a node that
-        is alone for good (its log is embedded): it takes the place of all that there were.
+        It knows every secret, and so asks nobody; but the log admits no further node without a token. In a vault that
+        never had a layout it takes the place of the one node that there was; the nodes of a layout may come back, once
+        the log is on Apache Kafka again.
 
         Raises:
             AccessDenied: The node was removed.
@@ -142,7 +143,7 @@ class JoinTokens:
         issued = JoinTokenIssued(token_hash=token_hash, expires_ms=expires_ms)
         await self.submitter.submit(_ACTOR, issued, _PARTITION, subject=token_hash)
         await self.admit(Admission(token_id, public_key, name, zone, weight))
-        for node_id in former:
+        for node_id in former if not self.views.peers().layouts() else ():
             await self.submitter.submit(_ACTOR, NodeRemoved(node_id=node_id), _PARTITION, subject=node_id)
 
     def _token_id(self, actor: Actor) -> bytes:
