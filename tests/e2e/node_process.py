@@ -9,4 +9,10 @@ class NodeProcess(node_process.NodeProcess):
 
     def _environment(self) -> dict[str, str]:
         given = super()._environment()
-        return {"GOVAULT_STORAGE__RESERVE": "16MiB", **given, **log_of_suite(self.root), **self.environment}
+        return {
+            "GOVAULT_STORAGE__RESERVE": "16MiB",
+            "GOVAULT_NETWORK__PEER_ADDR": "127.0.0.1:0",
+            **given,
+            **log_of_suite(self.root),
+            **self.environment,
+        }
