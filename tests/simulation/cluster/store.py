@@ -23,14 +23,12 @@ class SimDisk:
     Attributes:
         rotten: Chunks whose bytes changed on the disk; nobody knows yet.
         full: No more chunks go in.
-        lazy: A planted fault: syncs that do nothing.
     """
 
     chunks: dict[ChunkId, bytes] = field(default_factory=dict)
     epoch: int = 0
     rotten: set[ChunkId] = field(default_factory=set)
     full: bool = False
-    lazy: bool = False
 
 
 class _Ingest(MemoryIngest):
@@ -83,8 +81,6 @@ class SimStore(MemoryChunkStore):
         """Everything taken in so far is on the disk when this returns."""
         wanted = dict(self._plains)
         await self.life.pause(_SYNC_S_MAX)
-        if self.disk.lazy:
-            return
         for chunk_id, plain in wanted.items():
             if chunk_id in self._plains:
                 if self.disk.chunks.get(chunk_id) is None:
