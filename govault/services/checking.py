@@ -1,16 +1,17 @@
 """The check: does the store hold what the views count on, and does every byte still read as what it was.
 
 Views are looked at while they change; what seems missing is looked at again before it is told, so that a running vault
-gives no false alarm.
+gives no false alarm. Among many nodes a check is of the node's own share, and what others can give back is no error.
 """
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from govault.domain.rows import FileRow, FolderRow, VersionContent
-from govault.errors import Storage
+from govault.errors import Cluster, Storage
 from govault.limits import CHECK_FINDINGS_MAX, COLLECTION_PAGE, SCAN_YIELD_ROWS
 from govault.ports import ChunkStore, StampedChunk, StoreMaintenance, Views, ViewsMaintenance
 from govault.services.diagnosis import Finding, Severity
@@ -19,6 +20,17 @@ from govault.services.walk import walk
 _PAGE = 500
 _READS_AT_ONCE = 8
 _RESTORE = "Take the file from a backup, or upload it again: the same bytes heal it."
+_REPAIRED = "Other nodes give it back by themselves; `govault repair status` tells how far that is."
+
+
+class SharesOfNodes(Protocol):
+    """What a check has to know where many nodes hold the chunks."""
+
+    def expected(self, chunks: Sequence[bytes]) -> list[bytes]:
+        """Those of the chunks that should be on this node."""
+
+    def lost(self, chunks: Sequence[bytes]) -> list[bytes]:
+        """Those that are not here, and that every other node was asked for in vain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +93,22 @@ Said = Callable[[int, str, str], None]
 class Checker:
     """Checks this node."""
 
-    def __init__(self, views: Views, upkeep: ViewsMaintenance, store: ChunkStore, packs: StoreMaintenance) -> None:
+    def __init__(
+        self,
+        views: Views,
+        upkeep: ViewsMaintenance,
+        store: ChunkStore,
+        packs: StoreMaintenance,
+        shares: SharesOfNodes | None = None,
+    ) -> None:
+        """Args:
+        shares: None in a vault of one: everything should be here.
+        """
         self._views = views
         self._upkeep = upkeep
         self._store = store
         self._packs = packs
+        self._shares = shares
 
     async def check(
         self, said: Said = lambda done, unit, text: None, *, read_data: bool = False, read_files: bool = False
@@ -105,13 +128,14 @@ class Checker:
             await self._check_content(tally, path, file, content, read_files)
             said(tally.versions, "versions", "adding up manifests" if not read_files else "reading files")
         for chunk in self._packs.quarantined(CHECK_FINDINGS_MAX):
-            tally.add(
-                "store.quarantine",
-                f"Chunk {chunk.chunk_id.hex()} is in quarantine: {chunk.reason}",
-                "It failed its check and is not served.",
-                _RESTORE,
-            )
+            what = f"Chunk {chunk.chunk_id.hex()} is in quarantine: {chunk.reason}"
+            gone = bool(self._lost([chunk.chunk_id]))
+            _add_bad(tally, "store.quarantine", what, "It failed its check and is not served.", gone=gone)
         return tally.report()
+
+    def _lost(self, chunks: Sequence[bytes]) -> list[bytes]:
+        """Those of chunks that are missing or damaged here which nobody can give back."""
+        return list(chunks) if self._shares is None else self._shares.lost(chunks)
 
     def _check_folding(self, tally: _Tally) -> None:
         for row in self._upkeep.status():
@@ -126,12 +150,17 @@ class Checker:
 
     async def _check_references(self, tally: _Tally, said: Said) -> None:
         after = b""
+        awaited = 0
         while ids := self._views.referenced_chunks(after, COLLECTION_PAGE):
             after = ids[-1]
             tally.referenced += len(ids)
+            expected = ids if self._shares is None else self._shares.expected(ids)
             # Read again: a chunk may have been dereferenced and collected between the two looks.
-            lost = [c for c in self._packs.missing(ids) if self._views.chunk_referenced(c)]  # type: ignore[arg-type]
-            for chunk_id in self._packs.missing(lost):
+            seen = [c for c in self._packs.missing(expected) if self._views.chunk_referenced(c)]  # type: ignore[arg-type]
+            missing = self._packs.missing(seen)
+            lost = self._lost(missing)
+            awaited += len(missing) - len(lost)
+            for chunk_id in lost:
                 tally.bad.add(chunk_id)
                 tally.add(
                     "store.missing",
@@ -141,6 +170,9 @@ class Checker:
                 )
             said(tally.referenced, "chunks", "looking up chunks")
             await asyncio.sleep(0)
+        if awaited:
+            what = f"{awaited} chunks of this node's share are not here."
+            tally.add("store.incomplete", what, "Other nodes serve them meanwhile.", _REPAIRED, Severity.WARNING)
 
     async def _read_chunks(self, tally: _Tally, said: Said) -> None:
         after = b""
@@ -158,9 +190,12 @@ class Checker:
             tally.read += 1
             tally.bytes_read += chunk.size_bytes
         elif self._views.chunk_referenced(chunk.chunk_id):  # type: ignore[arg-type]
-            tally.bad.add(chunk.chunk_id)
             what = f"Chunk {chunk.chunk_id.hex()} does not read as what was stored."
-            tally.add("store.damaged", what, "It was quarantined; its files are named below.", _RESTORE)
+            if self._lost([chunk.chunk_id]):
+                tally.bad.add(chunk.chunk_id)
+                tally.add("store.damaged", what, "It was quarantined; its files are named below.", _RESTORE)
+            else:
+                _add_bad(tally, "store.damaged", what, "It was quarantined.", gone=False)
 
     async def _contents(self, tally: _Tally) -> AsyncIterator[tuple[str, FileRow, VersionContent]]:
         rows = 0
@@ -226,6 +261,10 @@ class Checker:
             async for data in self._store.read_run(self._views.manifest(file.space_id, content)):
                 digest.update(data)
                 tally.bytes_read += len(data)
+        except Cluster as error:
+            todo = "Bring back the nodes that are away."
+            tally.add("file.unreachable", f"{place} cannot be read whole now: {error}", "Reads of it fail.", todo)
+            return
         except Storage as error:
             if self._still_there(file, content):
                 tally.add("file.damaged", f"{place} cannot be read whole: {error}", "Reads of it fail.", _RESTORE)
@@ -238,3 +277,8 @@ class Checker:
         """Whether the version is retained yet: one pruned while it was looked at is no finding."""
         now = self._views.entity(file.entity_id)
         return isinstance(now, FileRow) and self._views.version(now, content.number) is not None
+
+
+def _add_bad(tally: _Tally, code: str, what: str, means: str, *, gone: bool) -> None:
+    """A chunk that does not serve here: an error where nobody can give it back."""
+    tally.add(code, what, means, _RESTORE if gone else _REPAIRED, Severity.ERROR if gone else Severity.WARNING)

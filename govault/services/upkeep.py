@@ -317,6 +317,8 @@ def assemble_upkeep(
             repair=healing.status if healing else lambda: None,
         ),
     )
+    # A vault that came back alone has layouts of nodes that it will never reach: there all should be here.
+    shares = healing.shares if healing is not None and sources.network is not None else None
     stats = Stats(ports.views, ports.store)
     jobs = Jobs(ports.clock, ports.randomness)
     registry.register(UpkeepCounters(workers, jobs, audit.counts))
@@ -329,7 +331,7 @@ def assemble_upkeep(
         jobs=jobs,
         workers=workers,
         collector=collector,
-        checker=Checker(ports.views, ports.view_upkeep, ports.store, ports.packs),
+        checker=Checker(ports.views, ports.view_upkeep, ports.store, ports.packs, shares),
         health=health,
         stats=stats,
         members=members,

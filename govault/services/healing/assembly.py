@@ -29,6 +29,7 @@ from govault.services.healing.repairer import Repairer
 from govault.services.healing.reports import ReplicaReports
 from govault.services.healing.resync import Resync
 from govault.services.healing.scrub import Scrub
+from govault.services.healing.shares import Shares
 from govault.services.healing.status import RepairStatus, eta_s, scrub_eta_s, walk_status
 from govault.services.healing.surplus import Surplus
 from govault.services.healing.transfers import Transfers
@@ -103,6 +104,11 @@ class Healing:
     def workers(self) -> Sequence[Worker]:
         """The workers of ``Workers``."""
         return (self.notices, self.repairer, self.resync, self.scrub, self.reports)
+
+    @property
+    def shares(self) -> Shares:
+        """What a check goes by."""
+        return Shares(self.cluster, self.duties, self.queue)
 
     def run(self, *, scrub: bool = False) -> None:
         """Walk over the slots now; with ``scrub`` verify every chunk now."""
