@@ -193,6 +193,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             source=source,
             straight=store,
             default_retention=default_retention(configuration),
+            is_stopped=lambda topic, partition: (topic, partition) in streams.views.stopped(),
         )
         sources = NodeSources(
             files=BackupSources(folder.root, vault.vault_id, made_by=f"GoVault {VERSION}"),

@@ -1,5 +1,6 @@
 """All services of a node in one value, and how they are put together from the ports."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from govault.ports import ChunkStore, Clock, EventLog, Randomness, StraightReads, Views
@@ -15,6 +16,7 @@ from govault.services.targets import Targets
 from govault.services.upkeep import Upkeep
 from govault.services.uploads import Uploads
 from schemas.events.files import Retention
+from schemas.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ def assemble(
     source: str,
     straight: StraightReads | None = None,
     default_retention: Retention | None = None,
+    is_stopped: Callable[[Topic, int], bool] = lambda *_: False,
 ) -> Services:
     """Build every service on the ports.
 
@@ -52,8 +55,9 @@ def assemble(
         source: ``/vaults/<vault id>/nodes/<node id>``.
         straight: The short way out of ``store``, or of what of it lies on this node.
         default_retention: What new spaces keep; None: everything.
+        is_stopped: Whether this node folds a partition no more.
     """
-    submitter = Submitter(log, views, clock, randomness, source)
+    submitter = Submitter(log, views, clock, randomness, source, is_stopped=is_stopped)
     namespace = assemble_namespace(views, submitter, clock, randomness, default_retention or Retention())
     targets = namespace.targets
     commits = Commits(views, store, submitter)

@@ -1,5 +1,6 @@
 """The one way from a service to the log: append an event, wait for what ``apply`` decides, name refusals."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from govault.domain.actor import Actor
@@ -26,6 +27,7 @@ class Submitter:
     Attributes:
         source: ``/vaults/<vault id>/nodes/<node id>``, written into every event.
         outcome_wait_s: How long one submission waits for its outcome.
+        is_stopped: Whether this node folds a partition no more, until a newer program runs.
     """
 
     log: EventLog
@@ -34,6 +36,7 @@ class Submitter:
     randomness: Randomness
     source: str
     outcome_wait_s: float = OUTCOME_WAIT_S
+    is_stopped: Callable[[Topic, int], bool] = lambda *_: False
 
     async def submit(self, actor: Actor, data: EventData, partition: int, *, subject: str, step: str = "") -> Outcome:
         """Append one event and return what came of it: accepted or unchanged, never refused.
@@ -49,13 +52,19 @@ class Submitter:
             GoVaultError: The refusal, by the table in ``govault.services.refusals``.
             IdempotencyMismatch: The key was used for another request before.
             OutcomePending: Not known in time; ``event_id`` in details.
-            EventLog: Certainly not written.
+            EventLog: Certainly not written; also where this node has stopped folding the partition.
         """
         # A client may have used its key for a request elsewhere; our own keys and further steps stay where they are.
         anywhere = not step and not (actor.idempotency_key or "").startswith(_FRESH)
         known = self.find_repeat(actor, step, data.TOPIC, None if anywhere else partition)
         if known is not None:
             return accepted(known, self.event_id(actor, step))
+        if self.is_stopped(data.TOPIC, partition):
+            raise EventLogError(
+                f"{data.TOPIC.value}/{partition} goes by newer rules than this node's program: it serves reads, and "
+                "takes writes again once a newer GoVault runs here; ask another node meanwhile",
+                code="event-log.newer-rules",
+            )
         event = self._event(actor, data, subject, step)
         self._refuse_early(event, partition)
         try:
