@@ -8,13 +8,13 @@ SUITES := unit property contract golden architecture integration simulation powe
 # Seconds a suite may take before it counts as failed.
 BOX_unit := 180
 BOX_property := 420
-BOX_contract := 420
+BOX_contract := 600
 BOX_golden := 60
 BOX_architecture := 120
-BOX_integration := 600
-BOX_simulation := 700
+BOX_integration := 900
+BOX_simulation := 900
 BOX_powerloss := 500
-BOX_e2e := 1500
+BOX_e2e := 1800
 
 .PHONY: help setup run cluster test $(addprefix test-,$(SUITES)) test-kafka check format lint types layers bench sim lock publish image clean
 .DEFAULT_GOAL := help

@@ -14,7 +14,7 @@ from tests.simulation.cluster.load import Clients
 from tests.simulation.cluster.vault import SimVault
 from tests.simulation.virtual_time import run_virtually
 
-SEEDS = int(os.environ.get("GOVAULT_SIM_N", "12"))
+SEEDS = int(os.environ.get("GOVAULT_SIM_N", "6"))
 FIRST_SEED = int(os.environ.get("GOVAULT_SIM_SEED", "0"))
 LOAD_S = 180.0
 QUIET_S = 1800.0
