@@ -14,9 +14,9 @@ BOX_architecture := 120
 BOX_integration := 900
 BOX_simulation := 900
 BOX_powerloss := 500
-BOX_e2e := 1800
+BOX_e2e := 2400
 
-.PHONY: help setup run cluster test $(addprefix test-,$(SUITES)) test-kafka check format lint types layers bench sim lock publish image clean
+.PHONY: help setup run cluster test $(addprefix test-,$(SUITES)) test-kafka test-long check format lint types layers bench sim lock publish image clean
 .DEFAULT_GOAL := help
 
 help: ## List the targets
@@ -47,7 +47,10 @@ test: $(addprefix test-,$(SUITES)) ## Run every suite, each in its time box
 
 $(addprefix test-,$(SUITES)): test-%: $(READY) ## Run one suite, e.g. make test-unit
 	@echo "== $* (at most $(BOX_$*) s)"
-	@timeout --kill-after=10 $(BOX_$*) $(BIN)/python -m pytest -q tests/$*
+	@timeout --kill-after=10 $(BOX_$*) $(BIN)/python -m pytest -q -m "not long" tests/$*
+
+test-long: $(READY) ## Run what takes minutes each: links cut in network namespaces, whole clusters stopped, restarted, rebuilt
+	@timeout --kill-after=10 2400 $(BIN)/python -m pytest -q -m long tests/e2e
 
 check: $(READY) format lint types layers ## Format, lint, types, layers and the fast tests: under a minute
 	@timeout 60 $(BIN)/python -m pytest -q -m "not slow" tests/unit tests/golden tests/architecture

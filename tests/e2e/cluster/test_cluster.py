@@ -69,6 +69,7 @@ def test_flipped_bits_are_found_by_the_scrub_repaired_and_never_served(vault: Va
     load.check()
 
 
+@pytest.mark.long
 def test_a_stopped_node_is_missed_and_welcomed_back(vault: Vault) -> None:
     victim = vault.nodes[2]
     with Load(vault, vault.nodes[:2]) as load:
@@ -98,6 +99,7 @@ def test_while_kafka_is_away_files_are_read_and_writes_are_refused(vault: Vault)
         vault.wait_read(node, "after", b"y")
 
 
+@pytest.mark.long
 def test_all_nodes_restart_one_after_the_other_under_load(vault: Vault) -> None:
     with Load(vault, vault.nodes, writers=2) as load:
         for node in vault.nodes:
@@ -109,6 +111,7 @@ def test_all_nodes_restart_one_after_the_other_under_load(vault: Vault) -> None:
     load.check()
 
 
+@pytest.mark.long
 def test_a_node_joins_takes_its_share_and_another_is_drained_and_removed(vault: Vault) -> None:
     with Load(vault, vault.nodes, writers=2) as load:
         load.wait_written(20)

@@ -10,7 +10,7 @@ from tests.e2e.cluster.vault import Load
 from tests.e2e.faults.spaces import PEER_PORT, Spaces
 from tests.e2e.faults.vault import FaultyVault
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
 CONVICTION_S = 20.0
 """Longer than it takes to convict a node that has ended."""
