@@ -32,6 +32,7 @@ async def real_vault(root: Path) -> AsyncIterator[RealVault]:
             "GOVAULT_SERVER__STORAGE_ROOT": str(root),
             "GOVAULT_SERVER__LISTEN_ADDR": "127.0.0.1:0",
             "GOVAULT_STORAGE__RESERVE": "16MiB",
+            "GOVAULT_NETWORK__PEER_ADDR": "127.0.0.1:0",
             **log_of_suite(root),
         }
     )

@@ -1,13 +1,21 @@
 """``govault cluster`` and ``govault start --join`` where there is no cluster: each says what to do instead."""
 
+import os
 from pathlib import Path
+
+import pytest
 
 from govault.domain.join_token import Introducer, JoinToken
 from tests.e2e.cli.conftest import Shell
+from tests.kafka.suite import SUITE_BOOTSTRAP
 
 KAFKA = ("--set", "log.kind=kafka", "--set", "log.bootstrap=127.0.0.1:1")
 
 
+EMBEDDED = pytest.mark.skipif(SUITE_BOOTSTRAP in os.environ, reason="of a node on the embedded log")
+
+
+@EMBEDDED
 def test_a_node_on_the_embedded_log_issues_no_token_and_says_why(govault: Shell) -> None:
     ran = govault("cluster", "token", "--expires", "1h")
     assert ran.code != 0
@@ -15,6 +23,7 @@ def test_a_node_on_the_embedded_log_issues_no_token_and_says_why(govault: Shell)
     assert ran.out == ""
 
 
+@EMBEDDED
 def test_tokens_are_listed_and_unknown_ones_not_revoked(govault: Shell) -> None:
     assert govault.ok("cluster", "tokens", "--json").document == []
     ran = govault("cluster", "revoke", "0123456789ab")
