@@ -85,7 +85,8 @@ class _Consumer:
     async def __aenter__(self) -> Any:
         try:
             await _answer(self._consumer.start())
-        except EventLog:
+        except BaseException:
+            # Also where it was cancelled: nobody else would stop a consumer that is half started.
             await self._consumer.stop()
             raise
         return self._consumer
