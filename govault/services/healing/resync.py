@@ -6,7 +6,8 @@ node has reached that layout and says so; when all holders have, the layouts bef
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from govault.domain.actor import system
@@ -181,28 +182,36 @@ class Resync:
         """What is missing here, and what is missing at co-holders."""
         lacking = await self._comparing.compare(slots)
         answering = self._duties.answering()
-        for slot in slots:
+        for slot, page in self._referenced(slots):
             everybody = all(peer in answering for peer in self._duties.other_holders(slot))
+            missing = self._packs.missing(page)
+            if missing:
+                self._queue.add(missing, self._duties.urgency(slot), again=walk.again)
+                walk.missing += len(missing)
+                walk.lost += len(self._queue.lost(missing))
             short = lacking.get(slot, set())
-            for page in self._referenced(slot):
-                missing = self._packs.missing(page)
-                if missing:
-                    self._queue.add(missing, self._duties.urgency(slot), again=walk.again)
-                    walk.missing += len(missing)
-                    walk.lost += len(self._queue.lost(missing))
-                walk.under += len(short.union(missing).intersection(page)) if everybody else len(page)
-                await asyncio.sleep(0)
+            walk.under += len(short.union(missing).intersection(page)) if everybody else len(page)
+            await asyncio.sleep(0)
 
-    def _referenced(self, slot: int) -> Iterator[list[bytes]]:
-        start, stop = slot_range(slot)
-        after = (int.from_bytes(start) - 1).to_bytes(len(start)) if slot else b""
-        while page := self._views.referenced_chunks(after, COLLECTION_PAGE):
-            after = page[-1]
-            ours = [chunk_id for chunk_id in page if stop is None or chunk_id < stop]
-            if ours:
-                yield ours
-            if len(ours) < len(page):
-                return
+    def _referenced(self, slots: Sequence[int]) -> Iterator[tuple[int, list[bytes]]]:
+        """Referenced chunks by slot, in pages. One read of the views tells of many slots where chunks are few."""
+        ahead: list[bytes] = []
+        more = True
+        for slot in slots:
+            start, stop = slot_range(slot)
+            after = (int.from_bytes(start) - 1).to_bytes(len(start)) if slot else b""
+            ahead = ahead[bisect_left(ahead, start) :]
+            while True:
+                if not ahead and more:
+                    ahead = self._views.referenced_chunks(after, COLLECTION_PAGE)
+                    more = len(ahead) == COLLECTION_PAGE
+                ours = ahead if stop is None else ahead[: bisect_left(ahead, stop)]
+                ahead = ahead[len(ours) :]
+                if ours:
+                    after = ours[-1]
+                    yield slot, ours
+                if ahead or not more:
+                    break
 
     async def _scan(self, walk: Walk) -> None:
         """A page of this node's own chunks: those that are not wanted here."""
