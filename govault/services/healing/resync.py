@@ -6,18 +6,18 @@ node has reached that layout and says so; when all holders have, the layouts bef
 """
 
 import asyncio
-from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from govault.domain.actor import system
-from govault.domain.layout import slot_of, slot_range
+from govault.domain.layout import slot_of
 from govault.errors import GoVaultError
 from govault.limits import COLLECTION_PAGE, REPAIR_SLOTS_PER_STEP, SLOTS
 from govault.ports import ClusterMap, EventLog, RepairQueue, StoreMaintenance, Views
 from govault.services.healing.comparing import Comparing
 from govault.services.healing.duties import Duties
 from govault.services.healing.notices import Notices
+from govault.services.healing.slot_references import referenced_by_slot
 from govault.services.healing.surplus import Surplus
 from govault.services.submit import Submitter
 from schemas.events.peers import LayoutReached
@@ -182,7 +182,7 @@ class Resync:
         """What is missing here, and what is missing at co-holders."""
         lacking = await self._comparing.compare(slots)
         answering = self._duties.answering()
-        for slot, page in self._referenced(slots):
+        for slot, page in referenced_by_slot(self._views.referenced_chunks, slots, COLLECTION_PAGE):
             everybody = all(peer in answering for peer in self._duties.other_holders(slot))
             missing = self._packs.missing(page)
             if missing:
@@ -192,26 +192,6 @@ class Resync:
             short = lacking.get(slot, set())
             walk.under += len(short.union(missing).intersection(page)) if everybody else len(page)
             await asyncio.sleep(0)
-
-    def _referenced(self, slots: Sequence[int]) -> Iterator[tuple[int, list[bytes]]]:
-        """Referenced chunks by slot, in pages. One read of the views tells of many slots where chunks are few."""
-        ahead: list[bytes] = []
-        more = True
-        for slot in slots:
-            start, stop = slot_range(slot)
-            after = (int.from_bytes(start) - 1).to_bytes(len(start)) if slot else b""
-            ahead = ahead[bisect_left(ahead, start) :]
-            while True:
-                if not ahead and more:
-                    ahead = self._views.referenced_chunks(after, COLLECTION_PAGE)
-                    more = len(ahead) == COLLECTION_PAGE
-                ours = ahead if stop is None else ahead[: bisect_left(ahead, stop)]
-                ahead = ahead[len(ours) :]
-                if ours:
-                    after = ours[-1]
-                    yield slot, ours
-                if ahead or not more:
-                    break
 
     async def _scan(self, walk: Walk) -> None:
         """A page of this node's own chunks: those that are not wanted here."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from govault.domain.layout import placement_of, slot_of
+from govault.domain.layout import Placement, SlotTable, slot_of
 from govault.domain.position import Position
 from govault.domain.rows import NodeState
 from schemas.envelope import Event
@@ -24,6 +24,7 @@ class Checkers:
     def __init__(self, vault: "SimVault") -> None:
         self._vault = vault
         self._known: set[bytes] = set()
+        self._tables: dict[int, SlotTable] = {}
         self.lost_on_purpose: set[bytes] = set()
         """Chunks whose copies the faults took on more disks than the vault has to bear."""
         self.deaths: list[str] = []
@@ -39,15 +40,14 @@ class Checkers:
             for chunk_id in self._referenced() - self._known:
                 self._known.add(chunk_id)
                 copies = self._copies(chunk_id)
-                wanted = min(placement_of(self._vault.truth.peers().layouts(), "").write_quorum, 99)
+                wanted = min(self._placement().write_quorum, 99)
                 if len(copies) < wanted:
                     raise Broken(f"durable_before_referenced: {chunk_id.hex()[:12]} is on {len(copies)} of {wanted}")
         self._check_deaths()
 
     def removed(self, node_id: str, chunks: Sequence[bytes]) -> None:
         """``nothing_referenced_removed``: whoever drops a chunk that is referenced leaves R sound ones elsewhere."""
-        layouts = self._vault.truth.peers().layouts()
-        replicas = placement_of(layouts, "").replicas
+        replicas = self._placement().replicas
         for chunk_id in chunks:
             if self._vault.truth.chunk_referenced(ChunkId(chunk_id)):
                 left = [one for one in self._copies(chunk_id) if one != node_id]
@@ -69,7 +69,7 @@ class Checkers:
 
     def incomplete(self) -> list[str]:
         """What is not where it should be."""
-        placement = placement_of(self._vault.truth.peers().layouts(), "")
+        placement = self._placement()
         found = []
         for chunk_id in self._referenced():
             missing = set(placement.holders(slot_of(chunk_id))) - set(self._copies(chunk_id))
@@ -99,6 +99,13 @@ class Checkers:
         return all(not node.running.healing.backlog() for node in self._vault.up() if node.running is not None)
 
     # --- facts -----------------------------------------------------------------------------------------------
+
+    def _placement(self) -> Placement:
+        """The truth's; a version never changes its table, so each is unpacked once."""
+        rows = self._vault.truth.peers().layouts()
+        self._tables = {row.version: self._tables.get(row.version) or SlotTable.of(row) for row in rows}
+        newest_first = tuple(reversed(self._tables.values()))
+        return Placement("", newest_first[0], newest_first[1:]) if newest_first else Placement("")
 
     def _referenced(self) -> set[bytes]:
         return set(self._vault.truth.referenced_chunks(b"", 1_000_000))
