@@ -142,6 +142,7 @@ class StoredRepairQueue:
             changes.append((b"c" + chunk_id, None))
             return
         self._count(new, 1)
+        self._first_ms[new.urgency] = min(self._first_ms[new.urgency], new.due_ms)
         changes.append((b"c" + chunk_id, _ROW.pack(*new)))
         changes.append((b"d" + _ORDER.pack(new.urgency, new.due_ms) + chunk_id, b""))
 

@@ -55,6 +55,17 @@ def test_the_most_urgent_come_first_and_then_the_oldest(database: Database) -> N
     assert queue.counts() == RepairCounts(sole=1, few=2, rest=2)
 
 
+def test_a_chunk_that_becomes_more_urgent_keeps_its_time_though_that_is_past(database: Database) -> None:
+    time = Time()
+    queue = StoredRepairQueue(database, time)
+    queue.add([chunk(1)], Urgency.REST)
+    time.now_s += 5
+    queue.add([chunk(2)], Urgency.FEW, delay_s=60)
+    assert ids(queue, 0) == []
+    queue.add([chunk(1)], Urgency.FEW)
+    assert ids(queue) == [1]
+
+
 def test_a_chunk_waits_for_its_time(database: Database) -> None:
     time = Time()
     queue = StoredRepairQueue(database, time)

@@ -29,6 +29,8 @@ class Faults:
         vault.log.refused = rng.choice((0.0, 0.02))
         for node in vault.nodes:
             node.clock.skew_s = rng.choice((0.0, 0.0, -3600.0, 86_400.0))
+        if all(node.clock.skew_s < 0 for node in vault.nodes):
+            vault.nodes[0].clock.skew_s = 0.0
         while loop.time() < until_s:
             await asyncio.sleep(rng.uniform(1.0, 15.0))
             gentle: list[Callable[[SimVault, random.Random], Awaitable[None]]] = [
