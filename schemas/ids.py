@@ -21,11 +21,17 @@ _BODY = r"[0-7][0-9A-HJKMNP-TV-Z]{25}"
 ENTITY_ID_PATTERN = rf"^f_{_BODY}$"
 SPACE_ID_PATTERN = rf"^s_{_BODY}$"
 EVENT_ID_PATTERN = rf"^e_{_BODY}$"
+ACCOUNT_ID_PATTERN = rf"^a_{_BODY}$"
+GROUP_ID_PATTERN = rf"^g_{_BODY}$"
+TOKEN_ID_PATTERN = rf"^t_{_BODY}$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 SPACE_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 
 _ENTITY_ID = re.compile(ENTITY_ID_PATTERN.strip("^$"))
 _SPACE_ID = re.compile(SPACE_ID_PATTERN.strip("^$"))
+_ACCOUNT_ID = re.compile(ACCOUNT_ID_PATTERN.strip("^$"))
+_GROUP_ID = re.compile(GROUP_ID_PATTERN.strip("^$"))
+_TOKEN_ID = re.compile(TOKEN_ID_PATTERN.strip("^$"))
 _SHA256 = re.compile(SHA256_PATTERN.strip("^$"))
 _SPACE_NAME = re.compile(SPACE_NAME_PATTERN.strip("^$"))
 
@@ -56,6 +62,21 @@ def new_event_id(time_ms: int, randomness: bytes) -> EventId:
     return EventId("e_" + ulid(time_ms, randomness))
 
 
+def new_account_id(time_ms: int, randomness: bytes) -> str:
+    """A fresh account id: ``a_`` + ULID."""
+    return "a_" + ulid(time_ms, randomness)
+
+
+def new_group_id(time_ms: int, randomness: bytes) -> str:
+    """A fresh group id: ``g_`` + ULID."""
+    return "g_" + ulid(time_ms, randomness)
+
+
+def new_token_id(time_ms: int, randomness: bytes) -> str:
+    """A fresh id of an API token: ``t_`` + ULID."""
+    return "t_" + ulid(time_ms, randomness)
+
+
 def event_id_for_key(actor: str, idempotency_key: str, step: str = "") -> EventId:
     """The event id that a request's Idempotency-Key gives: the same for every repeat by the same actor.
 
@@ -84,6 +105,21 @@ def is_entity_id(text: str) -> bool:
 def is_space_id(text: str) -> bool:
     """Whether the text has the form of a space id."""
     return _SPACE_ID.fullmatch(text) is not None
+
+
+def is_account_id(text: str) -> bool:
+    """Whether the text has the form of an account id."""
+    return _ACCOUNT_ID.fullmatch(text) is not None
+
+
+def is_group_id(text: str) -> bool:
+    """Whether the text has the form of a group id."""
+    return _GROUP_ID.fullmatch(text) is not None
+
+
+def is_token_id(text: str) -> bool:
+    """Whether the text has the form of an API token's id."""
+    return _TOKEN_ID.fullmatch(text) is not None
 
 
 def is_sha256(text: str) -> bool:

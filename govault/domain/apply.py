@@ -5,9 +5,25 @@ event at the same position gives the same changes on every node. Whoever folds s
 asks ``govault.domain.rules.must_stop`` first.
 """
 
+from govault.domain.accounts_draft import AccountsDraft
+from govault.domain.apply_accounts import (
+    change_account,
+    change_password,
+    create_account,
+    end_sessions,
+    erase_account,
+)
 from govault.domain.apply_commit import commit
+from govault.domain.apply_credentials import (
+    issue_api_token,
+    issue_invite,
+    open_signing_key,
+    revoke_api_token,
+    revoke_invite,
+)
 from govault.domain.apply_directory import create_space, remove_space
 from govault.domain.apply_failures import recover_node, suspect_node
+from govault.domain.apply_groups import change_group, change_members, create_group, remove_group
 from govault.domain.apply_layout import change_layout, open_sealing_root, reach_layout
 from govault.domain.apply_members import (
     admit_node,
@@ -24,13 +40,29 @@ from govault.domain.apply_removal import prune, purge
 from govault.domain.apply_spaces import change_space, close_space, open_space
 from govault.domain.apply_tree import make, make_trash, move, restore
 from govault.domain.draft import Draft
-from govault.domain.folding import Applied, DirectoryReader, FilesReader, OutcomesReader, PeersReader
+from govault.domain.folding import AccountsReader, Applied, DirectoryReader, FilesReader, OutcomesReader, PeersReader
 from govault.domain.outcomes import Decision, Refusal, accepted, kept, refused
 from govault.domain.position import Outcome, Position, Verdict
 from govault.domain.reasons import Reason
 from govault.domain.rows import Change, OutcomeRow, PartitionRow, Put, SpaceRow
 from govault.domain.rules import RULES_LATEST
 from schemas.envelope import Event
+from schemas.events.accounts import (
+    AccountChanged,
+    AccountCreated,
+    AccountErased,
+    ApiTokenIssued,
+    ApiTokenRevoked,
+    GroupChanged,
+    GroupCreated,
+    GroupMembersChanged,
+    GroupRemoved,
+    InviteIssued,
+    InviteRevoked,
+    PasswordChanged,
+    SessionsEnded,
+    SigningKeyOpened,
+)
 from schemas.events.directory import SpaceCreated, SpaceRemoved
 from schemas.events.files import (
     EntityRestored,
@@ -145,6 +177,60 @@ def _decide_peers(reader: PeersReader, event: Event, vault_time_ms: int, changes
             return reach_layout(reader, data, changes)
         case SealingRootOpened() as data:
             return open_sealing_root(reader, data, changes)
+        case _:
+            raise Refusal(Reason.EVENT_INVALID, detail="not an event of this topic")
+
+
+def apply_accounts(reader: AccountsReader, event: Event, at: Position, vault_time_ms: int) -> Applied:
+    """Fold one event of ``.accounts``; arguments as ``apply_files``."""
+    if (early := _repeat(reader, event, at, vault_time_ms)) is not None:
+        return early
+    draft = AccountsDraft(reader, event, vault_time_ms)
+    try:
+        _check_time(event, vault_time_ms)
+        decision = _decide_accounts(draft, event)
+    except Refusal as refusal:
+        return _recorded([], reader.partition(), event, at, refused(refusal))
+    return _recorded(draft.changes, reader.partition(), event, at, decision)
+
+
+def _decide_accounts(draft: AccountsDraft, event: Event) -> Decision:
+    match event.data:
+        case AccountCreated() as data:
+            return create_account(draft, data)
+        case AccountChanged() as data:
+            return change_account(draft, data)
+        case PasswordChanged() as data:
+            return change_password(draft, data)
+        case SessionsEnded() as data:
+            return end_sessions(draft, data)
+        case AccountErased() as data:
+            return erase_account(draft, data)
+        case ApiTokenIssued() as data:
+            return issue_api_token(draft, data)
+        case ApiTokenRevoked() as data:
+            return revoke_api_token(draft, data)
+        case _:
+            return _decide_groups(draft, event)
+
+
+def _decide_groups(draft: AccountsDraft, event: Event) -> Decision:
+    """Groups, and what belongs to no account."""
+    match event.data:
+        case GroupCreated() as data:
+            return create_group(draft, data)
+        case GroupChanged() as data:
+            return change_group(draft, data)
+        case GroupRemoved() as data:
+            return remove_group(draft, data)
+        case GroupMembersChanged() as data:
+            return change_members(draft, data)
+        case InviteIssued() as data:
+            return issue_invite(draft, data)
+        case InviteRevoked() as data:
+            return revoke_invite(draft, data)
+        case SigningKeyOpened() as data:
+            return open_signing_key(draft, data)
         case _:
             raise Refusal(Reason.EVENT_INVALID, detail="not an event of this topic")
 

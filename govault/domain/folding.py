@@ -3,6 +3,15 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from govault.domain.account_rows import (
+    AccountRow,
+    ApiTokenRow,
+    GroupMemberRow,
+    GroupRow,
+    InviteRow,
+    MemberRow,
+    SigningKeyRow,
+)
 from govault.domain.position import Outcome
 from govault.domain.rows import (
     Change,
@@ -111,3 +120,49 @@ class PeersReader(OutcomesReader, Protocol):
 
     def sealing_roots(self) -> Sequence[SealingRootRow]:
         """The sealing roots that were opened, by epoch."""
+
+
+class AccountsReader(OutcomesReader, Protocol):
+    """State of ``.accounts``. Pages go by id, behind ``after`` (empty: from the first)."""
+
+    def account(self, account_id: str) -> AccountRow | None:
+        """An account that was ever made."""
+
+    def account_of_login(self, login_hash: str) -> AccountRow | None:
+        """The account that has a login."""
+
+    def accounts(self, after: str, limit: int) -> Sequence[AccountRow]:
+        """Accounts, erased ones too."""
+
+    def group(self, group_id: str) -> GroupRow | None:
+        """A group that was ever made."""
+
+    def group_named(self, name: str) -> GroupRow | None:
+        """The group that has a name."""
+
+    def groups(self, after: str, limit: int) -> Sequence[GroupRow]:
+        """Groups, removed ones too."""
+
+    def memberships(self, account_id: str) -> Sequence[MemberRow]:
+        """The groups that an account is in, removed ones too; at most GROUPS_PER_ACCOUNT_MAX."""
+
+    def membership(self, account_id: str, group_id: str) -> MemberRow | None:
+        """Whether an account is in a group, and how."""
+
+    def members(self, group_id: str, after: str, limit: int) -> Sequence[GroupMemberRow]:
+        """Who is in a group."""
+
+    def api_token(self, token_id: str) -> ApiTokenRow | None:
+        """A token that was not revoked."""
+
+    def api_tokens(self, account_id: str) -> Sequence[ApiTokenRow]:
+        """An account's tokens; at most API_TOKENS_PER_ACCOUNT_MAX."""
+
+    def invite(self, invite_hash: str) -> InviteRow | None:
+        """An invite that was ever made."""
+
+    def invites(self, after: str, limit: int) -> Sequence[InviteRow]:
+        """Invites, spent and revoked ones too."""
+
+    def signing_keys(self) -> Sequence[SigningKeyRow]:
+        """The signing keys that were opened, by number; the latest SIGNING_KEYS_MAX."""

@@ -4,7 +4,18 @@ from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, Self, TypeVar, cast
 
-from govault.domain.apply import apply_directory, apply_files, apply_peers
+from govault.domain.account_rows import (
+    AccountRow,
+    ApiTokenRow,
+    GroupMemberRow,
+    GroupNameRow,
+    GroupRow,
+    InviteRow,
+    LoginRow,
+    MemberRow,
+    SigningKeyRow,
+)
+from govault.domain.apply import apply_accounts, apply_directory, apply_files, apply_peers
 from govault.domain.folding import Applied
 from govault.domain.position import Position
 from govault.domain.rows import (
@@ -200,3 +211,57 @@ class MemoryPeers(_Rows):
 
     def _decide(self, event: Event, at: Position) -> Applied:
         return apply_peers(self, event, at, self.vault_time_ms)
+
+
+class MemoryAccounts(_Rows):
+    """An ``AccountsReader``."""
+
+    topic = Topic.ACCOUNTS
+
+    def account(self, account_id: str) -> AccountRow | None:
+        return self._get(AccountRow, account_id)
+
+    def account_of_login(self, login_hash: str) -> AccountRow | None:
+        row = self._get(LoginRow, login_hash)
+        return None if row is None else self.account(row.account_id)
+
+    def accounts(self, after: str, limit: int) -> list[AccountRow]:
+        return sorted(row for row in self.rows(AccountRow) if row.account_id > after)[:limit]
+
+    def group(self, group_id: str) -> GroupRow | None:
+        return self._get(GroupRow, group_id)
+
+    def group_named(self, name: str) -> GroupRow | None:
+        row = self._get(GroupNameRow, name)
+        return None if row is None else self.group(row.group_id)
+
+    def groups(self, after: str, limit: int) -> list[GroupRow]:
+        return sorted(row for row in self.rows(GroupRow) if row.group_id > after)[:limit]
+
+    def memberships(self, account_id: str) -> list[MemberRow]:
+        return sorted(row for row in self.rows(MemberRow) if row.account_id == account_id)
+
+    def membership(self, account_id: str, group_id: str) -> MemberRow | None:
+        return self._get(MemberRow, account_id, group_id)
+
+    def members(self, group_id: str, after: str, limit: int) -> list[GroupMemberRow]:
+        found = (row for row in self.rows(GroupMemberRow) if row.group_id == group_id and row.account_id > after)
+        return sorted(found)[:limit]
+
+    def api_token(self, token_id: str) -> ApiTokenRow | None:
+        return self._get(ApiTokenRow, token_id)
+
+    def api_tokens(self, account_id: str) -> list[ApiTokenRow]:
+        return sorted(row for row in self.rows(ApiTokenRow) if row.account_id == account_id)
+
+    def invite(self, invite_hash: str) -> InviteRow | None:
+        return self._get(InviteRow, invite_hash)
+
+    def invites(self, after: str, limit: int) -> list[InviteRow]:
+        return sorted(row for row in self.rows(InviteRow) if row.invite_hash > after)[:limit]
+
+    def signing_keys(self) -> list[SigningKeyRow]:
+        return sorted(self.rows(SigningKeyRow))
+
+    def _decide(self, event: Event, at: Position) -> Applied:
+        return apply_accounts(self, event, at, self.vault_time_ms)

@@ -6,6 +6,19 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from govault.domain.account_rows import (
+    AccountRow,
+    AnyAccountsRow,
+    ApiTokenRow,
+    GroupMemberRow,
+    GroupNameRow,
+    GroupRow,
+    InviteRow,
+    LoginRow,
+    MemberRow,
+    SigningKeyRow,
+    TokenOfRow,
+)
 from govault.domain.version_numbers import VersionNumbers
 
 
@@ -284,6 +297,7 @@ Row = (
     | JoinTokenRow
     | LayoutRow
     | SealingRootRow
+    | AnyAccountsRow
 )
 
 
@@ -320,4 +334,14 @@ KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     JoinTokenRow: ("token_hash",),
     LayoutRow: ("version",),
     SealingRootRow: ("epoch",),
+    AccountRow: ("account_id",),
+    LoginRow: ("login_hash",),
+    GroupRow: ("group_id",),
+    GroupNameRow: ("name",),
+    MemberRow: ("account_id", "group_id"),
+    GroupMemberRow: ("group_id", "account_id"),
+    ApiTokenRow: ("token_id",),
+    TokenOfRow: ("account_id", "token_id"),
+    InviteRow: ("invite_hash",),
+    SigningKeyRow: ("number",),
 }

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from govault.domain.folding import FilesReader, PeersReader
+from govault.domain.folding import AccountsReader, FilesReader, PeersReader
 from govault.domain.manifest import ChunkRef
 from govault.domain.position import Outcome, Position
 from govault.domain.rows import (
@@ -157,3 +157,6 @@ class Views(Protocol):
 
     def peers(self) -> PeersReader:
         """State of ``.peers``, as of now."""
+
+    def accounts(self) -> AccountsReader:
+        """State of ``.accounts``, as of now."""

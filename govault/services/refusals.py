@@ -52,6 +52,16 @@ REFUSALS: dict[Reason, tuple[_Family, str]] = {
     Reason.WITNESS_INVALID: (Conflict, "the witness is no live node of the vault"),
     Reason.LAYOUT_MOVED_ON: (Conflict, "the layout has changed since; plan again"),
     Reason.LAST_NODE: (Conflict, "it is the last node of the vault"),
+    Reason.LOGIN_TAKEN: (Conflict, "another account has this login; choose another"),
+    Reason.GROUP_EXISTS: (Conflict, "another group has this name; choose another"),
+    Reason.ACCOUNT_UNKNOWN: (NotFound, "there is no such account"),
+    Reason.GROUP_UNKNOWN: (NotFound, "there is no such group"),
+    Reason.API_TOKEN_UNKNOWN: (NotFound, "there is no such API token"),
+    Reason.INVITE_INVALID: (AccessDenied, "the invite is unknown, used, revoked or expired; ask for a new one"),
+    Reason.TOO_MANY_GROUPS: (Conflict, "the account is in as many groups as it can be; leave one first"),
+    Reason.TOO_MANY_API_TOKENS: (Conflict, "the account has as many API tokens as it can have; revoke one first"),
+    Reason.NOT_ALLOWED: (AccessDenied, "this account may not do that"),
+    Reason.SIGNING_KEY_NOT_NEXT: (Conflict, "another signing key was opened meanwhile"),
     Reason.EVENT_INVALID: (InvalidRequest, "the request contradicts itself"),
 }
 

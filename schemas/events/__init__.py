@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+from schemas.events.accounts import AccountsEvent
 from schemas.events.base import EventData
 from schemas.events.directory import DirectoryEvent
 from schemas.events.files import FilesEvent
@@ -14,6 +15,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         *get_args(FilesEvent),
         *get_args(DirectoryEvent),
         *get_args(PeersEvent),
+        *get_args(AccountsEvent),
         CheckpointSigned,
         RequestAudited,
         HeartbeatSent,
@@ -21,4 +23,4 @@ EVENT_TYPES: dict[str, type[EventData]] = {
     )
 }
 
-__all__ = ["EVENT_TYPES", "DirectoryEvent", "EventData", "FilesEvent", "PeersEvent"]
+__all__ = ["EVENT_TYPES", "AccountsEvent", "DirectoryEvent", "EventData", "FilesEvent", "PeersEvent"]

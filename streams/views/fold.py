@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from govault.domain.apply import apply_directory, apply_files, apply_peers
+from govault.domain.apply import apply_accounts, apply_directory, apply_files, apply_peers
 from govault.domain.folding import Applied
 from govault.domain.position import Outcome, Position
 from govault.domain.rows import FileRow, PartitionRow
@@ -20,6 +20,7 @@ from schemas.events.files import RulesActivated
 from schemas.topics import Topic
 from streams.records import Record, event_of
 from streams.views import keys
+from streams.views.accounts import AccountsRows
 from streams.views.database import Database
 from streams.views.digests import MODULUS_MASK, history_next, history_start, record_hash
 from streams.views.key_filter import KeyFilter
@@ -37,11 +38,13 @@ _APPLY: dict[Topic, Apply] = {
     Topic.FILES: apply_files,
     Topic.DIRECTORY: apply_directory,
     Topic.PEERS: apply_peers,
+    Topic.ACCOUNTS: apply_accounts,
 }
 _READERS: dict[Topic, type[PartitionRows]] = {
     Topic.FILES: FilesRows,
     Topic.DIRECTORY: DirectoryRows,
     Topic.PEERS: PeersRows,
+    Topic.ACCOUNTS: AccountsRows,
 }
 
 

@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
 
+from govault.domain.rows import OutcomeRow
 from schemas.topics import Topic
+from streams.views.accounts import AccountsRows
 from streams.views.database import Database
 from streams.views.fold import PartitionFold
 from streams.views.reader import DirectoryRows, FilesRows, PartitionRows, PeersRows, StoredRows
@@ -26,7 +28,7 @@ class Generation:
     Attributes:
         folds: The fold of each partition, for the one task that writes.
         prefixes: The key prefix of each ``.files`` partition.
-        files, directory, peers: Stored state, for readers of any thread.
+        files, directory, peers, accounts: Stored state, for readers of any thread.
     """
 
     def __init__(self, path: Path, vault: VaultIdentity) -> None:
@@ -51,6 +53,7 @@ class Generation:
         self.files = [FilesRows(self._stored((Topic.FILES, number))) for number in range(vault.files_partitions)]
         self.directory = DirectoryRows(self._stored((Topic.DIRECTORY, 0)))
         self.peers = PeersRows(self._stored((Topic.PEERS, 0)))
+        self.accounts = AccountsRows(self._stored((Topic.ACCOUNTS, 0)))
         self._outcomes = {place: PartitionRows(self._stored(place)) for place in self.folds}
         self._users = 0
         self._users_lock = Lock()
@@ -76,6 +79,11 @@ class Generation:
     def outcomes(self, place: Place) -> PartitionRows:
         """Stored outcomes of a folded partition."""
         return self._outcomes[place]
+
+    def find_outcome(self, event_id: str) -> OutcomeRow | None:
+        """A stored outcome, whatever its partition."""
+        found = (rows.outcome(event_id) for rows in self._outcomes.values())
+        return next((row for row in found if row is not None), None)
 
     def partition_of(self, space_id: str) -> int | None:
         """The ``.files`` partition that a space lives in, for ever; None where the directory does not know it."""

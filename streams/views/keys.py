@@ -10,6 +10,18 @@ the byte order of full paths. Revisions are ``R ‖ key ‖ 0 ‖ offset of the 
 from collections.abc import Callable
 from typing import Any, Final
 
+from govault.domain.account_rows import (
+    AccountRow,
+    ApiTokenRow,
+    GroupMemberRow,
+    GroupNameRow,
+    GroupRow,
+    InviteRow,
+    LoginRow,
+    MemberRow,
+    SigningKeyRow,
+    TokenOfRow,
+)
 from govault.domain.rows import (
     ChunkRow,
     DirectoryRow,
@@ -52,7 +64,17 @@ NODE: Final = b"K"
 JOIN_TOKEN: Final = b"J"
 LAYOUT: Final = b"L"
 SEALING_ROOT: Final = b"G"
-ROW_FAMILIES: Final = b"PSQTEFVABCDNKJLG"
+ACCOUNT: Final = b"U"
+LOGIN: Final = b"W"
+GROUP: Final = b"Y"
+GROUP_NAME: Final = b"Z"
+MEMBER: Final = b"m"
+GROUP_MEMBER: Final = b"g"
+API_TOKEN: Final = b"a"
+TOKEN_OF: Final = b"o"
+INVITE: Final = b"I"
+SIGNING_KEY: Final = b"H"
+ROW_FAMILIES: Final = b"PSQTEFVABCDNKJLGUWYZmgaoIH"
 """Families whose current rows the view digest covers (outcomes are added up beside them)."""
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
@@ -117,6 +139,21 @@ def idle_key(epoch: int, space_id: str, part_id: str) -> bytes:
     return b"i" + epoch.to_bytes(8, "big") + f"{space_id}\0{part_id}".encode()
 
 
+def member_key(account_id: str, group_id: str) -> bytes:
+    """The key of a membership, by the account."""
+    return f"m{account_id}\0{group_id}".encode()
+
+
+def group_member_key(group_id: str, account_id: str) -> bytes:
+    """The key of a membership, by the group."""
+    return f"g{group_id}\0{account_id}".encode()
+
+
+def token_of_key(account_id: str, token_id: str) -> bytes:
+    """The key under which an account's API token is found."""
+    return f"o{account_id}\0{token_id}".encode()
+
+
 def revision_prefix(full_key: bytes) -> bytes:
     """What the revisions of a row begin with; ``full_key`` has the partition's prefix."""
     return full_key[:PREFIX_BYTES] + b"R" + full_key[PREFIX_BYTES:] + b"\0"
@@ -146,5 +183,15 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     JoinTokenRow: lambda row: JOIN_TOKEN + row.token_hash.encode(),
     LayoutRow: lambda row: LAYOUT + row.version.to_bytes(8, "big"),
     SealingRootRow: lambda row: SEALING_ROOT + row.epoch.to_bytes(8, "big"),
+    AccountRow: lambda row: ACCOUNT + row.account_id.encode(),
+    LoginRow: lambda row: LOGIN + row.login_hash.encode(),
+    GroupRow: lambda row: GROUP + row.group_id.encode(),
+    GroupNameRow: lambda row: GROUP_NAME + row.name.encode(),
+    MemberRow: lambda row: member_key(row.account_id, row.group_id),
+    GroupMemberRow: lambda row: group_member_key(row.group_id, row.account_id),
+    ApiTokenRow: lambda row: API_TOKEN + row.token_id.encode(),
+    TokenOfRow: lambda row: token_of_key(row.account_id, row.token_id),
+    InviteRow: lambda row: INVITE + row.invite_hash.encode(),
+    SigningKeyRow: lambda row: SIGNING_KEY + row.number.to_bytes(8, "big"),
 }
 """A row's key behind the partition's prefix: family byte and own key; common rows are read by field number."""

@@ -41,6 +41,9 @@ class Rows(Protocol):
     def keys(self, start: bytes) -> Iterator[bytes]:
         """Keys that begin with ``start``, in no certain order."""
 
+    def page(self, start: bytes, after: bytes, limit: int) -> list[bytes]:
+        """The first keys that begin with ``start`` and come behind ``after``, ascending."""
+
 
 class StoredRows:
     """Rows as the last batch left them. Any thread may read."""
@@ -58,6 +61,13 @@ class StoredRows:
         """Keys that begin with ``start``, ascending."""
         full = self._prefix + start
         return (key[keys.PREFIX_BYTES :] for key in self._database.keys(full, keys.prefix_end(full)))
+
+    def page(self, start: bytes, after: bytes, limit: int) -> list[bytes]:
+        """The first keys that begin with ``start`` and come behind ``after``, ascending."""
+        full = self._prefix + start
+        first = max(full, self._prefix + after + b"\0")
+        found = self._database.keys(first, keys.prefix_end(full))
+        return [key[keys.PREFIX_BYTES :] for key in islice(found, limit)]
 
 
 class PartitionRows:

@@ -10,6 +10,18 @@ from typing import Any
 
 import orjson
 
+from govault.domain.account_rows import (
+    AccountRow,
+    ApiTokenRow,
+    GroupMemberRow,
+    GroupNameRow,
+    GroupRow,
+    InviteRow,
+    LoginRow,
+    MemberRow,
+    SigningKeyRow,
+    TokenOfRow,
+)
 from govault.domain.rows import (
     ChunkRow,
     DirectoryRow,
@@ -104,9 +116,14 @@ def _node(key: bytes, value: bytes) -> Row:
     return NodeRow(*fields)
 
 
-def _layout(key: bytes, value: bytes) -> Row:
-    fields: Any = [tuple(field) if isinstance(field, list) else field for field in orjson.loads(value[8:])]
-    return LayoutRow(*fields)
+def _flat(kind: type[Any]) -> Callable[[bytes, bytes], Row]:
+    """Rows whose only lists are of plain values."""
+
+    def decode(key: bytes, value: bytes) -> Row:
+        row: Row = kind(*(tuple(field) if type(field) is list else field for field in orjson.loads(value[8:])))
+        return row
+
+    return decode
 
 
 def _plain(kind: type[Any]) -> Callable[[bytes, bytes], Row]:
@@ -129,6 +146,16 @@ _DECODERS: dict[int, Callable[[bytes, bytes], Row]] = {
     ord("N"): _plain(SpaceNameRow),
     ord("K"): _node,
     ord("J"): _plain(JoinTokenRow),
-    ord("L"): _layout,
+    ord("L"): _flat(LayoutRow),
     ord("G"): _plain(SealingRootRow),
+    ord("U"): _flat(AccountRow),
+    ord("W"): _plain(LoginRow),
+    ord("Y"): _plain(GroupRow),
+    ord("Z"): _plain(GroupNameRow),
+    ord("m"): _plain(MemberRow),
+    ord("g"): _plain(GroupMemberRow),
+    ord("a"): _flat(ApiTokenRow),
+    ord("o"): _plain(TokenOfRow),
+    ord("I"): _flat(InviteRow),
+    ord("H"): _plain(SigningKeyRow),
 }

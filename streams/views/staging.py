@@ -5,6 +5,7 @@ it from here. Folding one event a batch or thousands leaves the same bytes.
 """
 
 from collections.abc import Iterator, Sequence
+from heapq import nsmallest
 from typing import Any
 
 from govault.domain.rows import Change, ChunkRow, EntryRow, FileRow, Put, Row, SpaceReplicasRow, SpaceRow
@@ -92,6 +93,10 @@ class StagedRows:
             if key not in gone and key not in fresh:
                 yield key
         yield from fresh
+
+    def page(self, start: bytes, after: bytes, limit: int) -> list[bytes]:
+        """The first keys that begin with ``start`` and come behind ``after``, ascending. Looks at all: for few."""
+        return nsmallest(limit, (key for key in self.keys(start) if key > after))
 
     def _load(self, key: bytes) -> _Cell | None:
         full = self._prefix + key

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from govault.domain.folding import FilesReader, PeersReader
+from govault.domain.folding import AccountsReader, FilesReader, PeersReader
 from govault.domain.manifest import ChunkRef
 from govault.domain.position import Outcome, Position, Verdict
 from govault.domain.rows import (
@@ -262,18 +262,14 @@ class RocksViews:
         outcome = waiters.outcome(position.offset)
         if outcome is not None:
             return outcome
-        row = self._outcome_row(place, event_id)
+        row = self._serving.outcomes(place).outcome(event_id)
         if row is None:
             raise OutcomePending(f"the outcome of event {event_id} is not kept any more", event_id=event_id)
         return Outcome(Verdict(row.verdict), position._replace(offset=row.offset), row.reason, row.facts)
 
     def find_outcome(self, event_id: str) -> OutcomeRow | None:
         """A kept outcome, whatever its partition."""
-        found = (self._outcome_row(place, event_id) for place in self._places)
-        return next((row for row in found if row is not None), None)
-
-    def _outcome_row(self, place: Place, event_id: str) -> OutcomeRow | None:
-        return self._serving.outcomes(place).outcome(event_id)
+        return self._serving.find_outcome(event_id)
 
     # --- spaces ----------------------------------------------------------------------------------------------
 
@@ -330,6 +326,10 @@ class RocksViews:
     def peers(self) -> PeersReader:
         """State of ``.peers``."""
         return self._serving.peers
+
+    def accounts(self) -> AccountsReader:
+        """State of ``.accounts``."""
+        return self._serving.accounts
 
     # --- the tree --------------------------------------------------------------------------------------------
 

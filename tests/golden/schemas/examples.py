@@ -7,6 +7,22 @@ new optional field gets a new example under a new name, beside the old ones.
 import hashlib
 
 from schemas.events import EventData
+from schemas.events.accounts import (
+    AccountChanged,
+    AccountCreated,
+    AccountErased,
+    ApiTokenIssued,
+    ApiTokenRevoked,
+    GroupChanged,
+    GroupCreated,
+    GroupMembersChanged,
+    GroupRemoved,
+    InviteIssued,
+    InviteRevoked,
+    PasswordChanged,
+    SessionsEnded,
+    SigningKeyOpened,
+)
 from schemas.events.directory import SpaceCreated, SpaceRemoved
 from schemas.events.files import (
     Base,
@@ -56,6 +72,11 @@ from schemas.events.records import (
 S = "s_01HF7YAT00DC9XRR3SDYCM8ZZZ"
 F = "f_01HF7YAT00DC9XRR3SDYCM8AAA"
 G = "f_01HF7YAT00DC9XRR3SDYCM8BBB"
+A = "a_01HF7YAT00DC9XRR3SDYCM8AAA"
+OTHER_A = "a_01HF7YAT00DC9XRR3SDYCM8BBB"
+TEAM = "g_01HF7YAT00DC9XRR3SDYCM8CCC"
+TOKEN = "t_01HF7YAT00DC9XRR3SDYCM8DDD"
+SEALED = "c2VhbGVk"
 HASH = hashlib.sha256(b"golden").hexdigest()
 OTHER_HASH = hashlib.sha256(b"other").hexdigest()
 KEY = bytes(range(32))
@@ -158,6 +179,36 @@ FULL: tuple[EventData, ...] = (
         links=(LinkMeasured(peer=OTHER_HASH, latency_ms=0.7, bandwidth_bytes_s=10**8, score=0.9),),
     ),
     ReplicasReported(node_id=NODE, lost=2, repaired=1, repaired_bytes=4096, removed=3, damaged=(HASH,)),
+    AccountCreated(
+        account_id=A,
+        kind="service",
+        login_hash=HASH,
+        sealed=SEALED,
+        verifier=SEALED,
+        roles=("admin",),
+        must_change=True,
+        invite_hash=OTHER_HASH,
+    ),
+    AccountChanged(account_id=A, base_revision=3, login_hash=HASH, sealed=SEALED, roles=("admin",), disabled=True),
+    PasswordChanged(account_id=A, base_revision=3, verifier=SEALED, must_change=True, ends_sessions=False),
+    SessionsEnded(account_id=A),
+    AccountErased(account_id=A),
+    GroupCreated(group_id=TEAM, name="team", description="Us"),
+    GroupChanged(group_id=TEAM, base_revision=1, name="crew", description="Them"),
+    GroupRemoved(group_id=TEAM),
+    GroupMembersChanged(group_id=TEAM, members=(A,), managers=(OTHER_A,), removed=(A, OTHER_A)),
+    ApiTokenIssued(
+        token_id=TOKEN,
+        account_id=A,
+        name="ci",
+        secret_hash=HASH,
+        scopes=("read", "write"),
+        expires_ms=1_800_000_000_000,
+    ),
+    ApiTokenRevoked(token_id=TOKEN),
+    InviteIssued(invite_hash=HASH, roles=("admin",), expires_ms=1_800_000_000_000),
+    InviteRevoked(invite_hash=HASH),
+    SigningKeyOpened(number=2),
 )
 
 MINIMAL: tuple[EventData, ...] = (
@@ -179,6 +230,14 @@ MINIMAL: tuple[EventData, ...] = (
     NodeChanged(node_id=NODE),
     HeartbeatSent(node_id=NODE, incarnation=1),
     ReplicasReported(node_id=NODE),
+    AccountCreated(account_id=A, login_hash=HASH, sealed=SEALED),
+    AccountChanged(account_id=A),
+    PasswordChanged(account_id=A, verifier=SEALED),
+    GroupCreated(group_id=TEAM, name="team"),
+    GroupChanged(group_id=TEAM),
+    GroupMembersChanged(group_id=TEAM),
+    ApiTokenIssued(token_id=TOKEN, account_id=A, name="ci", secret_hash=HASH, scopes=("admin",)),
+    InviteIssued(invite_hash=HASH, expires_ms=1_800_000_000_000),
 )
 
 EXAMPLES: dict[type[EventData], EventData] = {type(data): data for data in FULL}

@@ -10,15 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from govault.domain.apply import would_refuse
-from govault.domain.memory_state import MemoryDirectory, MemoryPartition, MemoryPeers
+from govault.domain.memory_state import MemoryAccounts, MemoryDirectory, MemoryPartition, MemoryPeers
 from govault.domain.rows import Entity, FileRow, FolderRow, PartRow, Row
 from schemas.codec import MalformedEvent, UnknownEventType, decode
-from schemas.events import EVENT_TYPES
-from schemas.ids import new_entity_id
+from schemas.events import EVENT_TYPES, EventData
+from schemas.events.accounts import AccountCreated, ApiTokenIssued, GroupCreated, GroupMembersChanged
+from schemas.ids import new_account_id, new_entity_id, new_group_id, new_token_id
 from schemas.topics import FOLDED_TOPICS
 from tests.property.domain.histories import PARTS, HistoryWriter
 from tests.unit.domain.recount import check_partition
-from tests.unit.domain.writing import OTHER_SPACE, SPACE, packed
+from tests.unit.domain.writing import OTHER_SPACE, SPACE, event_of, packed
 
 
 def populated() -> MemoryPartition:
@@ -37,6 +38,29 @@ def entities(state: MemoryPartition) -> list[Entity]:
 STATE = populated()
 IDS = [row.entity_id for row in entities(STATE)]
 HASHES = [row.current.sha256 for row in STATE.rows(FileRow)]
+
+ACCOUNT_IDS = [new_account_id(number, bytes(10)) for number in range(3)]
+GROUP_IDS = [new_group_id(number, bytes(10)) for number in range(2)]
+TOKEN_IDS = [new_token_id(number, bytes(10)) for number in range(2)]
+
+
+def accounts() -> MemoryAccounts:
+    state = MemoryAccounts()
+    for number, account_id in enumerate(ACCOUNT_IDS[:2]):
+        made: list[EventData] = [
+            AccountCreated(account_id=account_id, login_hash=f"{number:064x}", sealed="", roles=("admin",) * number),
+            GroupCreated(group_id=GROUP_IDS[number], name=f"group{number}"),
+            GroupMembersChanged(group_id=GROUP_IDS[number], members=(account_id,)),
+            ApiTokenIssued(
+                token_id=TOKEN_IDS[number], account_id=account_id, name="t", secret_hash="0" * 64, scopes=("read",)
+            ),
+        ]
+        for data in made:
+            state.apply(event_of(data, state.applied + 2), state.applied + 1, 1000)
+    return state
+
+
+ACCOUNTS = accounts()
 
 TEXTS = st.one_of(
     st.sampled_from(IDS),
@@ -91,6 +115,16 @@ FITTING: dict[str, st.SearchStrategy[Any]] = {
     "name": st.sampled_from(["main", "other"]),
     "new_file_id": st.one_of(st.just(new_entity_id(1, b"new-------")), TEXTS),
     **dict.fromkeys(("parts", "entity_ids", "tags", "add_tags", "remove_tags", "addresses"), TEXT_LISTS),
+    "account_id": st.sampled_from(ACCOUNT_IDS),
+    "group_id": st.sampled_from(GROUP_IDS),
+    "token_id": st.sampled_from(TOKEN_IDS),
+    "actor": st.sampled_from(["admin", "system:x", *ACCOUNT_IDS]),
+    "kind": st.sampled_from(["person", "service"]),
+    "scopes": st.lists(st.sampled_from(["read", "write", "admin"]), min_size=1, max_size=3),
+    "roles": st.lists(st.just("admin"), max_size=2),
+    **dict.fromkeys(("login_hash", "secret_hash", "invite_hash"), st.integers(0, 3).map(lambda n: f"{n:064x}")),
+    **dict.fromkeys(("members", "managers", "removed"), st.lists(st.sampled_from(ACCOUNT_IDS), max_size=3)),
+    **dict.fromkeys(("sealed", "verifier"), st.sampled_from(["", "AAAA"])),
     **dict.fromkeys(("epoch", "rules", "partition", "weight", "base_revision"), INTEGERS),
 }
 
@@ -112,7 +146,7 @@ def documents(draw: st.DrawFn, kind: str) -> dict[str, Any]:
         "type": kind,
         "subject": draw(TEXTS),
         "time": "2026-01-01T00:00:00+00:00",
-        "actor": draw(TEXTS),
+        "actor": draw(field("actor")),
         "data": {name: draw(field(name)) for name in chosen},
     }
 
@@ -127,7 +161,7 @@ def test_whatever_decodes_is_decided_without_an_error(kind: str, data: st.DataOb
     except MalformedEvent:
         return
     would_refuse(STATE, event, 0)
-    for state in (STATE.copy(), MemoryPartition(), MemoryDirectory(), MemoryPeers()):
+    for state in (STATE.copy(), MemoryPartition(), MemoryDirectory(), MemoryPeers(), ACCOUNTS.copy()):
         applied = state.apply(event, state.applied + 1, data.draw(st.integers(0, 2**62)))
         assert applied is not None
         orjson.dumps(applied.outcome.facts)
