@@ -60,7 +60,7 @@ class Clients:
 
     async def _client(self, mine: list[Path], rng: random.Random) -> None:
         while not self.stopped:
-            await asyncio.sleep(rng.random() * 2.0)
+            await asyncio.sleep(rng.random() * 3.0)
             up = self.vault.up()
             if not up:
                 continue

@@ -41,7 +41,7 @@ class SimLog:
     on_append: Callable[[Event], None] = lambda _: None
     records: dict[Place, list[Record]] = field(default_factory=lambda: defaultdict(list))
     events: list[tuple[Position, Event]] = field(default_factory=list)
-    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    _waiting: dict[Place, list[asyncio.Future[None]]] = field(default_factory=dict)
 
     def reaches(self, node_id: str) -> bool:
         """Whether a node reaches the log."""
@@ -60,16 +60,15 @@ class SimLog:
         if topic is not Topic.HEARTBEATS:
             self.events.append((position, event))
             self.on_append(event)
-        waiting, self._waiting = self._waiting, []
-        for one in waiting:
+        for one in self._waiting.pop((topic, partition), ()):
             if not one.done():
                 one.set_result(None)
         return position
 
-    async def wait_appended(self, timeout_s: float) -> None:
-        """Return at the next append, or after a while."""
+    async def wait_appended(self, place: Place, timeout_s: float) -> None:
+        """Return at the next append there, or after a while."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        self._waiting.setdefault(place, []).append(turn)
         await asyncio.wait([turn], timeout=timeout_s)
 
 
@@ -117,7 +116,7 @@ class SimLogClient:
             elif stop is not None:
                 return
             else:
-                await self._log.wait_appended(1.0)
+                await self._log.wait_appended((topic, partition), 30.0)
 
     def partitions(self, topic: Topic) -> range:
         """The partitions of a topic."""

@@ -239,8 +239,10 @@ class Running:
             offset = self.views.next_offset(topic, partition)
             if offset < len(records) and self.node.vault.log.reaches(self.node.node_id):
                 self.views.fold(records[offset])
+            elif offset < len(records):
+                await asyncio.sleep(1.0)
             else:
-                await self.node.vault.log.wait_appended(1.0)
+                await self.node.vault.log.wait_appended((topic, partition), 30.0)
 
     async def _introduce(self) -> None:
         node, submit = self.node, self.services.submitter.submit

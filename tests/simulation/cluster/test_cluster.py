@@ -11,6 +11,7 @@ import pytest
 
 from tests.simulation.cluster.faults import Faults
 from tests.simulation.cluster.load import Clients
+from tests.simulation.cluster.slots import few_slots
 from tests.simulation.cluster.vault import SimVault
 from tests.simulation.virtual_time import run_virtually
 
@@ -22,13 +23,18 @@ QUIET_S = 1800.0
 
 async def live(seed: int, faults: Faults | None = None) -> SimVault:
     """One cluster's life: it forms, works under faults, is left in peace, and is checked."""
+    with few_slots():
+        return await _live(seed, faults or Faults())
+
+
+async def _live(seed: int, faults: Faults) -> SimVault:
     rng = random.Random(f"life {seed}")
     vault = SimVault(seed, nodes=rng.choice((3, 3, 4, 5)), zones=rng.choice((1, 1, 3)))
     try:
         await _form(vault)
         clients = Clients(vault, random.Random(f"clients {seed}"))
         working = asyncio.ensure_future(clients.run(4))
-        troubled = asyncio.ensure_future((faults or Faults()).run(vault, random.Random(f"faults {seed}"), LOAD_S))
+        troubled = asyncio.ensure_future(faults.run(vault, random.Random(f"faults {seed}"), LOAD_S))
         await asyncio.wait([working, troubled], return_when=asyncio.FIRST_COMPLETED)
         clients.stopped = True
         await asyncio.gather(working, troubled)

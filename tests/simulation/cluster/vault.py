@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import random
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +33,9 @@ class SimVault:
     def __init__(self, seed: int, nodes: int, zones: int = 1, wishes: LayoutWishes | None = None) -> None:
         self.seed = seed
         self.rng = random.Random(f"vault {seed}")
-        self.folder = Path(tempfile.mkdtemp(prefix="govault-sim-", dir=scratch()))
+        # Goes by itself, too, where a run is broken off before ``close``.
+        self._scratch = tempfile.TemporaryDirectory(prefix="govault-sim-", dir=scratch(), ignore_cleanup_errors=True)
+        self.folder = Path(self._scratch.name)
         self.mac_key = b"m" * 32
         self.keyring = Keyring(b"r" * 32)
         self.identity = VaultIdentity("sim", FILES_PARTITIONS, FoldKeys(self.mac_key, b"d" * 32))
@@ -96,8 +97,13 @@ class SimVault:
             await asyncio.sleep(0.5)
 
     async def close(self) -> None:
-        """Everybody stops, and the folders go."""
-        for node in self.up():
-            await node.kill()
-        self.truth.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Everybody stops, and the folders go, whatever else is wrong."""
+        try:
+            for node in self.up():
+                await node.kill()
+        finally:
+            for node in self.up():
+                assert node.running is not None
+                node.running.views.close()
+            self.truth.close()
+            self._scratch.cleanup()
