@@ -5,7 +5,9 @@ event at the same position gives the same changes on every node. Whoever folds s
 asks ``govault.domain.rules.must_stop`` first.
 """
 
+from govault.domain.access import is_unchecked
 from govault.domain.accounts_draft import AccountsDraft
+from govault.domain.apply_access import ACCESS_RULES, change_owner, grant, open_with_manager, revoke
 from govault.domain.apply_accounts import (
     change_account,
     change_password,
@@ -39,6 +41,7 @@ from govault.domain.apply_parts import add_parts, release_parts
 from govault.domain.apply_removal import prune, purge
 from govault.domain.apply_spaces import change_space, close_space, open_space
 from govault.domain.apply_tree import make, make_trash, move, restore
+from govault.domain.authority import authorise
 from govault.domain.draft import Draft
 from govault.domain.folding import AccountsReader, Applied, DirectoryReader, FilesReader, OutcomesReader, PeersReader
 from govault.domain.outcomes import Decision, Refusal, accepted, kept, refused
@@ -47,6 +50,7 @@ from govault.domain.reasons import Reason
 from govault.domain.rows import Change, OutcomeRow, PartitionRow, Put, SpaceRow
 from govault.domain.rules import RULES_LATEST
 from schemas.envelope import Event
+from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 from schemas.events.accounts import (
     AccountChanged,
     AccountCreated,
@@ -95,6 +99,7 @@ from schemas.events.peers import (
     NodeSuspected,
     SealingRootOpened,
 )
+from schemas.ids import is_account_id
 from schemas.topics import Topic
 
 
@@ -112,6 +117,9 @@ def apply_files(reader: FilesReader, event: Event, at: Position, vault_time_ms: 
     draft = Draft(reader, at, vault_time_ms, partition, getattr(event.data, "space_id", ""))
     try:
         _check_time(event, vault_time_ms)
+        if partition.rules >= ACCESS_RULES and not is_unchecked(event.actor, event.principals):
+            authorise(draft, event)
+            draft.owner = event.actor if is_account_id(event.actor) else ""
         decision = _decide_files(draft, event)
     except Refusal as refusal:
         return _recorded([], partition, event, at, refused(refusal))
@@ -286,10 +294,21 @@ def _decide_removals(draft: Draft, event: Event) -> Decision:
         case PartsReleased() as data:
             _space_of(draft)
             return release_parts(draft, data)
+        case AccessGranted() as data:
+            _open_space_of(draft)
+            return grant(draft, data)
+        case AccessRevoked() as data:
+            _open_space_of(draft)
+            return revoke(draft, data)
+        case OwnerChanged() as data:
+            _open_space_of(draft)
+            return change_owner(draft, data)
         case SpaceClosed() as data:
             return close_space(draft, data, _space_of(draft))
         case SpaceOpened() as data:
-            return open_space(draft, data)
+            opened = open_space(draft, data)
+            open_with_manager(draft, event.actor)
+            return opened
         case EpochOpened() as data:
             return _open_epoch(draft, data.epoch)
         case RulesActivated() as data:

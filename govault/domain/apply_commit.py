@@ -69,6 +69,7 @@ def _new_file(draft: Draft, event: Event, data: VersionCommitted, parent_id: str
             content,
             _NO_OLDER,
             draft.next_docnum(),
+            owner=draft.owner,
         )
     )
     draft.files += 1

@@ -5,6 +5,7 @@ Both say which, one by one; time decides nothing.
 
 from collections.abc import Iterable
 
+from govault.domain.apply_access import ACCESS_RULES
 from govault.domain.contents import let_go
 from govault.domain.draft import Draft
 from govault.domain.outcomes import Decision, Facts, Refusal
@@ -84,6 +85,8 @@ def _purge_one(draft: Draft, entity_id: str) -> None:
     if entity.trashed_ms is None:
         draft.delete_entry(entity, type(entity) is FolderRow)
     draft.delete_entity(entity)
+    if draft.partition.rules >= ACCESS_RULES:
+        draft.delete_access(entity_id)
 
 
 def _end_versions(draft: Draft, file: FileRow, numbers: Iterable[int]) -> None:

@@ -3,6 +3,7 @@
 from govault.domain.folding import FilesReader
 from govault.domain.position import Position
 from govault.domain.rows import (
+    AccessRow,
     Change,
     ChunkRow,
     Delete,
@@ -28,6 +29,7 @@ class Draft:
 
     Attributes:
         partition: The partition's row; decisions may replace it.
+        owner: The account that files and folders made by this event belong to; empty: none.
         files, folders, versions, logical_bytes: Differences of the space's totals.
     """
 
@@ -44,6 +46,7 @@ class Draft:
         "files",
         "folders",
         "logical_bytes",
+        "owner",
         "partition",
         "reader",
         "space_id",
@@ -59,6 +62,7 @@ class Draft:
         self.vault_time_ms = vault_time_ms
         self.partition = partition
         self.space_id = space_id
+        self.owner = ""
         self.files = self.folders = self.versions = self.logical_bytes = 0
         self._docnums = 0
         self._entries: dict[_EntryKey, Change] = {}
@@ -150,6 +154,16 @@ class Draft:
     def delete_part(self, row: PartRow) -> None:
         """Remove a part and its chunks; once in an event."""
         self._unread += (Delete(row), Delete(PackedPartRow(row.space_id, row.part_id, "")))
+
+    def put_access(self, row: AccessRow) -> None:
+        """Set what is granted at a target; once in an event."""
+        self._unread.append(Put(row))
+
+    def delete_access(self, target_id: str) -> None:
+        """Forget what was granted at a target that ends."""
+        row = self.reader.access(target_id)
+        if row is not None:
+            self._unread.append(Delete(row))
 
     def put_space(self, row: SpaceRow) -> None:
         """Set the settings of the space; once in an event."""

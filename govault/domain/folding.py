@@ -14,6 +14,7 @@ from govault.domain.account_rows import (
 )
 from govault.domain.position import Outcome
 from govault.domain.rows import (
+    AccessRow,
     Change,
     ChunkRow,
     DirectoryRow,
@@ -76,6 +77,9 @@ class FilesReader(OutcomesReader, Protocol):
 
     def entity(self, entity_id: str) -> Entity | None:
         """A file or folder, live, trash or inside trash."""
+
+    def access(self, target_id: str) -> AccessRow | None:
+        """What is granted at a space, file or folder; None: nothing ever was."""
 
     def version(self, file_id: str, number: int) -> VersionRow | None:
         """A retained version that is not the current one."""

@@ -20,6 +20,7 @@ from govault.domain.folding import Applied
 from govault.domain.position import Position
 from govault.domain.rows import (
     KEY_FIELDS,
+    AccessRow,
     Change,
     ChunkRow,
     DirectoryRow,
@@ -152,6 +153,9 @@ class MemoryPartition(_Rows):
 
     def entity(self, entity_id: str) -> Entity | None:
         return self._get(FileRow, entity_id) or self._get(FolderRow, entity_id)
+
+    def access(self, target_id: str) -> AccessRow | None:
+        return self._get(AccessRow, target_id)
 
     def version(self, file_id: str, number: int) -> VersionRow | None:
         return self._get(VersionRow, file_id, number)

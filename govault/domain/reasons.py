@@ -57,4 +57,7 @@ class Reason(StrEnum):
     TOO_MANY_API_TOKENS = "too-many-api-tokens"
     NOT_ALLOWED = "not-allowed"
     """Who asks may not do that."""
+    ACCESS_DENIED = "access-denied"
+    """Who asks may read it, and not do that."""
+    TOO_MANY_GRANTS = "too-many-grants"
     SIGNING_KEY_NOT_NEXT = "signing-key-not-next"

@@ -119,6 +119,8 @@ class FileRow(NamedTuple):
     trashed_ms: int | None = None
     trashed_path: str = ""
     trashed_by: str = ""
+    owner: str = ""
+    """The account that it belongs to; empty where an administrator or the node made it."""
 
 
 class FolderRow(NamedTuple):
@@ -134,6 +136,18 @@ class FolderRow(NamedTuple):
     trashed_ms: int | None = None
     trashed_path: str = ""
     trashed_by: str = ""
+    owner: str = ""
+
+
+class AccessRow(NamedTuple):
+    """What is granted at one space, file or folder; absent where nothing ever was."""
+
+    target_id: str
+    space_id: str
+    grants: tuple[tuple[str, str], ...] = ()
+    """(principal, level or role), sorted; at most GRANTS_PER_TARGET_MAX."""
+    revision: int = 0
+    """+1 at every accepted change of the grants or the owner."""
 
 
 class VersionRow(NamedTuple):
@@ -286,6 +300,7 @@ Row = (
     | EntryRow
     | FileRow
     | FolderRow
+    | AccessRow
     | VersionRow
     | PartRow
     | PackedPartRow
@@ -323,6 +338,7 @@ KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     EntryRow: ("space_id", "parent_id", "name", "is_folder"),
     FileRow: ("entity_id",),
     FolderRow: ("entity_id",),
+    AccessRow: ("target_id",),
     VersionRow: ("file_id", "number"),
     PartRow: ("space_id", "part_id"),
     PackedPartRow: ("space_id", "part_id"),

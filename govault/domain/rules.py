@@ -4,8 +4,11 @@ from govault.domain.rows import PartitionRow
 from schemas.events.base import EventData
 from schemas.events.files import RulesActivated
 
-RULES_LATEST = 1
-"""The latest that this program knows; it knows all from 1 on. Limits that ``apply`` reads belong to them."""
+RULES_LATEST = 2
+"""The latest that this program knows; it knows all from 1 on. Limits that ``apply`` reads belong to them.
+
+From 2 on what somebody may do is decided in the log (``govault.domain.authority``), and files have owners.
+"""
 
 
 def must_stop(data: EventData, partition: PartitionRow) -> bool:

@@ -112,7 +112,9 @@ def make_folder(draft: Draft, event_id: EventId, parent_id: str, name: str) -> s
     if draft.id_is_taken(folder_id):
         raise Refusal(Reason.EVENT_INVALID, detail="an id derived from the event is taken")
     now = draft.vault_time_ms
-    draft.put_entity(FolderRow(folder_id, draft.space_id, parent_id, name, now, now, draft.next_docnum()))
+    draft.put_entity(
+        FolderRow(folder_id, draft.space_id, parent_id, name, now, now, draft.next_docnum(), owner=draft.owner)
+    )
     draft.put_entry(parent_id, name, True, folder_id)
     draft.folders += 1
     return folder_id

@@ -61,6 +61,8 @@ REFUSALS: dict[Reason, tuple[_Family, str]] = {
     Reason.TOO_MANY_GROUPS: (Conflict, "the account is in as many groups as it can be; leave one first"),
     Reason.TOO_MANY_API_TOKENS: (Conflict, "the account has as many API tokens as it can have; revoke one first"),
     Reason.NOT_ALLOWED: (AccessDenied, "this account may not do that"),
+    Reason.ACCESS_DENIED: (AccessDenied, "you may read this, but not do that; ask its owner for more"),
+    Reason.TOO_MANY_GRANTS: (Conflict, "as much is granted there as can be; grant to a group instead"),
     Reason.SIGNING_KEY_NOT_NEXT: (Conflict, "another signing key was opened meanwhile"),
     Reason.EVENT_INVALID: (InvalidRequest, "the request contradicts itself"),
 }

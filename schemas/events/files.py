@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 from schemas.events.base import EventData
 from schemas.topics import Topic
 
@@ -236,4 +237,7 @@ FilesEvent = (
     | VersionsPruned
     | EpochOpened
     | RulesActivated
+    | AccessGranted
+    | AccessRevoked
+    | OwnerChanged
 )

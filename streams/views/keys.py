@@ -23,6 +23,7 @@ from govault.domain.account_rows import (
     TokenOfRow,
 )
 from govault.domain.rows import (
+    AccessRow,
     ChunkRow,
     DirectoryRow,
     EntryRow,
@@ -53,6 +54,7 @@ SPACE_REPLICAS: Final = b"Q"
 TOTALS: Final = b"T"
 ENTRY: Final = b"E"
 ENTITY: Final = b"F"
+ACCESS: Final = b"X"
 VERSION: Final = b"V"
 PART: Final = b"A"
 PACKED_PART: Final = b"B"
@@ -74,7 +76,7 @@ API_TOKEN: Final = b"a"
 TOKEN_OF: Final = b"o"
 INVITE: Final = b"I"
 SIGNING_KEY: Final = b"H"
-ROW_FAMILIES: Final = b"PSQTEFVABCDNKJLGUWYZmgaoIH"
+ROW_FAMILIES: Final = b"PSQTEFXVABCDNKJLGUWYZmgaoIH"
 """Families whose current rows the view digest covers (outcomes are added up beside them)."""
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
@@ -172,6 +174,7 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     EntryRow: lambda row: f"E{row[1]}\0{row[2]}/".encode() if row[3] else f"E{row[1]}\0{row[2]}".encode(),
     FileRow: lambda row: ENTITY + row[0].encode(),
     FolderRow: lambda row: ENTITY + row.entity_id.encode(),
+    AccessRow: lambda row: ACCESS + row.target_id.encode(),
     VersionRow: lambda row: version_key(row.file_id, row.number),
     PartRow: lambda row: part_key(row.space_id, row.part_id),
     PackedPartRow: lambda row: packed_part_key(row.space_id, row.part_id),

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, Protocol
 
 from govault.domain.rows import (
+    AccessRow,
     ChunkRow,
     DirectoryRow,
     Entity,
@@ -130,6 +131,11 @@ class FilesRows(PartitionRows):
     def entity(self, entity_id: str) -> Entity | None:
         """A file or folder, live or not."""
         row: Entity | None = self._row(keys.ENTITY + entity_id.encode())
+        return row
+
+    def access(self, target_id: str) -> AccessRow | None:
+        """What is granted at a target."""
+        row: AccessRow | None = self._row(keys.ACCESS + target_id.encode())
         return row
 
     def version(self, file_id: str, number: int) -> VersionRow | None:

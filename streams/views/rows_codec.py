@@ -23,6 +23,7 @@ from govault.domain.account_rows import (
     TokenOfRow,
 )
 from govault.domain.rows import (
+    AccessRow,
     ChunkRow,
     DirectoryRow,
     EntryRow,
@@ -46,7 +47,7 @@ from govault.domain.rows import (
 )
 from govault.domain.version_numbers import VersionNumbers
 
-VIEWS_FORMAT = 4
+VIEWS_FORMAT = 5
 
 
 def encode_row(row: Row, since: int) -> bytes:
@@ -109,6 +110,11 @@ def _outcome(key: bytes, value: bytes) -> Row:
     return OutcomeRow(*fields)
 
 
+def _access(key: bytes, value: bytes) -> Row:
+    target_id, space_id, grants, revision = orjson.loads(value[8:])
+    return AccessRow(target_id, space_id, tuple((principal, level) for principal, level in grants), revision)
+
+
 def _node(key: bytes, value: bytes) -> Row:
     fields = orjson.loads(value[8:])
     fields[8], fields[9] = tuple(fields[8]), tuple(fields[9])
@@ -137,6 +143,7 @@ _DECODERS: dict[int, Callable[[bytes, bytes], Row]] = {
     ord("T"): _plain(TotalsRow),
     ord("E"): _plain(EntryRow),
     ord("F"): _entity,
+    ord("X"): _access,
     ord("V"): _version,
     ord("A"): _plain(PartRow),
     ord("B"): _plain(PackedPartRow),

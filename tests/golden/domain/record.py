@@ -1,5 +1,7 @@
 """Records golden logs: ``python -m tests.golden.domain.record NAME SEED EVENTS``.
 
+A name ``rules-2-…`` is a history of several people and what they grant.
+
 A golden log is a history with the outcome of every event and the digest of the state it ends in, as decided by the
 rules in force when it was recorded. It is never recorded again: whatever the code becomes, these rules decide so.
 """
@@ -17,6 +19,7 @@ from govault.domain.position import Outcome
 from govault.domain.rows import PackedPartRow, PartRow, Row
 from govault.domain.version_numbers import VersionNumbers
 from schemas.codec import encode
+from tests.property.domain.access_histories import AccessHistoryWriter
 from tests.property.domain.histories import HistoryWriter
 
 FOLDER = Path(__file__).parent / "logs"
@@ -65,9 +68,9 @@ def _plain(value: Any) -> Any:
     return [_plain(part) for part in value] if isinstance(value, tuple) else value
 
 
-def recorded(seed: int, events: int) -> bytes:
+def recorded(seed: int, events: int, kind: type[HistoryWriter] = HistoryWriter) -> bytes:
     """A random history as lines of JSON, with the digest of its end as the last line."""
-    writer = HistoryWriter(Random(seed))
+    writer = kind(Random(seed))
     for _ in range(events):
         writer.step()
     state = MemoryPartition()
@@ -86,7 +89,7 @@ def main(name: str, seed: str, events: str) -> None:
     path = FOLDER / f"{name}.jsonl"
     if path.exists():
         raise SystemExit(f"{path.name} is recorded already: a golden log never changes")
-    raw = recorded(int(seed), int(events))
+    raw = recorded(int(seed), int(events), HistoryWriter if name.startswith("rules-1-") else AccessHistoryWriter)
     path.write_bytes(raw)
     with SUMS.open("a") as sums:
         sums.write(f"{hashlib.sha256(raw).hexdigest()}  {path.name}\n")

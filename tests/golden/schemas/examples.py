@@ -7,6 +7,7 @@ new optional field gets a new example under a new name, beside the old ones.
 import hashlib
 
 from schemas.events import EventData
+from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 from schemas.events.accounts import (
     AccountChanged,
     AccountCreated,
@@ -140,6 +141,9 @@ FULL: tuple[EventData, ...] = (
     VersionsPruned(space_id=S, file_id=F, versions=(1, 2), reason="retention"),
     EpochOpened(epoch=8),
     RulesActivated(rules=1),
+    AccessGranted(space_id=S, target_id=F, principal=A, level="write", base_revision=3),
+    AccessRevoked(space_id=S, target_id=S, principal=TEAM, base_revision=4),
+    OwnerChanged(space_id=S, entity_id=F, owner=OTHER_A, base_revision=5),
     SpaceCreated(space_id=S, name="main", partition=3),
     SpaceRemoved(space_id=S),
     NodeAdmitted(node_id=NODE, public_key=KEY.hex(), name="attic", zone="home", weight=2),
@@ -212,6 +216,9 @@ FULL: tuple[EventData, ...] = (
 )
 
 MINIMAL: tuple[EventData, ...] = (
+    AccessGranted(space_id=S, target_id=S, principal="users", level="viewer"),
+    AccessRevoked(space_id=S, target_id=F, principal="public"),
+    OwnerChanged(space_id=S, entity_id=F, owner=A),
     SpaceOpened(space_id=S, name="main"),
     SpaceChanged(space_id=S),
     SpaceClosed(space_id=S),

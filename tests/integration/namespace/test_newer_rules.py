@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from govault.domain.actor import Actor
+from govault.domain.rules import RULES_LATEST
 from govault.errors import EventLog
 from schemas.events.files import FolderMade, RulesActivated
 from schemas.topics import Topic
@@ -22,8 +23,10 @@ async def test_a_partition_with_newer_rules_is_read_and_refuses_writes_at_once(v
     )
     made = FolderMade(space_id=space.space_id, path="before")
     await submitter.submit(ADMIN, made, space.partition, subject=space.space_id)
+    for rules in range(2, RULES_LATEST + 1):
+        await submitter.submit(ADMIN, RulesActivated(rules=rules), space.partition, subject="rules", step=str(rules))
     # Activated by a node of a newer program: this one cannot judge what comes after.
-    newer = submitter._event(ADMIN, RulesActivated(rules=2), "rules", "")
+    newer = submitter._event(ADMIN, RulesActivated(rules=RULES_LATEST + 1), "rules", "")
     await vault.log.append(newer, space.partition)
     vault.log.release()
     assert (await vault.get("kept")).content == b"readable"

@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from govault.domain.position import Verdict
+from govault.domain.rules import RULES_LATEST
 from schemas.codec import encode
 from schemas.events.files import RulesActivated
 from schemas.topics import Topic
@@ -117,7 +118,9 @@ async def test_rules_that_this_program_does_not_know_stop_the_partition(broker: 
     streams = await Streams.start(settings)
     try:
         writer = await Writer.with_space(streams)
-        await writer.append_only(RulesActivated(rules=2))
+        for rules in range(2, RULES_LATEST + 1):
+            await writer.write(RulesActivated(rules=rules))
+        await writer.append_only(RulesActivated(rules=RULES_LATEST + 1))
         await Writer(streams, writer.space_id, partition=0).write(writer.commit("elsewhere"))
         await writer.append_only(writer.commit("behind"))
         restarted_before = digests(streams)
@@ -127,7 +130,7 @@ async def test_rules_that_this_program_does_not_know_stop_the_partition(broker: 
     try:
         await Writer(streams, writer.space_id, partition=0).write(writer.commit("elsewhere again"))
         stopped = [row for row in streams.views.status() if row.stopped]
-        assert [(row.topic, row.partition, row.applied) for row in stopped] == [(Topic.FILES, 1, 0)]
+        assert [(row.topic, row.partition, row.applied) for row in stopped] == [(Topic.FILES, 1, RULES_LATEST - 1)]
         assert [row for row in digests(streams) if row[1] == 1] == [row for row in restarted_before if row[1] == 1]
     finally:
         await streams.stop()

@@ -94,7 +94,7 @@ def test_epochs_open_one_by_one() -> None:
 
 
 def test_folding_must_stop_at_rules_that_are_next_but_unknown() -> None:
-    row = Writer().state.partition()
+    row = Writer().state.partition()._replace(rules=RULES_LATEST)
     assert must_stop(RulesActivated(rules=RULES_LATEST + 1), row)
     assert not must_stop(RulesActivated(rules=RULES_LATEST + 2), row)
     assert not must_stop(RulesActivated(rules=1), row)

@@ -1,6 +1,7 @@
 """Rows survive being stored, and their keys keep their order and do not run together."""
 
 from govault.domain.rows import (
+    AccessRow,
     ChunkRow,
     DirectoryRow,
     EntryRow,
@@ -58,6 +59,8 @@ ROWS: tuple[Row, ...] = (
     ),
     FileRow("f_2", "s", "s", "a", "A", 1, 2, 0, (), "", "", PLAIN, VersionNumbers(), 6 << 10),
     FolderRow("f_3", "s", "f_1", "b", 1, 2, 7 << 10, 3, "x/b", "ann"),
+    FolderRow("f_4", "s", "s", "c", 1, 2, 8 << 10, owner="a_1"),
+    AccessRow("f_3", "s", (("a_1", "write"), ("users", "read")), 3),
     VersionRow("f_1", 2, PLAIN),
     PartRow("s", "ef" * 32, 0, 4, 77),
     PackedPartRow("s", "ef" * 32, "bWFu"),
