@@ -1,6 +1,6 @@
 """What must hold in a simulated cluster, by name. Each looks at the log's truth and at the disks, never at services."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from govault.domain.layout import Placement, SlotTable, slot_of
@@ -25,11 +25,14 @@ class Checkers:
         self._vault = vault
         self._known: set[bytes] = set()
         self._tables: dict[int, SlotTable] = {}
-        self.lost_on_purpose: set[bytes] = set()
-        """Chunks whose copies the faults took on more disks than the vault has to bear."""
+        self._struck: set[bytes] = set()
         self.deaths: list[str] = []
         self.crashed: set[str] = set()
         """Nodes that were ever crashed, frozen or cut off: their deaths are no mistakes."""
+
+    def struck(self, chunks: Iterable[bytes]) -> None:
+        """A disk with these chunks is about to be damaged. Those on their way to a commit may count with it."""
+        self._struck = set(chunks) - self._referenced()
 
     # --- while it runs ---------------------------------------------------------------------------------------
 
@@ -40,7 +43,7 @@ class Checkers:
             for chunk_id in self._referenced() - self._known:
                 self._known.add(chunk_id)
                 copies = self._copies(chunk_id)
-                wanted = min(self._placement().write_quorum, 99)
+                wanted = self._placement().write_quorum - (chunk_id in self._struck)
                 if len(copies) < wanted:
                     raise Broken(f"durable_before_referenced: {chunk_id.hex()[:12]} is on {len(copies)} of {wanted}")
         self._check_deaths()
@@ -73,9 +76,17 @@ class Checkers:
         found = []
         for chunk_id in self._referenced():
             missing = set(placement.holders(slot_of(chunk_id))) - set(self._copies(chunk_id))
-            if missing and chunk_id not in self.lost_on_purpose:
+            if missing:
                 found.append(f"{chunk_id.hex()[:12]} lacks {len(missing)}")
         return found
+
+    def all_within(self, nodes: set[str]) -> bool:
+        """Whether these nodes have a sound copy of everything that is referenced."""
+        return all(not nodes.isdisjoint(self._copies(chunk_id)) for chunk_id in self._referenced())
+
+    def referenced_count(self) -> int:
+        """How many chunks are referenced."""
+        return len(self._referenced())
 
     def views_equal(self) -> bool:
         """``views_converge``: every node has the truth's digests."""

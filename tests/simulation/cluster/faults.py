@@ -5,7 +5,7 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tests.simulation.cluster.node import SimNode
+from tests.simulation.cluster.node import COLLECTION_PERIOD_S, SimNode
 from tests.simulation.cluster.vault import SimVault
 
 
@@ -13,16 +13,18 @@ from tests.simulation.cluster.vault import SimVault
 class Faults:
     """Attributes:
     destructive: Whether a disk may be lost or rot. One a life, and only while every replica is in its place.
+    changing: Whether members may come, be drained, or be away for many epochs. One such thing a life.
     """
 
     destructive: bool = True
+    changing: bool = True
     loss_max: float = 0.05
 
     async def run(self, vault: SimVault, rng: random.Random, for_s: float) -> None:
         """Let things go wrong, one after the other, each for a while."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + for_s
-        destroyed = not self.destructive
+        destroyed, changed = not self.destructive, not self.changing
         vault.network.loss = rng.choice((0.0, 0.0, 0.01, self.loss_max))
         vault.network.duplicates = rng.choice((0.0, 0.02))
         vault.log.lost_acks = rng.choice((0.0, 0.02))
@@ -36,8 +38,12 @@ class Faults:
             await asyncio.sleep(rng.uniform(1.0, 15.0))
             gentle: list[Callable[[SimVault, random.Random], Awaitable[None]]] = [
                 self._crash, self._freeze, self._cut_off, self._cut_one_way, self._log_outage, self._log_for_one,
-                self._full_disk,
+                self._full_disk, self._power_loss,
             ]  # fmt: skip
+            if not changed and rng.random() < 0.1:
+                changed = True
+                await rng.choice((self._join, self._drain, self._away))(vault, rng)
+                continue
             if not destroyed and vault.checkers.replicas_complete() and rng.random() < 0.3:
                 destroyed = True
                 await rng.choice((self._lose_disk, self._rot))(vault, rng)
@@ -94,10 +100,35 @@ class Faults:
         await asyncio.sleep(rng.uniform(5.0, 40.0))
         node.disk.full = False
 
+    async def _power_loss(self, vault: SimVault, rng: random.Random) -> None:
+        """All nodes at once, and back one after the other."""
+        vault.checkers.crashed.update(node.node_id for node in vault.nodes)
+        await asyncio.gather(*(node.kill() for node in vault.nodes))
+        for node in rng.sample(vault.nodes, len(vault.nodes)):
+            await asyncio.sleep(rng.choice((0.0, 1.0, 10.0)))
+            await node.start()
+
+    async def _away(self, vault: SimVault, rng: random.Random) -> None:
+        """A node is down while one epoch passes after another."""
+        node = self._victim(vault, rng)
+        await node.kill()
+        await asyncio.sleep(rng.uniform(3.0, 8.0) * COLLECTION_PERIOD_S)
+        await node.start()
+
+    async def _join(self, vault: SimVault, rng: random.Random) -> None:
+        """One node more, so that a part of all chunks moves; more goes wrong meanwhile."""
+        await vault.add_node().start()
+
+    async def _drain(self, vault: SimVault, rng: random.Random) -> None:
+        """A node gives up its slots and goes on serving; only where enough others are left for R."""
+        if len(vault.nodes) > vault.wishes.replicas:
+            vault.change_node(rng.choice(vault.nodes), draining=True)
+
     async def _lose_disk(self, vault: SimVault, rng: random.Random) -> None:
         """A node comes back with an empty disk."""
         node = self._victim(vault, rng)
         await node.kill()
+        vault.checkers.struck(node.disk.chunks)
         node.lose_disk()
         await asyncio.sleep(rng.uniform(1.0, 20.0))
         await node.start()
@@ -106,7 +137,9 @@ class Faults:
         """Bits flip in many chunks of one disk."""
         node = rng.choice(vault.nodes)
         chunks = sorted(node.disk.chunks)
-        node.disk.rotten.update(rng.sample(chunks, len(chunks) // 2))
+        rotten = rng.sample(chunks, len(chunks) // 2)
+        vault.checkers.struck(rotten)
+        node.disk.rotten.update(rotten)
 
     def _victim(self, vault: SimVault, rng: random.Random) -> SimNode:
         node = rng.choice(vault.up())

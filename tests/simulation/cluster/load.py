@@ -88,7 +88,12 @@ class Clients:
             await self.read(running, path)
 
     async def _write(self, running: "Running", path: Path, rng: random.Random) -> None:
-        content = rng.randbytes(rng.choice(_SIZES)) if rng.random() < 0.8 else b"the same " * 3000
+        await self.write(
+            running, path, rng.randbytes(rng.choice(_SIZES)) if rng.random() < 0.8 else b"the same " * 3000
+        )
+
+    async def write(self, running: "Running", path: Path, content: bytes) -> None:
+        """Write a path through a node, and remember what may be there now."""
         before = path.may
         path.may = [*before, content]
         try:

@@ -188,7 +188,7 @@ class Running:
         )
 
     def _collector(self) -> Collector:
-        dereferences = Dereferences(self.store)
+        dereferences = self.dereferences = Dereferences(self.store)
         self.views.on_dereferenced(dereferences.note)
         self.views.on_epoch(self.store.note_epoch)
         pace = EpochPace(self.node.clock.monotonic_s, COLLECTION_PERIOD_S)

@@ -88,6 +88,13 @@ class SimStore(MemoryChunkStore):
                 self.disk.chunks[chunk_id] = plain
         self.disk.epoch = max(self.disk.epoch, self._epoch)
 
+    def lose_everything(self) -> None:
+        """Packs go, under a node that runs."""
+        self.disk.chunks.clear()
+        self.disk.rotten.clear()
+        self._plains.clear()
+        self._stamps.clear()
+
     def on_damage(self, hook: Callable[[bytes, str], None]) -> None:
         """See ``PackChunkStore.on_damage``."""
         self._damage_hooks.append(hook)

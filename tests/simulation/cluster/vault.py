@@ -11,7 +11,8 @@ from govault.domain.actor import system
 from govault.services.layouts import LayoutWishes
 from govault.storage.keyring import Keyring
 from schemas.envelope import Event
-from schemas.events.peers import JoinTokenIssued
+from schemas.events.base import EventData
+from schemas.events.peers import JoinTokenIssued, NodeChanged
 from schemas.ids import new_event_id
 from schemas.topics import FOLDED_TOPICS
 from streams.views.fold import FoldKeys
@@ -61,11 +62,23 @@ class SimVault:
         """The join token of a node; written to the log when it is first asked for."""
         token = hashlib.sha256(b"token %d" % number).hexdigest()
         if self.truth.peers().join_token(token) is None and self.truth.nodes():
-            data = JoinTokenIssued(token_hash=token, expires_ms=_FOR_EVER_MS)
-            event_id = new_event_id(0, hashlib.sha256(token.encode()).digest()[:10])
-            event = Event(id=event_id, data=data, actor=system("sim").name, source="/sim", time_ms=0, subject=token)
-            self.log.write(event, 0)
+            self._write(JoinTokenIssued(token_hash=token, expires_ms=_FOR_EVER_MS), token)
         return token
+
+    def _write(self, data: EventData, subject: str) -> None:
+        """An event that comes from no node of the simulation: from people, through whichever."""
+        event_id = new_event_id(0, hashlib.sha256(repr(data).encode()).digest()[:10])
+        self.log.write(Event(event_id, data, system("sim").name, "/sim", 0, subject), 0)
+
+    def change_node(self, node: SimNode, *, draining: bool) -> None:
+        """What people ask of a node; it waits for no answer."""
+        self._write(NodeChanged(node_id=node.node_id, draining=draining), node.node_id)
+
+    def add_node(self) -> SimNode:
+        """One node more; it has not started."""
+        node = SimNode(self, len(self.nodes))
+        self.nodes.append(node)
+        return node
 
     def up(self) -> list[SimNode]:
         """The nodes that run."""
