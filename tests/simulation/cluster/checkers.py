@@ -26,6 +26,8 @@ class Checkers:
         self._known: set[bytes] = set()
         self._tables: dict[int, SlotTable] = {}
         self._struck: set[bytes] = set()
+        self.broken: Broken | None = None
+        """The first that was found while it ran: a worker's loop would take it for one of its own failures."""
         self.deaths: list[str] = []
         self.crashed: set[str] = set()
         """Nodes that were ever crashed, frozen or cut off: their deaths are no mistakes."""
@@ -33,6 +35,11 @@ class Checkers:
     def struck(self, chunks: Iterable[bytes]) -> None:
         """A disk with these chunks is about to be damaged. Those on their way to a commit may count with it."""
         self._struck = set(chunks) - self._referenced()
+
+    def _found(self, what: str) -> Broken:
+        found = Broken(what)
+        self.broken = self.broken or found
+        return found
 
     # --- while it runs ---------------------------------------------------------------------------------------
 
@@ -45,7 +52,9 @@ class Checkers:
                 copies = self._copies(chunk_id)
                 wanted = self._placement().write_quorum - (chunk_id in self._struck)
                 if len(copies) < wanted:
-                    raise Broken(f"durable_before_referenced: {chunk_id.hex()[:12]} is on {len(copies)} of {wanted}")
+                    raise self._found(
+                        f"durable_before_referenced: {chunk_id.hex()[:12]} is on {len(copies)} of {wanted}"
+                    )
         self._check_deaths()
 
     def removed(self, node_id: str, chunks: Sequence[bytes]) -> None:
@@ -56,13 +65,13 @@ class Checkers:
                 left = [one for one in self._copies(chunk_id) if one != node_id]
                 living = sum(row.state != NodeState.REMOVED for row in self._vault.truth.nodes())
                 if len(left) < min(replicas, living):
-                    raise Broken(f"nothing_referenced_removed: {chunk_id.hex()[:12]} has {len(left)} copies left")
+                    raise self._found(f"nothing_referenced_removed: {chunk_id.hex()[:12]} has {len(left)} copies left")
 
     def _check_deaths(self) -> None:
         """``no_false_death``: only nodes that were crashed, frozen or cut off are found dead."""
         for row in self._vault.truth.nodes():
             if row.state == NodeState.DEAD and row.node_id not in self.crashed:
-                raise Broken(f"no_false_death: {row.name} was found dead")
+                raise self._found(f"no_false_death: {row.name} was found dead")
 
     # --- at the end ------------------------------------------------------------------------------------------
 

@@ -2,14 +2,16 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
 
 from govault.limits import EPOCHS_OF_GRACE
+from govault.ports import StampedChunk
 from govault.services.commits import Commits
 from govault.services.healing.notices import Notices
+from govault.services.healing.surplus import Surplus
 from govault.services.replicas.placing import Placing
 from govault.services.replicas.serving import ReplicaService
 from streams.views.views import RocksViews
@@ -94,6 +96,32 @@ def one_witness_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("govault.domain.apply_failures._WITNESSES_MAX", 1)
 
 
+async def a_new_holder_forgets(vault: SimVault) -> None:
+    """A node joined and has its slots; before those that had them let go, it loses whatever it has, again and again."""
+    clients = Clients(vault, random.Random(1))
+    writer = vault.nodes[0].running
+    assert writer is not None
+    for number in range(8):
+        await clients.write(writer, Path(f"f{number}"), random.Random(number).randbytes(50_000))
+    newest = vault.add_node()
+    await newest.start()
+    layouts = vault.truth.peers().layouts
+    await vault.wait("a layout of four", lambda: len(layouts()) == 1 and len(layouts()[0].node_ids) == 4, 300)
+    assert newest.running is not None
+    for _ in range(int(6 * COLLECTION_PERIOD_S)):
+        newest.running.local.lose_everything()
+        await pass_by(vault, 1.0)
+
+
+def surplus_goes_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What belongs to others is let go without their word that they have it."""
+
+    async def all_of_it(_: Surplus, chunks: Sequence[StampedChunk], __: int) -> list[bytes]:
+        return [chunk.chunk_id for chunk in chunks]
+
+    monkeypatch.setattr(Surplus, "droppable", all_of_it)
+
+
 async def a_commit_is_late(vault: SimVault) -> None:
     """Chunks are stored, an epoch opens, everybody collects, and only then the commit reaches the log."""
     commit = Commits.commit
@@ -138,6 +166,7 @@ async def pass_by(vault: SimVault, seconds: float) -> None:
     [
         (one_sees_nobody, one_witness_is_enough, "no_false_death"),
         (a_commit_is_late, one_epoch_of_grace_is_missing, "durable_before_referenced"),
+        (a_new_holder_forgets, surplus_goes_without_asking, "nothing_referenced_removed"),
     ],
 )
 def test_a_fault_planted_into_its_moment_is_caught(

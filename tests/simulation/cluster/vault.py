@@ -85,11 +85,13 @@ class SimVault:
         return [node for node in self.nodes if node.running is not None]
 
     def check_life(self, life: Life) -> None:
-        """A node may crash when told to, and not otherwise.
+        """A node may crash when told to, and not otherwise; nothing it does may break what must hold.
 
         Raises:
-            Broken: One of its tasks broke.
+            Broken: One of its tasks broke, or a checker has found something.
         """
+        if self.checkers.broken is not None:
+            raise self.checkers.broken
         if life.broken is not None:
             raise Broken(f"{life.name} broke: {life.broken!r}") from life.broken
 
