@@ -105,6 +105,11 @@ class Streams:
         views.rebuild_with(rebuilder.rebuild)
         return cls(log, views, app, rebuilder, settings)
 
+    @property
+    def left_behind(self) -> bool:
+        """Whether ``stop`` had to give up a client of the log: the loop cannot be unwound any more then."""
+        return self._app.left_behind
+
     async def wait_caught_up(self, timeout_s: float) -> bool:
         """Whether the views reached, in time, where the log ended when this was asked."""
         try:

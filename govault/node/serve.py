@@ -103,7 +103,7 @@ async def _live(loaded: Loaded, folder: DataFolder, listener: socket.socket, beg
             reason = await _wait_end(stop, serving, running)
             _log.info("stopping: %s", reason or "asked to")
             running.ending.began, running.ending.broken = True, bool(reason)
-            _end_in_any_case(folder)
+            end_in_any_case(folder)
             if reason:
                 server.config.timeout_graceful_shutdown = int(BROKEN_GRACE_S)
         finally:
@@ -111,7 +111,9 @@ async def _live(loaded: Loaded, folder: DataFolder, listener: socket.socket, beg
             server.should_exit = True
             await asyncio.gather(serving, return_exceptions=True)
     if reason:
-        _end_at_once(folder, reason)
+        _end_at_once(folder, f"GoVault ended: {reason}", EXIT_CRASHED)
+    if running.streams.left_behind:
+        _end_at_once(folder, "GoVault ended; its client of the log was given up, for the log did not answer", 0)
     return 0
 
 
@@ -121,31 +123,31 @@ def _spare_what_stays() -> None:
     gc.freeze()
 
 
-def _end_in_any_case(folder: DataFolder) -> None:
+def end_in_any_case(folder: DataFolder, within_s: float = END_S_MAX) -> None:
     """However long a part hangs (a client of a log that died at the same moment has hung for ever), the process ends.
 
     What was acknowledged is durable by then, so that ending late but abruptly loses nothing.
     """
 
     def end() -> None:
-        sys.stderr.write(f"GoVault did not come to its end within {END_S_MAX:g} s and ends now\n")
+        sys.stderr.write(f"GoVault did not come to its end within {within_s:g} s and ends now\n")
         sys.stderr.flush()
         folder.withdraw()
         os._exit(EXIT_CRASHED)
 
-    backstop = threading.Timer(END_S_MAX, end)
+    backstop = threading.Timer(within_s, end)
     backstop.daemon = True
     backstop.start()
 
 
-def _end_at_once(folder: DataFolder, reason: str) -> NoReturn:
-    """Leave without unwinding the loop: every part is flushed and closed, and what the dead one left running would
+def _end_at_once(folder: DataFolder, last_words: str, exit_code: int) -> NoReturn:
+    """Leave without unwinding the loop: every part is flushed and closed, and what a dead one left running would
     only hold the process up.
     """
     folder.close()
-    sys.stderr.write(f"GoVault ended: {reason}\n")
+    sys.stderr.write(f"{last_words}\n")
     sys.stderr.flush()
-    os._exit(EXIT_CRASHED)
+    os._exit(exit_code)
 
 
 async def _wait_started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:

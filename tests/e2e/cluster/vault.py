@@ -137,8 +137,12 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def stop_asking(self) -> None:
+        """Nothing new is asked for; what is under way comes to its end. Failures after this are nobody's."""
         self._stop.set()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop_asking()
         for thread in self._threads:
             thread.join(timeout=120)
 
