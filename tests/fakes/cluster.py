@@ -88,7 +88,8 @@ class Manners:
         silent: It never answers.
         full: It has no room for chunks.
         damages: Its chunks come out wrong.
-        pretends: It says that it stored and stores nothing.
+        lies: It says that it has everything and has stored whatever it was sent, keeps nothing, and gives invented
+            bytes for whatever it is asked for.
         dies_at: It is dead from this call on (counted from 1).
     """
 
@@ -97,7 +98,7 @@ class Manners:
     silent: bool = False
     full: bool = False
     damages: bool = False
-    pretends: bool = False
+    lies: bool = False
     dies_at: int = sys.maxsize
 
 
@@ -147,6 +148,8 @@ class FakeCluster:
         self.names = list(names)
         self.calls: list[tuple[str, str, int]] = []
         """(peer, method, number of chunks)"""
+        self.sealed_by_liars: dict[ChunkId, bytes] = {}
+        """What liars were sent and did not keep: they give it for other chunks."""
         table = rotating_table(self.names, replicas, quorum)
         stores = locals_ or [MemoryChunkStore(Keyring(bytes(32)), 4096) for _ in names]
         self.nodes = {
@@ -188,10 +191,12 @@ class FakeCluster:
             raise Cluster(str(error), code="cluster.refused") from error
 
     async def confirm(self, peer: str, chunks: Sequence[ChunkId], epoch: int) -> list[ChunkId]:
-        return await self._call(peer, "confirm", len(chunks), lambda there: there.confirm("caller", chunks, epoch))
+        lacks = await self._call(peer, "confirm", len(chunks), lambda there: there.confirm("caller", chunks, epoch))
+        return [] if self.nodes[peer].manners.lies else lacks
 
     async def missing(self, peer: str, chunks: Sequence[ChunkId]) -> list[ChunkId]:
-        return await self._call(peer, "missing", len(chunks), lambda there: there.missing("caller", chunks))
+        lacks = await self._call(peer, "missing", len(chunks), lambda there: there.missing("caller", chunks))
+        return [] if self.nodes[peer].manners.lies else lacks
 
     async def store(self, peer: str, chunks: Sequence[SealedChunk], epoch: int) -> None:
         manners = self.nodes[peer].manners
@@ -199,16 +204,26 @@ class FakeCluster:
         async def keep(there: ReplicaService) -> None:
             if manners.full:
                 raise StorageFull("the disk is full")
-            if not manners.pretends:
+            if manners.lies:
+                self.sealed_by_liars.update((chunk.chunk_id, chunk.sealed) for chunk in chunks)
+            else:
                 await there.store("caller", chunks, epoch)
 
         await self._call(peer, "store", len(chunks), keep)
 
     async def fetch(self, peer: str, chunks: Sequence[ChunkId]) -> list[SealedChunk]:
         found = await self._call(peer, "fetch", len(chunks), lambda there: there.fetch("caller", chunks))
+        if self.nodes[peer].manners.lies:
+            return [SealedChunk(chunk, 4096, self._invented(chunk, at)) for at, chunk in enumerate(chunks)]
         if self.nodes[peer].manners.damages:
             found = [chunk._replace(sealed=chunk.sealed[:-1] + bytes([chunk.sealed[-1] ^ 1])) for chunk in found]
         return found
+
+    def _invented(self, chunk_id: ChunkId, at: int) -> bytes:
+        """Noise, nothing, or what some other node really has, under the id of another chunk."""
+        others = sorted({other for other in self.sealed_by_liars if other != chunk_id})
+        borrowed = self.sealed_by_liars[others[at % len(others)]] if others else b""
+        return (b"", bytes(chunk_id) * 100, borrowed)[at % 3]
 
     async def slot_digests(self, peer: str, slots: Sequence[int]) -> list[bytes]:
         return await self._call(peer, "slot_digests", 0, lambda there: there.slot_digests("caller", slots))
