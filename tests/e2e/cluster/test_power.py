@@ -10,7 +10,7 @@ from tests.e2e.cluster.vault import Load, Vault
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 
-ENDS_S_MAX = 30.0
+ENDS_S_MAX = 40.0
 """Uploads get their deadline and every client of the log its own; the backstop of the process is later than this."""
 
 
