@@ -60,6 +60,11 @@ class Server(Section):
     storage_root: FilePath = Field(
         default_factory=default_storage_root, description="The data folder: log, views, chunks and keys of this node."
     )
+    advertise: Texts = Field(
+        (),
+        description="URLs where clients reach this node, like https://vault.example; empty: where it listens, or by "
+        "the host's name.",
+    )
     max_upload_size: Size = Field(
         MAX_UPLOAD_BYTES_DEFAULT, ge=1, description="The largest content taken in one upload (413 beyond)."
     )
@@ -77,6 +82,15 @@ class Server(Section):
     def _address(cls, value: str) -> str:
         split_address(value)
         return value.strip()
+
+    @field_validator("advertise")
+    @classmethod
+    def _urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            scheme, separator, rest = url.partition("://")
+            if scheme not in ("http", "https") or not separator or not rest or rest.startswith("/"):
+                raise ValueError(f"{url!r} is not a URL: write https://host[:port]")
+        return value
 
     @field_validator("cors_origins")
     @classmethod
@@ -177,12 +191,18 @@ class Network(Section):
         "127.0.0.1:7946", description="host:port to listen on for peers, with log.kind: kafka; port 0 takes a free one."
     )
     advertise: Addresses = Field(
-        (), description="Addresses (host:port) where peers reach this node; empty: peer_addr, or the host's name."
+        (),
+        description="Addresses (host:port) where peers reach this node; empty: peer_addr or, where that is 0.0.0.0, "
+        "the host's name and its address towards Kafka.",
     )
     name: str = Field("", max_length=100, description="This node's name, for people. Empty: the host's name.")
     zone: str = Field("", max_length=100, description="Where it stands: replicas go to different zones.")
     weight: int = Field(1, ge=0, le=1_000_000, description="Its share of chunks against other nodes. Set at joining.")
-    bootstrap_nodes: Addresses = Field((), description="Addresses (host:port) of nodes to ask first.")
+    bootstrap_nodes: Addresses = Field(
+        (),
+        description="More addresses (host:port) where nodes of the vault may be found, where those that a join token "
+        "or the log tells lead nowhere.",
+    )
     layout: Literal["auto", "manual"] = Field(
         "auto", description="auto: chunks follow members; manual: govault layout apply moves them."
     )
@@ -195,7 +215,9 @@ class Network(Section):
     write_quorum: int = Field(
         2, ge=1, le=REPLICAS_MAX, description="Durable replicas that a write waits for, at most all; likewise."
     )
-    max_peers: int = Field(50, ge=1, le=10_000, description="Peers to keep connections to.")
+    max_peers: int = Field(
+        50, ge=1, le=10_000, description="Peers to keep idle connections to; a call to any other makes one."
+    )
 
 
 class Chunking(Section):

@@ -21,6 +21,7 @@ from govault.node.healing import healing_settings, open_healing
 from govault.node.identity import NodeIdentity, VaultIdentity, load_node, load_vault
 from govault.node.joining import node_name
 from govault.node.peers import Attendance, Neighbourhood, VaultGate, attend, meet, open_door
+from govault.node.whereabouts import Whereabouts
 from govault.node.wiring import (
     api_settings,
     connect,
@@ -32,6 +33,7 @@ from govault.node.wiring import (
     upkeep_settings,
 )
 from govault.node.world import SystemClock, SystemRandomness
+from govault.services.announcing import Addresses, Announcer
 from govault.services.backup import BackupSources
 from govault.services.catalog import Services, assemble
 from govault.services.log_clock import LogClock
@@ -156,6 +158,8 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             store.note_epoch(streams.views.partition_row(partition).epoch)
 
         near = await meet(configuration, node, keyring, streams.views, store, stack)
+        whereabouts = Whereabouts(configuration, url, near.listener)
+        addresses = await whereabouts()
         registry = metrics_registry()
         identity = ThisNode(
             vault_id=vault.vault_id,
@@ -165,7 +169,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             zone=configuration.network.zone,
             version=VERSION,
             started_ms=SystemClock().time_ms(),
-            addresses=(url,),
+            addresses=addresses.for_clients,
             log_kind=vault.log_kind,
         )
         ports = UpkeepPorts(
@@ -226,7 +230,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             registry,
             services.uploads.in_flight,
             healing,
-            (attendance.heartbeats,),
+            (attendance.heartbeats, Announcer(ports.views, services.submitter, node.node_id, whereabouts)),
         )
         services = replace(services, upkeep=upkeep)
         # Before anybody comes in: what others seal must open here, and what is sealed here must open there.
@@ -235,7 +239,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
         open_door(near, attendance, streams.views, VaultGate(upkeep.join_tokens, keyring, vault, folder), stack)
         # Tells this node the log's time, before it says anything that must come in time.
         await attendance.heartbeats.work()
-        await _introduce(services, identity, near, configuration)
+        await _introduce(services, identity, near, configuration, addresses)
         background = asyncio.create_task(_run(upkeep, attendance), name="upkeep")
         stack.push_async_callback(_cancel, background)
         yield Running(
@@ -263,14 +267,21 @@ async def _run(upkeep: Upkeep, attendance: Attendance) -> None:
         group.create_task(attendance.run(), name="attendance")
 
 
-async def _introduce(services: Services, node: ThisNode, near: Neighbourhood, configuration: Configuration) -> None:
+async def _introduce(
+    services: Services, node: ThisNode, near: Neighbourhood, configuration: Configuration, addresses: Addresses
+) -> None:
     """Tell the log that this node belongs to the vault and runs; make the default space; finish what a crash left."""
     actor = system("start")
     if not any(row.node_id == node.node_id for row in services.views.nodes()):
         await _admit(services, node, near, configuration.network.weight)
     started = NodeStarted(
-        node_id=node.node_id, version=node.version, addresses=node.addresses, peer_addresses=near.addresses
+        node_id=node.node_id,
+        version=node.version,
+        addresses=addresses.for_clients,
+        peer_addresses=addresses.for_peers,
     )
+    if addresses.for_peers:
+        _log.info("peers reach this node at %s", ", ".join(addresses.for_peers))
     await services.submitter.submit(actor, started, 0, subject=node.node_id)
     await services.namespace.spaces.finish_openings()
     await services.namespace.spaces.finish_closings(PurgeBudget(BATCH_OPERATIONS_MAX))

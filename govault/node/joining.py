@@ -9,19 +9,20 @@ import json
 import logging
 import platform
 import ssl
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from govault.config import Configuration, Loaded
-from govault.domain.join_token import Introducer, JoinToken, parse
+from govault.domain.join_token import JoinToken, parse
 from govault.errors import AccessDenied, Authentication, Cluster, Config
 from govault.node.folder import DataFolder, write_durably
 from govault.node.identity import NodeIdentity, VaultIdentity, load_node, load_vault
 from govault.node.wiring import to_kafka
 from govault.node.world import SystemRandomness
-from govault.peering.certificates import joining_context
+from govault.peering.certificates import id_at_other_end, joining_context
 from govault.peering.connections import connect
 from govault.peering.joining import Candidate, ask_to_join
 from govault.storage import recovery_key
@@ -59,7 +60,7 @@ async def join(configuration: Configuration, folder: DataFolder, text: str) -> N
     Raises:
         InvalidRequest: It is not a join token.
         AccessDenied: It lets nobody in any more; the message says why.
-        Cluster: No introducer can be reached.
+        Cluster: No introducer, and none of ``network.bootstrap_nodes``, can be reached.
         Config: The configuration or the folder stands against it; the folder may be another vault's.
     """
     _check_kafka(configuration)
@@ -73,7 +74,7 @@ async def join(configuration: Configuration, folder: DataFolder, text: str) -> N
     network = configuration.network
     public_key = node.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
     wish = Candidate(public_key, node_name(configuration), network.zone, network.weight)
-    handed = await _ask_one(token, node, wish)
+    handed = await _ask_one(token, network.bootstrap_nodes, node, wish)
     if handed.get("vault_id") != token.vault_id:
         raise Cluster("the introducer is of another vault than the join token says; ask for a new token")
     await asyncio.to_thread(_take, configuration, folder, handed)
@@ -100,28 +101,37 @@ def _check_vault(vault_id: str, token: JoinToken, folder: DataFolder) -> None:
         )
 
 
-async def _ask_one(token: JoinToken, node: NodeIdentity, wish: Candidate) -> dict[str, Any]:
-    """Ask the introducers of a token one after the other."""
+async def _ask_one(
+    token: JoinToken, bootstrap_nodes: Sequence[str], node: NodeIdentity, wish: Candidate
+) -> dict[str, Any]:
+    """Ask the introducers of a token one after the other, then whoever is at the addresses that people named."""
     failures: list[str] = []
-    for introducer in token.introducers:
-        for address in introducer.addresses:
-            try:
-                async with asyncio.timeout(JOIN_S_MAX):
-                    return await _ask(address, introducer, token, node, wish)
-            except (OSError, ssl.SSLError, Authentication, Cluster, TimeoutError) as error:
-                failures.append(f"{address}: {error or 'no answer in time'}")
+    named = [(address, one.node_id) for one in token.introducers for address in one.addresses]
+    for address, introducer_id in (*named, *((address, None) for address in bootstrap_nodes)):
+        try:
+            async with asyncio.timeout(JOIN_S_MAX):
+                return await _ask(address, introducer_id, token, node, wish)
+        except (OSError, ssl.SSLError, Authentication, Cluster, TimeoutError) as error:
+            failures.append(f"{address}: {error or 'no answer in time'}")
     raise Cluster(
         "no node of the vault could be reached to join: " + "; ".join(failures) + ". Are they up, and is "
-        "network.advertise of theirs right?"
+        "network.advertise of theirs right? network.bootstrap_nodes names more addresses to try"
     )
 
 
 async def _ask(
-    address: str, introducer: Introducer, token: JoinToken, node: NodeIdentity, wish: Candidate
+    address: str, introducer_id: str | None, token: JoinToken, node: NodeIdentity, wish: Candidate
 ) -> dict[str, Any]:
-    wire = await connect(address, joining_context(), introducer.node_id)
+    """Ask the node at an address.
+
+    Args:
+        introducer_id: Whom the token pins there; None where any member will do: that it is one shows in its answer,
+            which is sealed under the token's secret.
+    """
+    wire = await connect(address, joining_context(), introducer_id)
     try:
-        return await ask_to_join(wire, introducer.node_id, token, node.key, wish, SystemRandomness())
+        found = introducer_id or str(id_at_other_end(wire.extra("ssl_object")))
+        return await ask_to_join(wire, found, token, node.key, wish, SystemRandomness())
     except AccessDenied as error:
         raise AccessDenied(f"the vault does not let this node in: {error}", code="join.refused") from error
     finally:

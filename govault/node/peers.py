@@ -55,7 +55,6 @@ class Neighbourhood:
         local: This node's own store.
         store: What services read and write: the local store, or it and those of peers.
         listener: Where peers come in; None where none can.
-        addresses: host:port where peers reach this node, the best first.
     """
 
     cluster: FoldedClusterMap
@@ -65,7 +64,6 @@ class Neighbourhood:
     store: ChunkStore
     contexts: PeerContexts | None = None
     listener: socket.socket | None = None
-    addresses: tuple[str, ...] = ()
 
     @property
     def alone(self) -> bool:
@@ -98,11 +96,12 @@ async def meet(
         row = cluster.member(peer)
         return () if row is None else row.peer_addresses
 
-    client = PeerClient(contexts.client, addresses, links, clock, configuration.network.max_peers)
+    network = configuration.network
+    client = PeerClient(contexts.client, addresses, links, clock, network.max_peers, network.bootstrap_nodes)
     stack.push_async_callback(client.close)
     store = ReplicatedStore(local, client, cluster, links, views.chunk_referenced, any_asks=views.replication_asked)
     stack.push_async_callback(store.close)
-    return Neighbourhood(cluster, links, client, local, store, contexts, listener, _advertised(configuration, listener))
+    return Neighbourhood(cluster, links, client, local, store, contexts, listener)
 
 
 @dataclass(frozen=True)
@@ -171,7 +170,6 @@ def open_door(
     server = PeerServer(near.listener, near.contexts.server, is_member, requests, introduce)
     server.start()
     stack.push_async_callback(server.stop)
-    _log.info("peers reach this node at %s", ", ".join(near.addresses))
 
 
 @dataclass(frozen=True)
@@ -217,19 +215,3 @@ def _listener(address: str) -> socket.socket:
             "Stop what uses it, or choose another address with network.peer_addr (port 0 takes a free one)"
         ) from error
     return listener
-
-
-def _advertised(configuration: Configuration, listener: socket.socket) -> tuple[str, ...]:
-    """Where peers reach this node: as configured, else where it listens."""
-    port = listener.getsockname()[1]
-    if configuration.network.advertise:
-        given = (split_address(address) for address in configuration.network.advertise)
-        return tuple(_joined(host, given_port or port) for host, given_port in given)
-    host, _ = split_address(configuration.network.peer_addr)
-    if host in ("0.0.0.0", "::"):  # noqa: S104 (only compared: others need a name of this machine)
-        host = socket.getfqdn()
-    return (_joined(host, port),)
-
-
-def _joined(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

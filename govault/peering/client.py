@@ -26,13 +26,15 @@ class PeerClient:
         links: LinkQualities,
         clock: Clock,
         peers_max: int,
+        elsewhere: Sequence[str] = (),
     ) -> None:
         """Args:
         context: See ``PeerContexts.client``.
         addresses: Where a member can be reached now (host:port, the best first); empty where it is none.
         peers_max: To how many peers connections are kept.
+        elsewhere: Addresses to look for a member at when it is at none of its own.
         """
-        self._connections = Connections(context, addresses, peers_max)
+        self._connections = Connections(context, addresses, peers_max, elsewhere)
         self._links = links
         self._clock = clock
 

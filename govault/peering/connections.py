@@ -11,6 +11,7 @@ from govault.errors import Authentication
 from govault.limits import PEER_CALLS_EACH_MAX, PEER_CONNECT_S_MAX
 from govault.peering.certificates import id_at_other_end
 from govault.peering.frames import Frame, Kind
+from govault.peering.places import Places
 from govault.peering.stream import ByteStream
 from govault.peering.wire import Wire
 
@@ -20,9 +21,15 @@ _IDLE_EACH_MAX = 4
 class Connections:
     """The connections of one node to all peers. For one event loop."""
 
-    def __init__(self, context: ssl.SSLContext, addresses: Callable[[str], Sequence[str]], peers_max: int) -> None:
+    def __init__(
+        self,
+        context: ssl.SSLContext,
+        addresses: Callable[[str], Sequence[str]],
+        peers_max: int,
+        elsewhere: Sequence[str] = (),
+    ) -> None:
         self._context = context
-        self._addresses = addresses
+        self._places = Places(addresses, elsewhere)
         self._peers_max = peers_max
         self._idle: OrderedDict[tuple[str, bool], list[Wire]] = OrderedDict()
         self._room: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(PEER_CALLS_EACH_MAX))
@@ -39,7 +46,7 @@ class Connections:
             InvalidRequest: It does not speak our protocol.
             Authentication: Somebody else is there.
         """
-        if not self._addresses(peer):
+        if not self._places.of(peer):
             self._forget(peer)
         if probe:
             return await self._ask(peer, header, body, probe)
@@ -72,10 +79,11 @@ class Connections:
         return answer
 
     def _take(self, peer: str, probe: bool) -> Wire | None:
-        kept = self._idle.get((peer, probe), [])
+        kept, places = self._idle.get((peer, probe), []), self._places.of(peer)
         while kept:
             wire = kept.pop()
-            if not wire.closed:
+            # One to where the peer was before may hang for long: the machine is gone, and nobody says so.
+            if not wire.closed and wire.address in places:
                 return wire
             wire.close()
         return None
@@ -93,20 +101,31 @@ class Connections:
                 one.close()
 
     async def _connect(self, peer: str) -> Wire:
-        addresses = self._addresses(peer)
-        if not addresses:
+        places = self._places.of(peer)
+        if not places:
             raise ConnectionRefusedError("it is no node of this vault, or nobody knows its address")
         failures: list[Exception] = []
-        for address in addresses:
+        for address in places:
+            wire = None
             try:
                 async with asyncio.timeout(PEER_CONNECT_S_MAX):
-                    return await connect(address, self._context, peer)
-            except (OSError, ssl.SSLError, Authentication, TimeoutError) as error:
+                    wire = await connect(address, self._context, peer)
+                return wire
+            except Authentication as error:
+                self._places.leads_to(address, str(error.details.get("found", "")))
                 failures.append(error)
+            except (OSError, ssl.SSLError, TimeoutError) as error:
+                failures.append(error)
+            finally:
+                # Also where the caller gave up: a probe has time for one address that says nothing, the next has it
+                # for another.
+                if wire is None:
+                    self._places.in_vain(peer, address)
         raise failures[0] if not isinstance(failures[0], TimeoutError) else ConnectionError("no connection in time")
 
     def _forget(self, peer: str) -> None:
         """It is no member: nothing more is said to it over a connection from before."""
+        self._places.forget(peer)
         for probe in (False, True):
             for wire in self._idle.pop((peer, probe), ()):
                 wire.close()
@@ -120,8 +139,11 @@ class Connections:
         self._idle.clear()
 
 
-async def connect(address: str, context: ssl.SSLContext, node_id: str) -> Wire:
+async def connect(address: str, context: ssl.SSLContext, node_id: str | None) -> Wire:
     """A connection to a node, once it has proved to be that node.
+
+    Args:
+        node_id: None where any will do that proves to be one (``id_at_other_end`` tells which).
 
     Raises:
         OSError, SSLError: Nobody is there, or nobody of this vault.
@@ -129,7 +151,7 @@ async def connect(address: str, context: ssl.SSLContext, node_id: str) -> Wire:
     """
     host, _, port = address.rpartition(":")
     stream = ByteStream()
-    wire = Wire(stream)
+    wire = Wire(stream, address)
     loop = asyncio.get_running_loop()
     await loop.create_connection(lambda: stream, host.strip("[]"), int(port), ssl=context)
     raw: socket.socket | None = wire.extra("socket")
@@ -137,8 +159,8 @@ async def connect(address: str, context: ssl.SSLContext, node_id: str) -> Wire:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         found = id_at_other_end(wire.extra("ssl_object"))
-        if found != node_id:
-            raise Authentication(f"at {address} is the node {found}, not {node_id}")
+        if found is None or found != (node_id or found):
+            raise Authentication(f"at {address} is the node {found}, not {node_id or 'one of a vault'}", found=found)
     except BaseException:
         wire.close()
         raise

@@ -1,8 +1,9 @@
 """How a new node joins: it proves to know a token's secret, and gets the vault's own, sealed.
 
-Over TLS that is pinned to the introducer's id by the token. The proof is an HMAC under the secret over both ends' keys
-and a fresh number, so that it is worth nothing elsewhere or again. The answer is sealed under a key from an X25519
-exchange and the token's secret: it stays closed even to one who could read the connection.
+Over TLS that is pinned to the introducer's id by the token, or to the id found at an address that people named. The
+proof is an HMAC under the secret over both ends' keys and a fresh number, so that it is worth nothing elsewhere or
+again. The answer is sealed under a key from an X25519 exchange and the token's secret: it stays closed even to one who
+could read the connection.
 """
 
 import base64
@@ -100,7 +101,10 @@ async def ask_to_join(
     wish: Candidate,
     randomness: Randomness,
 ) -> dict[str, Any]:
-    """Join over a connection that is pinned to the introducer; what it hands over.
+    """Join over a connection to an introducer; what it hands over.
+
+    The proof names the introducer, so that it is worth nothing to it elsewhere. Where the connection was not pinned to
+    it beforehand, its answer still tells whether it is of the vault: only who knows the token's secret can seal it.
 
     Raises:
         AccessDenied: The introducer refuses; the message says why.

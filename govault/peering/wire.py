@@ -9,10 +9,15 @@ from govault.peering.stream import ByteStream
 
 
 class Wire:
-    """One connection, used by one task at a time."""
+    """One connection, used by one task at a time.
 
-    def __init__(self, stream: ByteStream) -> None:
+    Attributes:
+        address: Where it leads, host:port; empty where the other end came here.
+    """
+
+    def __init__(self, stream: ByteStream, address: str = "") -> None:
         self._stream = stream
+        self.address = address
 
     @property
     def closed(self) -> bool:

@@ -9,7 +9,13 @@ from prometheus_client.registry import Collector as MetricsSource
 
 from govault.domain.rows import NodeState
 from govault.errors import Conflict, GoVaultError
-from govault.limits import BENCHMARK_BYTES_MAX, BENCHMARK_ROUND_TRIPS, PROBE_TIMEOUT_S, SLOTS
+from govault.limits import (
+    BENCHMARK_BYTES_MAX,
+    BENCHMARK_ROUND_TRIPS,
+    DIGEST_SLOTS_PER_CALL,
+    PROBE_TIMEOUT_S,
+    SLOTS,
+)
 from govault.ports import Clock, PeerProbes, PeerStores
 from govault.services.cluster_map import FoldedClusterMap
 from govault.services.heartbeat_reader import HeartbeatReader
@@ -163,7 +169,7 @@ class Network(MetricsSource):
     async def _transfer(self, peer: str) -> tuple[int, float]:
         """(bytes, seconds) of fetching some of the chunks that the peer holds."""
         fetched_bytes, took_s = 0, 0.0
-        for slot in self._some_slots(peer):
+        for slot in await self._some_slots(peer):
             if fetched_bytes >= BENCHMARK_BYTES_MAX:
                 break
             chunks = await self._stores.slot_chunks(peer, slot, b"", _CHUNKS_A_SLOT)
@@ -175,10 +181,19 @@ class Network(MetricsSource):
                 chunks = _behind(chunks, given[-1].chunk_id) if given else []
         return fetched_bytes, took_s
 
-    def _some_slots(self, peer: str) -> list[int]:
+    async def _some_slots(self, peer: str) -> list[int]:
+        """Slots of the peer's in which it has chunks, from all over: in a small vault most have none."""
         holders = self._cluster.placement.holders
         held = [slot for slot in range(SLOTS) if peer in holders(slot)]
-        return held[:: max(1, len(held) // _SLOTS_TRIED_MAX)][:_SLOTS_TRIED_MAX]
+        strides = -(-len(held) // DIGEST_SLOTS_PER_CALL)
+        found: list[int] = []
+        for first in range(strides):
+            slots = held[first::strides]
+            digests = await self._stores.slot_digests(peer, slots)
+            found += [slot for slot, digest in zip(slots, digests, strict=True) if any(digest)]
+            if len(found) >= _SLOTS_TRIED_MAX:
+                break
+        return found[:: max(1, len(found) // _SLOTS_TRIED_MAX)][:_SLOTS_TRIED_MAX]
 
     def _own(self) -> Iterator[Link]:
         own = self._cluster.node_id

@@ -1,5 +1,6 @@
 """Three nodes as processes on Apache Kafka: killed, stopped, robbed of their disks, and cut off from their log."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,6 +8,7 @@ import time
 
 import pytest
 
+from deploy.local.node_process import NodeProcess
 from tests.e2e.cluster.vault import Load, Vault, flip_bits
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
@@ -97,6 +99,32 @@ def test_while_kafka_is_away_files_are_read_and_writes_are_refused(vault: Vault)
     vault.wait("writes go on", lambda: vault.put(vault.nodes[1], "after", b"y") in (200, 201))
     for node in vault.nodes:
         vault.wait_read(node, "after", b"y")
+
+
+def test_a_node_that_starts_at_other_addresses_is_found_there_by_nodes_that_were_there_and_by_one_that_was_not(
+    vault: Vault,
+) -> None:
+    moving, away = vault.nodes[1], vault.nodes[2]
+    assert vault.put(moving, "moved", b"the bytes" * 1000) in (200, 201)
+
+    def addresses(node: NodeProcess) -> list[str]:
+        (found,) = (row for row in vault.document(node, "/peers")["peers"] if row["name"] == moving.root.name)
+        return [*found["addresses"], *found["peer_addresses"]]
+
+    before = addresses(vault.nodes[0])
+    away.kill()
+    assert moving.stop() == 0
+    moving.start()
+    vault.wait("the others see the new addresses", lambda: addresses(vault.nodes[0]) == addresses(moving))
+    assert not set(before) & set(addresses(vault.nodes[0]))
+    away.start()
+    vault.wait("so does the one that was away", lambda: addresses(away) == addresses(moving))
+    for node in (vault.nodes[0], away):
+        vault.wait_state(moving, "up")
+        (measured,) = json.loads(node.cli("peers", "benchmark", moving.root.name, "--json"))["result"]["peers"]
+        assert measured["error"] == ""
+        assert measured["round_trip_ms"] > 0
+        assert measured["transferred_bytes"] > 0
 
 
 @pytest.mark.long

@@ -28,7 +28,7 @@ from govault.services.join_tokens import JoinTokens
 from govault.storage.keyring import Keyring
 from schemas.events.peers import NodeAdmitted, NodeRemoved, NodeStarted
 from tests.fakes.vault import ADMIN, Vault, open_vault
-from tests.integration.peering.ends import Shelf
+from tests.integration.peering.ends import Shelf, ends
 
 VAULT = VaultIdentity("11111111-2222-3333-4444-555555555555", "kafka", "govault", 4)
 
@@ -252,6 +252,31 @@ async def test_an_introducer_that_is_down_is_said_so(inviting: Inviting, tmp_pat
     await inviting.server.stop()
     with pytest.raises(Cluster, match=r"network\.advertise"):
         await join_in(tmp_path / "two", token)
+
+
+async def test_a_bootstrap_node_lets_in_where_the_token_s_introducers_are_out_of_reach(
+    inviting: Inviting, tmp_path: Path
+) -> None:
+    token = parse(await inviting.token())
+    (member,) = token.introducers
+    gone = token._replace(introducers=(Introducer("ab" * 32, ("127.0.0.1:1",)),))
+    elsewhere = f'["127.0.0.1:1", "{member.addresses[0]}"]'
+    node_id = await join_in(tmp_path / "two", gone.text(), network__bootstrap_nodes=elsewhere)
+    assert node_id in inviting.nodes()
+
+
+async def test_a_bootstrap_node_that_does_not_know_the_token_s_secret_is_not_believed(
+    inviting: Inviting, tmp_path: Path
+) -> None:
+    async with ends(1) as (impostor,):
+        token = parse(await inviting.token())
+        impostor.gate.open_tokens.add(token.token_id)
+        gone = token._replace(introducers=(Introducer("ab" * 32, ("127.0.0.1:1",)),))
+        with pytest.raises(AccessDenied):
+            await join_in(tmp_path / "two", gone.text(), network__bootstrap_nodes=f'["{impostor.address}"]')
+    assert impostor.gate.admitted == []
+    assert not (tmp_path / "two/vault.json").exists()
+    assert len(inviting.nodes()) == 1
 
 
 async def test_another_topic_prefix_is_noticed_before_a_secret_is_kept(inviting: Inviting, tmp_path: Path) -> None:

@@ -124,12 +124,13 @@ class End:
     gate: Gate = field(default_factory=Gate)
     links: Links = field(default_factory=Links)
     authority: bytes = AUTHORITY
+    elsewhere: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.node_id = id_of_key(self.key.public_key())
         self.contexts = make_contexts(self.key, self.authority)
         self.client = PeerClient(
-            self.contexts.client, lambda peer: self.places.get(peer, []), self.links, SystemClock(), 8
+            self.contexts.client, lambda peer: self.places.get(peer, []), self.links, SystemClock(), 8, self.elsewhere
         )
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setblocking(False)

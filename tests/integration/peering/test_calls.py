@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -135,3 +136,41 @@ async def test_a_peer_that_restarts_on_another_port_is_found_there() -> None:
         assert await one.client.missing(two.node_id, []) == []
         await again.client.close()
         await again.server.stop()
+
+
+async def test_a_kept_connection_to_where_a_peer_was_before_is_not_used_any_more() -> None:
+    async with ends(2) as (one, two):
+        await one.client.missing(two.node_id, [])
+        # The old place still answers, as a machine that hangs would still be connected.
+        again = End(two.key, two.members, two.places)
+        again.server.start()
+        one.places[two.node_id] = [again.address]
+        chunk_id = chunk(1).chunk_id
+        again.shelf.chunks[chunk_id] = chunk(1)
+        assert await one.client.missing(two.node_id, [chunk_id]) == []
+        await again.client.close()
+        await again.server.stop()
+
+
+async def test_a_peer_that_is_at_none_of_its_addresses_is_found_among_the_bootstrap_nodes() -> None:
+    async with ends(3) as (one, two, three):
+        asking = End(one.key, one.members, one.places, elsewhere=(three.address, two.address))
+        one.places[two.node_id] = ["127.0.0.1:1"]
+        for _ in range(2):
+            assert await asking.client.ping(two.node_id, b"ab", 5.0) == b"ba"
+        # Whoever is no member is not looked for anywhere.
+        one.places.pop(two.node_id)
+        with pytest.raises(Cluster, match="no node of this vault"):
+            await asking.client.ping(two.node_id, b"ab", 5.0)
+        asking.listener.close()
+        await asking.client.close()
+
+
+async def test_probes_too_short_for_an_address_that_says_nothing_find_the_next_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        async with ends(2) as (one, two):
+            one.places[two.node_id] = [f"127.0.0.1:{silent.getsockname()[1]}", two.address]
+            with pytest.raises(Cluster):
+                await one.client.ping(two.node_id, b"ab", 0.3)
+            for _ in range(3):
+                assert await one.client.ping(two.node_id, b"ab", 2.0) == b"ba"

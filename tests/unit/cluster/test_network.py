@@ -40,7 +40,8 @@ class Reports:
 class Peers:
     """``PeerProbes`` and ``PeerStores`` of a network with a round trip and a bandwidth; counts what is asked."""
 
-    def __init__(self, chunks: int = 0, down: tuple[int, ...] = ()) -> None:
+    def __init__(self, chunks: int = 0, down: tuple[int, ...] = (), slot: int | None = None) -> None:
+        self.slot = slot
         self.chunks = [hashlib.sha256(b"%d" % number).digest() for number in range(chunks)]
         self.down = {id_of(number) for number in down}
         self.pings = 0
@@ -54,7 +55,13 @@ class Peers:
         return b""
 
     async def slot_chunks(self, peer: str, slot: int, after: bytes, limit: int) -> list[bytes]:
-        return sorted(self.chunks)[:limit]
+        return sorted(self.chunks)[:limit] if self._is_filled(slot) else []
+
+    async def slot_digests(self, peer: str, slots: list[int]) -> list[bytes]:
+        return [bytes([1] * 16) if self._is_filled(slot) else bytes(16) for slot in slots]
+
+    def _is_filled(self, slot: int) -> bool:
+        return bool(self.chunks) and self.slot in (None, slot)
 
     async def fetch(self, peer: str, chunks: list[bytes]) -> list[SealedChunk]:
         given = [SealedChunk(chunk_id, MIB, bytes(MIB)) for chunk_id in chunks[:4]]  # type: ignore[arg-type]
@@ -69,6 +76,15 @@ def network_of(nodes: int, peers: Peers, clock: object) -> SimpleNamespace:
     links, reports = LinkTable(clock, SeededRandomness()), Reports()  # type: ignore[arg-type]
     network = Network(cluster, links, reports, peers, peers, clock)  # type: ignore[arg-type]
     return SimpleNamespace(network=network, cluster=cluster, views=views, links=links, reports=reports)
+
+
+def test_the_few_chunks_of_a_small_vault_are_found_for_a_measurement() -> None:
+    async def life() -> None:
+        peers = Peers(chunks=2, slot=12_345)
+        report = await network_of(2, peers, LoopClock()).network.benchmark(None, lambda done, text: None)
+        assert [peer.transferred_bytes for peer in report.peers] == [2 * MIB]
+
+    run_virtually(life())
 
 
 def test_own_links_are_as_measured_here_and_those_of_others_as_their_heartbeats_told() -> None:
