@@ -1,6 +1,6 @@
 """What waits for repair on this node, kept across restarts."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from govault.domain.healing import Urgency
@@ -59,6 +59,15 @@ class RepairQueue(Protocol):
 
     def later(self, entry: RepairEntry, delay_s: float, *, failed: bool, lost: bool = False) -> None:
         """Try one again after a while, unless it was queued again since it was taken."""
+
+    def waiting(self, after: bytes, limit: int) -> list[RepairEntry]:
+        """Those behind a chunk id, ascending by id, whether their time has come or not."""
+
+    def hasten(self, entries: Sequence[RepairEntry]) -> None:
+        """Let their time come now, their failures kept, but for those that were queued again since they were taken."""
+
+    def on_sooner(self, tell: Callable[[], None]) -> None:
+        """Call back when something was queued or hastened; it must neither block nor raise."""
 
     def next_due_s(self) -> float | None:
         """Seconds until the next one's time; 0 where it has come, None where none waits."""

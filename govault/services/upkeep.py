@@ -303,6 +303,9 @@ def assemble_upkeep(
     if healing is not None:
         background.extend(healing.workers)
     workers = Workers(ports.clock, background, settings.throttle)
+    if healing is not None:
+        # Its budget of bytes a second is its pace already.
+        workers.set_throttle(healing.repairer.name, 0.0)
     health = Health(
         ports.log,
         ports.view_upkeep,

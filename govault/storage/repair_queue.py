@@ -7,6 +7,7 @@ Nothing is synced: an entry that power loss takes is found again by the next wal
 import struct
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from govault.domain.healing import Urgency
@@ -46,6 +47,7 @@ class StoredRepairQueue:
         self._began_ms = 0 if kept is None else _TIME.unpack(kept)[0]
         self._began_s = monotonic_s()
         self._time_kept_ms = self._began_ms
+        self._tell_sooner: Callable[[], None] = lambda: None
         self._by_urgency: Counter[int] = Counter()
         self._failed = self._lost = 0
         self._first_ms = [0 for _ in Urgency]
@@ -71,6 +73,7 @@ class StoredRepairQueue:
                 row = old._replace(urgency=min(int(urgency), old.urgency), due_ms=sooner, change=_next(old.change))
             self._put(changes, chunk_id, old, row)
         self._database.write(changes)
+        self._tell_sooner()
         return added
 
     def take(self, limit: int) -> list[RepairEntry]:
@@ -87,7 +90,7 @@ class StoredRepairQueue:
                 chunk_id = key[_TIME.size :]
                 row = self._row(chunk_id)
                 if row is not None:
-                    taken.append(RepairEntry(chunk_id, Urgency(row.urgency), row.failures, row.lost, row.change))
+                    taken.append(_entry(chunk_id, row))
             self._first_ms[urgency] = first_ms
         return taken
 
@@ -108,6 +111,23 @@ class StoredRepairQueue:
         changes: list[Change] = []
         self._put(changes, entry.chunk_id, row, _Row(row.urgency, due_ms, failures, _next(row.change), lost))
         self._database.write(changes)
+
+    def waiting(self, after: bytes, limit: int) -> list[RepairEntry]:
+        rows = islice(self._database.scan(b"c", after), limit)
+        return [_entry(key, _Row._make(_ROW.unpack(raw))) for key, raw in rows]
+
+    def hasten(self, entries: Sequence[RepairEntry]) -> None:
+        now_ms = self._now_ms()
+        changes: list[Change] = []
+        for entry in entries:
+            row = self._row(entry.chunk_id)
+            if row is not None and row.change == entry.change and row.due_ms > now_ms:
+                self._put(changes, entry.chunk_id, row, row._replace(due_ms=now_ms, change=_next(row.change)))
+        self._database.write(changes)
+        self._tell_sooner()
+
+    def on_sooner(self, tell: Callable[[], None]) -> None:
+        self._tell_sooner = tell
 
     def next_due_s(self) -> float | None:
         firsts = (next(self._ordered(urgency), None) for urgency in Urgency)
@@ -159,6 +179,10 @@ class StoredRepairQueue:
         if now_ms - self._time_kept_ms >= _TIME_KEPT_EVERY_MS:
             self.keep(_TIME_NOTE, _TIME.pack(now_ms))
             self._time_kept_ms = now_ms
+
+
+def _entry(chunk_id: bytes, row: _Row) -> RepairEntry:
+    return RepairEntry(chunk_id, Urgency(row.urgency), row.failures, row.lost, row.change)
 
 
 def _next(change: int) -> int:

@@ -196,7 +196,9 @@ def assemble_healing(ports: HealingPorts, submitter: Submitter, settings: Healin
         duties=duties,
         notices=notices,
         surplus=surplus,
-        repairer=Repairer(ports.cluster, ports.queue, knowing, transfers, settings.lanes),
+        repairer=Repairer(
+            ports.cluster, ports.queue, knowing, transfers, settings.lanes, monotonic_s, tell_empty=resync.look
+        ),
         resync=resync,
         scrub=Scrub(
             store=ports.store,

@@ -1,5 +1,6 @@
 """Compares this node's slots with those of their other holders, by digests first and by ids where those differ."""
 
+import asyncio
 from collections.abc import Sequence
 
 from govault.domain.healing import Urgency
@@ -9,8 +10,14 @@ from govault.ports import PeerStores, RepairQueue, ReplicaStore, Views
 from govault.services.healing.duties import Duties
 from schemas.ids import ChunkId
 
-_OFFER_DELAY_S = 120.0
+_OFFER_DELAY_S = 30.0
 """The holder that lacks a chunk finds it out by itself, and has the first try."""
+_OFFER_TURN_S = 60.0
+"""Then the others have theirs, one after the other, so that they do not all send the same."""
+_PEERS_AT_ONCE = 8
+_SLOTS_AT_ONCE = 8
+_EMPTY = bytes(16)
+"""The digest of a slot without chunks."""
 
 
 class Comparing:
@@ -26,19 +33,20 @@ class Comparing:
         self._queue = queue
 
     async def compare(self, slots: Sequence[int]) -> dict[int, set[bytes]]:
-        """Referenced chunks that an answering holder lacks, by slot; differences are queued."""
+        """Referenced chunks that an answering holder lacks, by slot; what it lacks is offered to it after a while.
+
+        What this node lacks is not found here: its own index and the views tell that.
+        """
         lacking: dict[int, set[bytes]] = {}
-        ours: dict[int, bytes] = {}
-        for peer, shared in self._shared(slots).items():
-            unknown = [slot for slot in shared if slot not in ours]
-            ours.update(zip(unknown, await self._replicas.slot_digests(unknown), strict=True))
-            try:
-                theirs = await self._peers.slot_digests(peer, shared)
-                for slot, digest in zip(shared, theirs, strict=False):
-                    if digest != ours[slot]:
-                        lacking.setdefault(slot, set()).update(await self._differences(peer, slot))
-            except Cluster:
-                continue
+        shared = self._shared(slots)
+        common = sorted({slot for some in shared.values() for slot in some})
+        ours = dict(zip(common, await self._replicas.slot_digests(common), strict=True))
+        peers = list(shared)
+        for start in range(0, len(peers), _PEERS_AT_ONCE):
+            some = peers[start : start + _PEERS_AT_ONCE]
+            for answer in await asyncio.gather(*(self._lacked(peer, shared[peer], ours) for peer in some)):
+                for slot, lacked in answer:
+                    lacking.setdefault(slot, set()).update(lacked)
         return lacking
 
     def _shared(self, slots: Sequence[int]) -> dict[str, list[int]]:
@@ -50,19 +58,36 @@ class Comparing:
                     shared.setdefault(peer, []).append(slot)
         return shared
 
-    async def _differences(self, peer: str, slot: int) -> list[bytes]:
-        theirs = await self._their_chunks(peer, slot)
+    async def _lacked(self, peer: str, slots: Sequence[int], ours: dict[int, bytes]) -> list[tuple[int, list[bytes]]]:
+        """What a peer lacks of the slots whose digests differ; nothing where it does not answer."""
+        try:
+            digests = await self._peers.slot_digests(peer, slots)
+        except Cluster:
+            return []
+        theirs = zip(slots, digests, strict=False)
+        unlike = [(slot, digest) for slot, digest in theirs if digest != ours[slot] and ours[slot] != _EMPTY]
+        found: list[tuple[int, list[bytes]]] = []
+        for start in range(0, len(unlike), _SLOTS_AT_ONCE):
+            some = unlike[start : start + _SLOTS_AT_ONCE]
+            calls = (self._lacked_in(peer, slot, is_empty=digest == _EMPTY) for slot, digest in some)
+            found.extend(zip([slot for slot, _ in some], await asyncio.gather(*calls), strict=True))
+        return found
+
+    async def _lacked_in(self, peer: str, slot: int, *, is_empty: bool) -> list[bytes]:
+        try:
+            theirs = set() if is_empty else await self._their_chunks(peer, slot)
+        except Cluster:
+            return []
         ours: set[bytes] = set()
         after = b""
         while page := self._replicas.slot_chunks(slot, after, COLLECTION_PAGE):
             ours.update(page)
             after = page[-1]
-        absent = [chunk_id for chunk_id in theirs - ours if self._referenced(chunk_id)]
         lacking = [chunk_id for chunk_id in ours - theirs if self._referenced(chunk_id)]
-        self._queue.add(absent, self._duties.urgency(slot))
         if peer in self._reached():
             # One that is still on its way to its layout lacks a lot and fetches it by itself.
-            self._queue.add(lacking, Urgency.FEW, _OFFER_DELAY_S)
+            delay_s = _OFFER_DELAY_S + _OFFER_TURN_S * self._duties.turn(slot, peer)
+            self._queue.add(lacking, Urgency.FEW, delay_s)
         return lacking
 
     async def _their_chunks(self, peer: str, slot: int) -> set[bytes]:

@@ -7,6 +7,7 @@ dead for a while, the next nodes in the slot's rank stand in until the holder is
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from govault.domain.healing import Urgency, stand_ins, urgency_of
 from govault.domain.rows import NodeRow, NodeState
@@ -112,6 +113,11 @@ class Duties:
     def other_holders(self, slot: int) -> tuple[str, ...]:
         """The slot's holders by the newest layout, the best first, without this node."""
         return tuple(node for node in self._cluster.placement.holders(slot) if node != self._cluster.node_id)
+
+    def turn(self, slot: int, lacking: str) -> int:
+        """How many holders that answer come before this node in giving a holder what it lacks."""
+        before = takewhile(lambda node: node != self._cluster.node_id, self._cluster.placement.holders(slot))
+        return sum(node != lacking and self._cluster.is_up(node) for node in before)
 
     def likely_sources(self, slot: int) -> tuple[str, ...]:
         """The other members who should have the slot's chunks, or should have had them."""

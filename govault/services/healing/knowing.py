@@ -1,5 +1,6 @@
 """Gathers the facts that ``govault.domain.healing.decide`` judges."""
 
+import asyncio
 from collections.abc import Sequence
 
 from govault.domain.healing import ChunkFacts
@@ -11,6 +12,8 @@ from govault.services.healing.duties import Duties
 from schemas.ids import ChunkId
 
 Known = dict[bytes, ChunkFacts]
+
+_ANSWER_S_MAX = 2.0
 
 
 class Knowing:
@@ -32,6 +35,8 @@ class Knowing:
         self._packs = packs
         self._peers = peers
         self._links = links
+        self.silent: set[str] = set()
+        """Peers that gave no answer when they were last asked: what was given up for it is tried when they do."""
 
     @property
     def epoch(self) -> int:
@@ -78,8 +83,8 @@ class Knowing:
         for peer, chunks in _by_holder(known).items():
             try:
                 lacking = set(await self._peers.missing(peer, chunks))
-            except Cluster:
-                note_down(known, chunks, peer)
+            except Cluster as error:
+                self.note_failed(known, chunks, peer, error)
             else:
                 note_answers(known, chunks, peer, lacking)
 
@@ -89,8 +94,8 @@ class Knowing:
         for peer, chunks in _by_holder(known).items():
             try:
                 lacking = set(await self._peers.confirm(peer, chunks, epoch))
-            except Cluster:
-                note_down(known, chunks, peer)
+            except Cluster as error:
+                self.note_failed(known, chunks, peer, error)
                 continue
             note_answers(known, chunks, peer, lacking)
             for chunk_id in chunks:
@@ -98,11 +103,36 @@ class Knowing:
                     facts = known[chunk_id]
                     known[chunk_id] = facts._replace(confirmed=facts.confirmed | {peer})
 
+    def note_failed(self, known: Known, chunks: Sequence[bytes], peer: str, error: Cluster) -> None:
+        """The peer does not answer, or refuses: it is not asked again about these chunks."""
+        if error.specific_code == "cluster.unreachable":
+            self.silent.add(peer)
+        for chunk_id in chunks:
+            known[chunk_id] = known[chunk_id]._replace(up=known[chunk_id].up - {peer})
 
-def note_down(known: Known, chunks: Sequence[bytes], peer: str) -> None:
-    """The peer does not answer."""
-    for chunk_id in chunks:
-        known[chunk_id] = known[chunk_id]._replace(up=known[chunk_id].up - {peer})
+    async def who_answer_again(self) -> set[str]:
+        """Those of the silent peers that answer now; they are silent no more, nor are those that left."""
+        answering = self.answering()
+        self.silent.intersection_update(self._duties.members())
+        asked = sorted(self.silent & answering)
+        answers = await asyncio.gather(*(self._answers(peer) for peer in asked))
+        heard = {peer for peer, answer in zip(asked, answers, strict=True) if answer}
+        self.silent -= heard
+        return heard
+
+    async def _answers(self, peer: str) -> bool:
+        try:
+            async with asyncio.timeout(_ANSWER_S_MAX):
+                await self._peers.missing(peer, [])
+        except TimeoutError:
+            return False
+        except Cluster as error:
+            return error.specific_code != "cluster.unreachable"
+        return True
+
+    def answering(self) -> frozenset[str]:
+        """The other members that are worth calling, as far as is known without asking."""
+        return self._duties.answering()
 
 
 def note_answers(known: Known, chunks: Sequence[bytes], peer: str, lacking: set[ChunkId]) -> None:

@@ -1,24 +1,36 @@
 """Works the repair queue off: for each chunk the facts, the decision, the deed, until nothing is left to do."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import assert_never
 
-from govault.domain.healing import AskLater, Drop, Fetch, Later, Nothing, Push, decide
+from govault.domain.healing import Action, AskLater, Drop, Fetch, Later, Nothing, Push, decide
 from govault.errors import GoVaultError
-from govault.limits import REPAIR_BACKOFF_S_MAX, REPAIR_BACKOFF_S_MIN, REPAIR_BATCH_CHUNKS, REPAIR_LANES_MAX
+from govault.limits import (
+    COLLECTION_PAGE,
+    PEER_BATCH_CHUNKS_MAX,
+    REPAIR_BACKOFF_S_MAX,
+    REPAIR_BACKOFF_S_MIN,
+    REPAIR_BATCH_CHUNKS,
+    REPAIR_LANES_MAX,
+)
 from govault.ports import ClusterMap, RepairEntry, RepairQueue
 from govault.services.healing.knowing import Knowing, Known
 from govault.services.healing.transfers import Transfers
 
 _LOOK_S = 5.0
 _FENCED_S = 10.0
+_STEP_S = 1.0
 _ROUNDS_MAX = 64
 """Each round rules out a peer or settles a chunk; a store that loses what it just took must not go on for ever."""
 
 
 class Repairer:
     """A worker (``govault.services.workers.Worker``) with a few lanes, each on chunks of its own.
+
+    What waits is looked at before its time where that may be of use: what failed, when a peer answers that did not; and
+    when there is nothing else to do, all of it, a page at a time: what others have seen to meanwhile is done.
 
     Attributes:
         paused: Until it is false again nothing is moved.
@@ -27,40 +39,117 @@ class Repairer:
     name = "repair"
 
     def __init__(
-        self, cluster: ClusterMap, queue: RepairQueue, knowing: Knowing, transfers: Transfers, lanes: int
+        self,
+        cluster: ClusterMap,
+        queue: RepairQueue,
+        knowing: Knowing,
+        transfers: Transfers,
+        lanes: int,
+        monotonic_s: Callable[[], float],
+        tell_empty: Callable[[], None],
     ) -> None:
         """Args:
         lanes: Batches at once, 1 … REPAIR_LANES_MAX.
+        tell_empty: Called when nothing waits but what nobody has; must neither block nor raise.
         """
         self._cluster = cluster
         self._queue = queue
         self._knowing = knowing
         self._transfers = transfers
         self._lanes = max(1, min(lanes, REPAIR_LANES_MAX))
+        self._monotonic_s = monotonic_s
+        self._tell_empty = tell_empty
+        self._in_hand: set[bytes] = set()
+        self._answered = knowing.answering()
+        self._looked_s = monotonic_s()
+        self._ahead = b""
+        self._sooner = asyncio.Event()
+        queue.on_sooner(self._sooner.set)
         self.paused = False
 
     async def work(self) -> bool:
-        """One batch a lane.
+        """What is due, in all lanes, for about a second.
 
         Raises:
             GoVaultError: This node itself is at fault, e.g. has no room: what was tried is tried again later.
         """
-        if self.paused or self._cluster.fenced:
+        self._sooner.clear()
+        if self._rests:
             return False
-        entries = self._queue.take(self._lanes * REPAIR_BATCH_CHUNKS)
-        batches = [entries[at : at + REPAIR_BATCH_CHUNKS] for at in range(0, len(entries), REPAIR_BATCH_CHUNKS)]
+        await self._look_again()
+        until_s = self._monotonic_s() + _STEP_S
         async with asyncio.TaskGroup() as group:
-            lanes = [group.create_task(self._repair(batch)) for batch in batches]
+            lanes = [group.create_task(self._work_off(until_s)) for _ in range(self._lanes)]
         for lane in lanes:
             if (failure := lane.result()) is not None:
                 raise failure
-        return bool(entries)
+        counts = self._queue.counts()
+        if counts.chunks <= counts.lost:
+            self._tell_empty()
+        return self._queue.next_due_s() == 0.0 and not self._rests
 
     async def wait_for_work(self) -> None:
-        """Return when the next chunk's time has come, or a little earlier or later."""
+        """Return when the next chunk's time has come, when one was queued, or after a little while."""
         due_s = self._queue.next_due_s()
-        idle = due_s is None or self.paused or self._cluster.fenced
-        await asyncio.sleep(_LOOK_S if idle or due_s is None else min(_LOOK_S, max(0.05, due_s)))
+        if self._rests or due_s is None:
+            due_s = _LOOK_S
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(_LOOK_S, max(0.05, due_s))):
+                await self._sooner.wait()
+
+    @property
+    def _rests(self) -> bool:
+        return self.paused or self._cluster.fenced
+
+    async def _work_off(self, until_s: float) -> GoVaultError | None:
+        """One lane: batch after batch, until a moment, or until nothing is due."""
+        while not self._rests and self._monotonic_s() < until_s:
+            due = self._queue.take(REPAIR_BATCH_CHUNKS + len(self._in_hand))
+            batch = [entry for entry in due if entry.chunk_id not in self._in_hand][:REPAIR_BATCH_CHUNKS]
+            if not batch:
+                return None
+            ids = {entry.chunk_id for entry in batch}
+            self._in_hand |= ids
+            try:
+                if (failure := await self._repair(batch)) is not None:
+                    return failure
+            finally:
+                self._in_hand -= ids
+            await asyncio.sleep(0)
+        return None
+
+    # --- before its time -------------------------------------------------------------------------------------
+
+    async def _look_again(self) -> None:
+        """Now and then: see who answers again, and, with nothing else to do, what is done already."""
+        if self._monotonic_s() - self._looked_s < _LOOK_S:
+            return
+        answering = self._knowing.answering()
+        heard = await self._knowing.who_answer_again()
+        if heard or not answering <= self._answered:
+            await self._hasten_failed()
+        self._answered = answering
+        if self._queue.next_due_s() != 0.0:
+            await self._look_ahead()
+        self._looked_s = self._monotonic_s()
+
+    async def _hasten_failed(self) -> None:
+        after = b""
+        while page := self._queue.waiting(after, COLLECTION_PAGE):
+            self._queue.hasten([entry for entry in page if entry.failures])
+            after = page[-1].chunk_id
+            await asyncio.sleep(0)
+
+    async def _look_ahead(self) -> None:
+        """Forget a page of what waits and needs nothing more. Nothing is moved before its time."""
+        page = self._queue.waiting(self._ahead, PEER_BATCH_CHUNKS_MAX)
+        self._ahead = page[-1].chunk_id if len(page) == PEER_BATCH_CHUNKS_MAX else b""
+        if page:
+            known = self._knowing.of([entry.chunk_id for entry in page])
+            await self._knowing.ask_holders(known)
+            self._queue.done([entry for entry in page if _is_done(decide(known[entry.chunk_id]))])
+
+    # --- a batch ---------------------------------------------------------------------------------------------
 
     async def _repair(self, batch: Sequence[RepairEntry]) -> GoVaultError | None:
         known = self._knowing.of([entry.chunk_id for entry in batch])
@@ -96,19 +185,26 @@ class Repairer:
         done: list[RepairEntry] = []
         for entry in batch:
             action = decide(known[entry.chunk_id])
-            match action:
-                case Nothing() | Drop() | AskLater(Later.UNSTAMPED | Later.GRACE):
-                    # Replicas that are not wanted any more are collection's business.
-                    done.append(entry)
-                case AskLater(Later.FENCED):
-                    self._queue.later(entry, _FENCED_S, failed=False, lost=entry.lost)
-                case AskLater(reason):
-                    self._queue.later(entry, _backoff_s(entry), failed=True, lost=reason is Later.LOST)
-                case Fetch() | Push():
-                    self._queue.later(entry, _backoff_s(entry), failed=True, lost=entry.lost)
-                case _:
-                    assert_never(action)
+            reason = action.reason if isinstance(action, AskLater) else None
+            if _is_done(action):
+                done.append(entry)
+            elif reason is Later.FENCED:
+                self._queue.later(entry, _FENCED_S, failed=False, lost=entry.lost)
+            else:
+                lost = entry.lost if reason is None else reason is Later.LOST
+                self._queue.later(entry, _backoff_s(entry), failed=True, lost=lost)
         self._queue.done(done)
+
+
+def _is_done(action: Action) -> bool:
+    match action:
+        case Nothing() | Drop() | AskLater(Later.UNSTAMPED | Later.GRACE):
+            # Replicas that are not wanted any more are collection's business.
+            return True
+        case Fetch() | Push() | AskLater():
+            return False
+        case _:
+            assert_never(action)
 
 
 def _backoff_s(entry: RepairEntry) -> float:

@@ -7,7 +7,7 @@ node has reached that layout and says so; when all holders have, the layouts bef
 
 import asyncio
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from govault.domain.actor import system
 from govault.domain.layout import slot_of
@@ -26,8 +26,9 @@ from schemas.topics import FOLDED_TOPICS, Topic
 _ACTOR = system("repair")
 _LOOK_S = 5.0
 _CATCH_UP_LOOKS = 50
+_SOON_S = 1.0
 _REPEAT_S = 30.0
-"""Between a walk that found something and the next."""
+"""Between a walk that found what others may lack and the next."""
 
 
 @dataclass(slots=True)
@@ -55,7 +56,13 @@ class Walk:
     lost: int = 0
     under: int = 0
     unsafe: int = 0
-    ended_s: float = field(default=0.0)
+    began_s: float = 0.0
+    ended_s: float = 0.0
+
+    @property
+    def took_s(self) -> float:
+        """From its first step to its last."""
+        return self.ended_s - self.began_s
 
 
 class Resync:
@@ -104,7 +111,10 @@ class Resync:
         self._wake.set()
 
     def look(self) -> None:
-        """See soon whether duties have changed (``ViewsMaintenance.on_peers``). Never blocks, never raises."""
+        """See soon whether to walk: duties may have changed (``ViewsMaintenance.on_peers``), or all is worked off.
+
+        Never blocks, never raises.
+        """
         self._wake.set()
 
     async def work(self) -> bool:
@@ -136,16 +146,22 @@ class Resync:
             return True
         idle_s = self._monotonic_s() - last.ended_s
         counts = self._queue.counts()
-        unclean = last.missing > last.lost or last.unsafe
-        worked_off = counts.chunks <= counts.lost and idle_s >= _REPEAT_S
-        return idle_s >= self._period_s or bool(unclean and worked_off)
+        if idle_s >= self._period_s:
+            return True
+        worked_off = counts.chunks <= counts.lost
+        if worked_off and last.missing > last.lost:
+            # All of it was repaired: this walk is the one that may say so.
+            return idle_s >= max(_SOON_S, last.took_s)
+        return worked_off and last.unsafe > 0 and idle_s >= _REPEAT_S
 
     async def _begin(self) -> Walk:
         self._asked = False
         caught_up = await self._caught_up()
         slots = iter(list(self._duties.wanted_slots()))
         again = self.last is None or self.last.duties != self._duties.version
-        return Walk(self._duties.version, self._duties.layout_version, caught_up, again, slots)
+        return Walk(
+            self._duties.version, self._duties.layout_version, caught_up, again, slots, began_s=self._monotonic_s()
+        )
 
     async def _caught_up(self) -> bool:
         """Whether the views reach, soon, what the log holds now."""

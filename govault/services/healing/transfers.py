@@ -7,7 +7,7 @@ from govault.limits import CHUNK_MEAN_BYTES, PEER_BATCH_BYTES_MAX
 from govault.ports import LinkQualities, PeerStores, ReplicaStore, SealedChunk
 from govault.services.healing.budget import ByteBudget
 from govault.services.healing.counts import RepairTally
-from govault.services.healing.knowing import Knowing, Known, note_answers, note_down
+from govault.services.healing.knowing import Knowing, Known, note_answers
 from schemas.ids import ChunkId
 
 
@@ -40,21 +40,23 @@ class Transfers:
         """
         left = [ChunkId(chunk_id) for chunk_id in chunks]
         while left:
-            guess_bytes = self._guess_bytes(len(left))
+            some = left[: self._at_once()]
+            guess_bytes = int(len(some) * self._mean_bytes)
             await self._budget.take(guess_bytes)
             given: list[SealedChunk] = []
             try:
-                given = await self._peers.fetch(peer, left)
-            except Cluster:
-                note_down(known, left, peer)
+                given = await self._peers.fetch(peer, some)
+            except Cluster as error:
+                self._knowing.note_failed(known, left, peer, error)
                 return
             finally:
                 self._budget.correct(_size_bytes(given) - guess_bytes)
-            asked = set(left)
+            asked = set(some)
             given = [chunk for chunk in given if chunk.chunk_id in asked]
             if not given:
-                note_answers(known, left, peer, asked)
-                return
+                note_answers(known, some, peer, asked)
+                left = left[len(some) :]
+                continue
             await self._keep(known, peer, given)
             got = {chunk.chunk_id for chunk in given}
             left = [chunk_id for chunk_id in left if chunk_id not in got]
@@ -79,8 +81,9 @@ class Transfers:
             self._mean_bytes += (_size_bytes(left) / len(left) - self._mean_bytes) / 2
             return
 
-    def _guess_bytes(self, chunks: int) -> int:
-        return min(int(chunks * self._mean_bytes), PEER_BATCH_BYTES_MAX)
+    def _at_once(self) -> int:
+        """Chunks a call: about a second of the budget, so that it is kept to without long rests."""
+        return max(1, int(min(self._budget.bytes_per_s, PEER_BATCH_BYTES_MAX) / self._mean_bytes))
 
     async def push(self, known: Known, peer: str, chunks: Sequence[bytes]) -> None:
         """Give chunks to a peer. What turns out not to be sound here counts as not held.
@@ -90,17 +93,19 @@ class Transfers:
         """
         left = [ChunkId(chunk_id) for chunk_id in chunks]
         while left:
-            sealed = await self._replicas.sealed(left)
+            some = left[: self._at_once()]
+            sealed = await self._replicas.sealed(some)
             if not sealed:
-                for chunk_id in left:
+                for chunk_id in some:
                     known[chunk_id] = known[chunk_id]._replace(held=False)
-                return
+                left = left[len(some) :]
+                continue
             size_bytes = _size_bytes(sealed)
             await self._budget.take(size_bytes)
             try:
                 await self._peers.store(peer, sealed, self._knowing.epoch)
-            except Cluster:
-                note_down(known, left, peer)
+            except Cluster as error:
+                self._knowing.note_failed(known, left, peer, error)
                 return
             self._tally.pushed(len(sealed), size_bytes)
             given = [chunk.chunk_id for chunk in sealed]

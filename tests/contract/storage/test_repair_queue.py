@@ -131,6 +131,30 @@ def test_what_is_queued_for_an_earlier_time_than_what_waits_is_found(database: D
     assert ids(queue) == [2]
 
 
+def test_all_that_waits_is_listed_by_id_and_what_is_hastened_comes_now(database: Database) -> None:
+    time = Time()
+    queue = StoredRepairQueue(database, time)
+    told: list[float] = []
+    queue.on_sooner(lambda: told.append(time.now_s))
+    queue.add([chunk(number) for number in (3, 1, 2)], Urgency.FEW)
+    assert len(told) == 1
+    for entry in queue.take(3):
+        queue.later(entry, 600.0, failed=True)
+    assert ids(queue) == []
+    assert len(told) == 1
+    waiting = queue.waiting(b"", 2)
+    assert [(entry.chunk_id, entry.failures) for entry in waiting] == [(chunk(1), 1), (chunk(2), 1)]
+    assert [entry.chunk_id for entry in queue.waiting(chunk(2), 2)] == [chunk(3)]
+    queue.add([chunk(2)], Urgency.SOLE)
+    queue.hasten(waiting)
+    assert ids(queue) == [1]
+    assert len(told) == 3
+    assert queue.take(1)[0].failures == 1
+    # Whoever had taken it before it was hastened has not seen what it was hastened for.
+    queue.done(waiting)
+    assert queue.counts().chunks == 3
+
+
 def test_it_goes_on_after_a_start_with_the_time_that_it_had(database: Database) -> None:
     time = Time()
     queue = StoredRepairQueue(database, time)
