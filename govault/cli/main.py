@@ -6,6 +6,7 @@ import typer
 
 from govault.cli.app import App
 from govault.cli.commands import (
+    access,
     admin,
     cluster,
     config,
@@ -43,7 +44,7 @@ def root(
     """GoVault: a distributed, event-sourced file vault."""
 
 
-for module in (node, members, config, transfer, entries, versions, trash, spaces, admin, repair, cluster):
+for module in (node, members, config, transfer, entries, versions, trash, spaces, access, admin, repair, cluster):
     module.register(app)
 
 

@@ -3,6 +3,7 @@
 from types import TracebackType
 from typing import Self
 
+from govault.client.access import Access
 from govault.client.admin import Admin
 from govault.client.files import Files
 from govault.client.members import Members
@@ -15,7 +16,7 @@ class Client:
     """``async with Client(url, token) as vault``. Safe for many tasks at once; connections are bounded and reused.
 
     Attributes:
-        files: Files and folders.
+        files: Files and folders; ``access`` who may do what with them.
         members: The nodes of the vault and who of them holds what.
         spaces: Spaces; ``trash`` what was removed; ``repair`` the node's replicas; ``admin`` the rest of its upkeep.
     """
@@ -23,6 +24,7 @@ class Client:
     def __init__(self, url: str, token: str | None, *, ca_file: str | None = None, connections: int = 64) -> None:
         self.transport = Transport(url, token, connections=connections, ca_file=ca_file)
         self.files = Files(self.transport)
+        self.access = Access(self.transport, self.files)
         self.spaces = Spaces(self.transport)
         self.trash = Trash(self.transport)
         self.admin = Admin(self.transport)

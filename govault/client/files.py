@@ -250,29 +250,30 @@ class Files:
 
     async def versions(self, what: Reference) -> AsyncIterator[VersionDocument]:
         """Retained versions of a file, newest first."""
-        async for version in items(self.transport, f"{await self._by_id(what)}/versions", VersionsPage):
+        async for version in items(self.transport, f"{await self.by_id(what)}/versions", VersionsPage):
             yield version
 
     async def history(self, what: Reference) -> AsyncIterator[BaseModel]:
         """What happened to a file or folder, newest first."""
-        async for fact in items(self.transport, f"{await self._by_id(what)}/history", HistoryPage):
+        async for fact in items(self.transport, f"{await self.by_id(what)}/history", HistoryPage):
             yield fact
 
     async def version(self, what: Reference, number: int) -> VersionDocument:
         """One version of a file."""
-        route = f"{await self._by_id(what)}/versions/{number}"
+        route = f"{await self.by_id(what)}/versions/{number}"
         return read_as(VersionDocument, await self.transport.request("GET", route))
 
     async def restore_version(self, what: Reference, number: int) -> Entity:
         """Make an older version's content the newest version."""
-        return read_entity(await self.transport.request("POST", f"{await self._by_id(what)}/versions/{number}/restore"))
+        return read_entity(await self.transport.request("POST", f"{await self.by_id(what)}/versions/{number}/restore"))
 
     async def remove_version(self, what: Reference, number: int, *, dry_run: bool = False) -> VersionRemoval:
         """End a version for ever; the current one cannot."""
-        route = f"{await self._by_id(what)}/versions/{number}"
+        route = f"{await self.by_id(what)}/versions/{number}"
         return read_as(VersionRemoval, await self.transport.request("DELETE", route, query={"dry_run": flag(dry_run)}))
 
-    async def _by_id(self, what: Reference) -> str:
+    async def by_id(self, what: Reference) -> str:
+        """The route of a file or folder by its id: what has no route by path goes by this."""
         target = (await self.entity(what)).id if what.is_path else what.target
         return f"/files/{segment(target)}"
 

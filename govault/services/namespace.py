@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from govault.ports import Clock, Randomness, Views
+from govault.services.access import Access
 from govault.services.changes import Changes
 from govault.services.copies import Copies
 from govault.services.folders import Folders
@@ -36,6 +37,7 @@ class Namespace:
     versions: Versions
     listing: Listing
     history: History
+    access: Access
 
 
 def assemble_namespace(
@@ -62,4 +64,5 @@ def assemble_namespace(
         versions=Versions(views, targets, submitter, purges, recommits),
         listing=Listing(views, targets),
         history=History(views),
+        access=Access(views, targets, submitter),
     )

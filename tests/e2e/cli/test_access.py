@@ -1,0 +1,30 @@
+"""``govault access`` against a real node."""
+
+from tests.e2e.cli.conftest import Shell
+
+NOBODY = "a_01JCZ8M5T4Q9V2W3X4Y5Z6A7C1"
+
+
+def test_show_and_explain_tell_of_a_file_a_folder_and_a_space(govault: Shell, space: str) -> None:
+    govault.ok("upload", "-", f"{space}:/d/a.txt", stdin=b"x")
+    shown = govault.ok("access", "show", f"{space}:/d/a.txt", "--json").document
+    assert (shown["type"], shown["path"], shown["grants"], shown["owner"]) == ("file", "d/a.txt", [], None)
+    assert [(place["type"], place["path"]) for place in shown["inherited"]] == [("folder", "d"), ("space", "")]
+    assert govault.ok("access", "show", f"{space}:/d/", "--json").document["type"] == "folder"
+    assert govault.ok("access", "show", f"{space}:/", "--json").document["type"] == "space"
+    assert "administrators" in govault.ok("access", "show", f"{space}:/d/a.txt").out
+    for ref in (f"{space}:/d/a.txt", shown["id"], f"{space}:/"):
+        own = govault.ok("access", "explain", ref)
+        assert own.out.splitlines()[-1] == "admin: owner"
+        assert govault.ok("access", "explain", ref, "public", "--json").document["level"] == "none"
+
+
+def test_what_cannot_be_granted_is_refused_with_the_words_that_can(govault: Shell, space: str) -> None:
+    govault.ok("upload", "-", f"{space}:/a.txt", stdin=b"x")
+    wrong = govault("access", "grant", f"{space}:/a.txt", "users", "viewer")
+    assert wrong.code == 2
+    assert "read, write can" in wrong.err
+    assert "viewer, editor, manager can" in govault("access", "grant", f"{space}:/", "users", "read").err
+    assert govault("access", "grant", f"{space}:/a.txt", NOBODY, "read").code == 3
+    assert "grant the role manager" in govault("access", "owner", f"{space}:/", NOBODY).err
+    assert "is no principal" in govault("access", "revoke", f"{space}:/a.txt", "somebody").err
