@@ -95,6 +95,7 @@ def start_node(reader: PeersReader, data: NodeStarted, vault_time_ms: int, chang
         state=NodeState.UP.value,
         state_ms=old.state_ms if old.state == NodeState.UP else vault_time_ms,
         suspicions=(),
+        rules=data.rules,
     )
     changes.append(Put(row))
     return accepted(node_id=data.node_id, incarnation=row.incarnation)

@@ -221,6 +221,7 @@ class NodeRow(NamedTuple):
         state: A ``NodeState``.
         state_ms: Vault time of its last change of state.
         suspicions: (witness, vault time) of each word against the incarnation of now.
+        rules: The latest rules that its program knows, as it said when it started.
     """
 
     node_id: str
@@ -238,6 +239,7 @@ class NodeRow(NamedTuple):
     state_ms: int = 0
     draining: bool = False
     suspicions: tuple[tuple[str, int], ...] = ()
+    rules: int = 1
 
 
 class NodeState(StrEnum):

@@ -15,6 +15,7 @@ from api.types import App
 from govault.auth.token import TokenAuthenticator, read_or_make_token
 from govault.config import Configuration, Loaded
 from govault.domain.actor import system
+from govault.domain.rules import RULES_LATEST
 from govault.limits import BATCH_OPERATIONS_MAX
 from govault.node.folder import DataFolder
 from govault.node.healing import healing_settings, open_healing
@@ -39,6 +40,7 @@ from govault.services.catalog import Services, assemble
 from govault.services.log_clock import LogClock
 from govault.services.members import ThisNode
 from govault.services.purges import PurgeBudget
+from govault.services.rules_raising import RulesRaiser
 from govault.services.upkeep import NodeSources, Upkeep, UpkeepPorts, assemble_upkeep
 from govault.storage.keyring import Keyring
 from govault.storage.store import PackChunkStore
@@ -279,10 +281,13 @@ async def _introduce(
         version=node.version,
         addresses=addresses.for_clients,
         peer_addresses=addresses.for_peers,
+        rules=RULES_LATEST,
     )
     if addresses.for_peers:
         _log.info("peers reach this node at %s", ", ".join(addresses.for_peers))
     await services.submitter.submit(actor, started, 0, subject=node.node_id)
+    # Before spaces are made, so that those of a fresh vault know from their first event who may do what.
+    await RulesRaiser(services.views, services.submitter).work()
     await services.namespace.spaces.finish_openings()
     await services.namespace.spaces.finish_closings(PurgeBudget(BATCH_OPERATIONS_MAX))
     await services.namespace.spaces.ensure_default_space()

@@ -43,6 +43,7 @@ from govault.services.metrics import UpkeepCounters, UpkeepMetrics
 from govault.services.network import BenchmarkReport, Network, no_network
 from govault.services.purges import Purges
 from govault.services.retention import RetentionWorker
+from govault.services.rules_raising import RulesRaiser
 from govault.services.sealing_roots import SealingRoots
 from govault.services.space_worker import SpacesWorker
 from govault.services.spaces import Spaces
@@ -290,6 +291,8 @@ def assemble_upkeep(
     )
     ports.view_upkeep.on_peers(layout_worker.note)
     ports.view_upkeep.on_peers(roots.note)
+    rules = RulesRaiser(ports.views, submitter)
+    ports.view_upkeep.on_peers(rules.note)
     background: list[Worker] = [
         CollectionWorker(collector, settings.collection_period_s, frozen=sources.frozen),
         RetentionWorker(ports.views, ports.view_upkeep, purges, settings.retention_period_s),
@@ -298,6 +301,7 @@ def assemble_upkeep(
         checkpoints,
         layout_worker,
         roots,
+        rules,
     ]
     background.extend(more_workers)
     if healing is not None:

@@ -71,6 +71,8 @@ class NodeStarted(_PeersEvent):
     """URLs of its REST door."""
     peer_addresses: tuple[str, ...] = ()
     """host:port where peers reach it, the best first."""
+    rules: int = Field(default=1, ge=1)
+    """The latest rules that it decides by (``RulesActivated``); programs that did not say so knew the first."""
 
 
 class NodeMoved(_PeersEvent):

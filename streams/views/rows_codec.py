@@ -47,7 +47,7 @@ from govault.domain.rows import (
 )
 from govault.domain.version_numbers import VersionNumbers
 
-VIEWS_FORMAT = 5
+VIEWS_FORMAT = 6
 
 
 def encode_row(row: Row, since: int) -> bytes:

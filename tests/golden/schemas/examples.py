@@ -268,4 +268,5 @@ NAMED: dict[str, EventData] = {
     f"{NodeStarted.TYPE}.with_peer_addresses": NodeStarted(
         node_id=NODE, version="0.2.0", addresses=("http://192.0.2.1:8080",), peer_addresses=("192.0.2.1:7946",)
     ),
+    f"{NodeStarted.TYPE}.with_rules": NodeStarted(node_id=NODE, version="0.3.0", rules=2),
 }

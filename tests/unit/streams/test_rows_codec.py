@@ -69,7 +69,7 @@ ROWS: tuple[Row, ...] = (
     DirectoryRow("s", "main", 1, 5),
     SpaceNameRow("main", "s"),
     NodeRow("n", "ab", "node", "", 1, 2, 3, "0.1", ("http://[::1]:1",)),
-    NodeRow("o", "ab", "node", "z", 1, 2, 3, "0.1", (), ("h:1", "i:2"), 4, "dead", 9, True, (("n", 8),)),
+    NodeRow("o", "ab", "node", "z", 1, 2, 3, "0.1", (), ("h:1", "i:2"), 4, "dead", 9, True, (("n", 8),), 2),
     JoinTokenRow("ab" * 32, 5, "n", "z", 2, 3, "o"),
     LayoutRow(3, 3, 2, ("n", "o"), "eJw=", 7, ("o",), (1, 4), ("", "z")),
     SealingRootRow(2, "d3JhcHBlZA=="),
