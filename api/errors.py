@@ -21,6 +21,7 @@ STATUS: dict[type[GoVaultError], int] = {
     families.RangeNotSatisfiable: 416,
     families.Authentication: 401,
     families.AccessDenied: 403,
+    families.TooManyRequests: 429,
     families.NotFound: 404,
     families.Conflict: 409,
     families.PreconditionFailed: 412,
@@ -96,7 +97,7 @@ def _headers(error: GoVaultError, status: int) -> Headers:
     if isinstance(error, families.OutcomePending) and "event_id" in error.details:
         headers.append((b"location", f"/outcomes/{error.details['event_id']}".encode()))
     if error.retryable:
-        headers.append((b"retry-after", str(RETRY_AFTER_S).encode()))
+        headers.append((b"retry-after", str(error.details.get("retry_after_s", RETRY_AFTER_S)).encode()))
     if isinstance(error, families.PreconditionFailed) and error.details.get("etag"):
         headers.append((b"etag", f'"{error.details["etag"]}"'.encode()))
     if isinstance(error, families.RangeNotSatisfiable):

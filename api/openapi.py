@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.errors import PROBLEM_MEDIA_TYPE
-from api.middleware.gate import PUBLIC_PATHS
+from api.middleware.gate import PUBLIC_ROUTES
 from api.openapi_raw import ARCHIVE_PARAMETER, RAW_PATHS
 from schemas.rest.content import UploadAnswer
 from schemas.rest.shapes import Problem
@@ -29,6 +29,7 @@ until it has seen that much.
 
 **Errors** are RFC 9457 problems with a stable `code`.
 """
+_TOKENS = "An access token of `POST /auth/login`, an API token, or the operator's: `admin.token` in the data folder."
 _HIDDEN_SCHEMAS = ("HTTPValidationError", "ValidationError")
 _PROBLEM_CONTENT: Json = {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _EVERYWHERE: Json = {
@@ -78,9 +79,7 @@ def complete(document: Json) -> Json:
         schemas.pop(name, None)
     for model in (Problem, UploadAnswer):
         schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    components["securitySchemes"] = {
-        "token": {"type": "http", "scheme": "bearer", "description": "The token in `admin.token` of the data folder."}
-    }
+    components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": _TOKENS}}
     components["parameters"] = {}
     components["headers"] = _COMMON_HEADERS
     # The raw doors' operations share parts, and each is completed on its own: by JSON's way no part is shared.
@@ -95,7 +94,7 @@ def complete(document: Json) -> Json:
         }
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            _complete_operation(operation, components["parameters"], public=path in PUBLIC_PATHS)
+            _complete_operation(operation, components["parameters"], public=path in PUBLIC_ROUTES)
     document["security"] = [{"token": []}]
     return document
 

@@ -7,6 +7,9 @@ from prometheus_client import CollectorRegistry
 from api.middleware.access import AccessLog, to_structlog
 from govault.limits import MAX_UPLOAD_BYTES_DEFAULT
 
+ACCESS_COOKIE = "govault_access"
+REFRESH_COOKIE = "govault_refresh"
+
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
@@ -21,6 +24,7 @@ class ApiSettings:
         page: Whether the page at ``/`` is served.
         rest: Whether the vault answers at all beyond health, documentation and metrics.
         metrics: Whether ``/metrics`` is served.
+        tls: Whether browsers reach the node by HTTPS: then its cookies never travel in the clear.
         access_log: Takes one entry a request.
         registry: Where this edge registers its metrics, and what ``/metrics`` shows.
     """
@@ -33,5 +37,6 @@ class ApiSettings:
     page: bool = True
     rest: bool = True
     metrics: bool = True
+    tls: bool = False
     access_log: AccessLog = to_structlog
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

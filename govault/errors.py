@@ -60,6 +60,13 @@ class AccessDenied(GoVaultError):
     code = "access-denied"
 
 
+class TooManyRequests(GoVaultError):
+    """More than the rate that is allowed; ``retry_after_s`` in details says when the next may come."""
+
+    code = "too-many-requests"
+    retryable = True
+
+
 class NotFound(GoVaultError):
     """It is not there, or the actor may not know that it is."""
 

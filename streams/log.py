@@ -121,24 +121,27 @@ class KafkaEventLog:
         key, value = event.subject.encode(), encode(event)
         if len(value) > EVENT_BYTES_MAX:
             raise TooLarge(f"the event takes {len(value)} bytes, at most {EVENT_BYTES_MAX} fit; do it in smaller parts")
-        if self._producer is None:
+        return await self._send(Position(topic, partition, -1), key, value, event.id)
+
+    async def put(self, topic: Topic, key: bytes, value: bytes | None) -> Position:
+        """Set what a compacted topic keeps of a key (see the port)."""
+        return await self._send(Position(topic, 0, -1), key, value, f"{topic.value} of {key.decode()}")
+
+    async def _send(self, place: Position, key: bytes, value: bytes | None, event_id: str) -> Position:
+        """Write a record; the place's offset is yet unknown."""
+        producer = self._producer
+        if producer is None:
             raise EventLog("the log is closed: the node is stopping")
         if self._room.locked():
             raise EventLog(f"{APPENDS_AT_ONCE_MAX} writes wait for the log already; try again later")
-        headers = headers_of(topic, partition, key, value, self._mac_key)
         async with self._room:
-            return await self._send(self._producer, event, topic, partition, key, value, headers)
+            return await self._sent(producer, place, key, value, event_id)
 
-    async def _send(
-        self,
-        producer: AIOKafkaProducer,
-        event: Event,
-        topic: Topic,
-        partition: int,
-        key: bytes,
-        value: bytes,
-        headers: list[tuple[str, bytes]],
+    async def _sent(
+        self, producer: AIOKafkaProducer, place: Position, key: bytes, value: bytes | None, event_id: str
     ) -> Position:
+        topic, partition = place.topic, place.partition
+        headers = headers_of(topic, partition, key, value or b"", self._mac_key)
         sent = None
         try:
             async with asyncio.timeout(APPEND_TIMEOUT_S):
@@ -146,21 +149,23 @@ class KafkaEventLog:
                 # Whoever gives up waiting must not cancel a batch that carries other writers' events too.
                 written = await asyncio.shield(sent)
         except (MessageSizeTooLargeError, RecordTooLargeError) as error:
-            raise TooLarge(f"the log refuses an event of {len(value)} bytes: raise its message.max.bytes") from error
+            raise TooLarge(
+                f"the log refuses an event of {len(value or b'')} bytes: raise its message.max.bytes"
+            ) from error
         except (TimeoutError, *_UNCERTAIN) as error:
             if sent is None:
-                raise EventLog(f"the log cannot be reached; event {event.id} was not written") from error
+                raise EventLog(f"the log cannot be reached; event {event_id} was not written") from error
             raise OutcomePending(
-                f"the log did not confirm event {event.id} in time; ask for its outcome later", event_id=event.id
+                f"the log did not confirm event {event_id} in time; ask for its outcome later", event_id=event_id
             ) from error
         except PolicyViolationError as error:
             await self._renew(producer)
             raise StorageFull(
-                f"the disk of the log is full; event {event.id} was not written. Free space and repeat"
+                f"the disk of the log is full; event {event_id} was not written. Free space and repeat"
             ) from error
         except KafkaError as error:
             await self._renew(producer)
-            raise EventLog(f"the log refused event {event.id}: {error!r}") from error
+            raise EventLog(f"the log refused event {event_id}: {error!r}") from error
         if written.timestamp_type == _LOG_APPEND_TIME:
             self.on_append(written.timestamp)
         return Position(topic, partition, written.offset)

@@ -3,15 +3,22 @@
 from collections.abc import Callable
 from hashlib import blake2b
 
+from api.middleware.permits import check_permit
+from api.settings import ACCESS_COOKIE
 from api.types import App, Message, Receive, Scope, Send, header
-from govault.auth.token import Authenticator
+from govault.auth.token import Authenticator, Identity
 from govault.domain.actor import Actor
-from govault.errors import InvalidRequest
+from govault.errors import AccessDenied, InvalidRequest
 from govault.limits import AT_LEAST_WAIT_S, IDEMPOTENCY_KEY_BYTES_MAX
 from govault.ports import Views
 
 PUBLIC_PATHS = frozenset({"/", "/health", "/livez", "/readyz", "/openapi.json", "/docs", "/favicon.ico"})
+PUBLIC_ROUTES = PUBLIC_PATHS | {"/auth/login", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"}
+"""What answers without an identity; ``PUBLIC_PATHS`` also where the REST door is closed."""
 PUBLIC_PREFIXES = ("/static/",)
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_BEFORE_CHANGE = frozenset({("GET", "/me"), ("POST", "/me/password"), ("POST", "/auth/logout")})
+"""What an account may do before it has changed its first password."""
 _FINGERPRINTED = (
     b"if-match",
     b"if-none-match",
@@ -23,6 +30,7 @@ _FINGERPRINTED = (
 )
 _FINGERPRINTED_PREFIX = b"govault-"
 _NOT_FINGERPRINTED = b"govault-at-least"
+_ANYBODY = Identity("anonymous", ("public",))
 
 
 class Gate:
@@ -37,15 +45,20 @@ class Gate:
         self._app = app
         self._authenticator = authenticator
         self._views = views
-        self._public = PUBLIC_PATHS | ({"/metrics"} if metrics_public else set())
+        self._public = PUBLIC_ROUTES | ({"/metrics"} if metrics_public else set())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or self._is_public(scope["raw_path"]):
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if self._is_public(scope["raw_path"]):
+            scope["state"]["actor"] = _actor_of(_ANYBODY, scope)
             await self._app(scope, receive, send)
             return
         scope["state"]["actor"] = actor = await self._actor(scope)
         scope["state"]["actor_name"] = actor.name
+        check_permit(actor, scope["method"], scope["raw_path"].decode("latin-1"))
         views = self._views()
         at_least = header(scope, b"govault-at-least")
         if at_least is not None:
@@ -64,22 +77,63 @@ class Gate:
         return path in self._public or path.startswith(PUBLIC_PREFIXES)
 
     async def _actor(self, scope: Scope) -> Actor:
-        identity = await self._authenticator.authenticate(header(scope, b"authorization"))
-        key = header(scope, b"idempotency-key")
-        if key is not None and not 0 < len(key) <= IDEMPOTENCY_KEY_BYTES_MAX:
-            raise InvalidRequest(
-                f"Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes, it has {len(key)}",
-                rule="idempotency-key-length",
+        identity = await self._authenticator.authenticate(_authorization(scope))
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        if identity.must_change and (method, path) not in _BEFORE_CHANGE:
+            raise AccessDenied(
+                "change the password first (POST /me/password, `govault user password`)",
+                code="access-denied.password-change",
             )
-        client = scope.get("client")
-        return Actor(
-            name=identity.name,
-            principals=identity.principals,
-            request_id=scope["state"]["request_id"],
-            address=client[0] if client else "",
-            idempotency_key=key,
-            request_hash=fingerprint(scope) if key is not None else "",
+        scopes = identity.scopes
+        if scopes is not None and not {"write", "admin"} & set(scopes) and method not in _SAFE_METHODS:
+            raise AccessDenied("this API token may only read", code="access-denied.scope")
+        return _actor_of(identity, scope)
+
+
+def _authorization(scope: Scope) -> str | None:
+    """The ``Authorization`` header, or a browser's cookie as one.
+
+    A form of another site can send the cookie along, but no header of its own: what changes something needs one.
+
+    Raises:
+        AccessDenied: A request with a cookie changes something and has no ``GoVault-CSRF``.
+    """
+    given = header(scope, b"authorization")
+    if given is not None:
+        return given
+    cookies = header(scope, b"cookie") or ""
+    found = [part.strip().partition("=") for part in cookies.split(";")]
+    token = next((value for name, _, value in found if name == ACCESS_COOKIE), "")
+    if not token:
+        return None
+    if scope["method"] not in _SAFE_METHODS and header(scope, b"govault-csrf") is None:
+        raise AccessDenied("a request with a cookie needs the header GoVault-CSRF", code="access-denied.csrf")
+    return f"Bearer {token}"
+
+
+def _actor_of(identity: Identity, scope: Scope) -> Actor:
+    """The actor of a request.
+
+    Raises:
+        InvalidRequest: Its Idempotency-Key is too long.
+    """
+    key = header(scope, b"idempotency-key")
+    if key is not None and not 0 < len(key) <= IDEMPOTENCY_KEY_BYTES_MAX:
+        raise InvalidRequest(
+            f"Idempotency-Key must have 1 to {IDEMPOTENCY_KEY_BYTES_MAX} bytes, it has {len(key)}",
+            rule="idempotency-key-length",
         )
+    client = scope.get("client")
+    return Actor(
+        name=identity.name,
+        principals=identity.principals,
+        request_id=scope["state"]["request_id"],
+        address=client[0] if client else "",
+        idempotency_key=key,
+        request_hash=fingerprint(scope) if key is not None else "",
+        session_id=identity.session_id,
+        scopes=identity.scopes,
+    )
 
 
 def fingerprint(scope: Scope, body: bytes = b"") -> str:

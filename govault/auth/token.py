@@ -17,10 +17,21 @@ _TOKEN_FILE_BYTES_MAX = 4096
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a credential stands for: an actor's name, and the name with its groups and roles."""
+    """Who a credential stands for.
+
+    Attributes:
+        name: The actor's name: ``admin`` or an account id.
+        principals: The name with its groups and roles.
+        session_id: The session that the credential belongs to; empty where none.
+        scopes: What an API token is for; None: everything that the account may.
+        must_change: Whether the password must be changed before anything else.
+    """
 
     name: str
     principals: tuple[str, ...]
+    session_id: str = ""
+    scopes: tuple[str, ...] | None = None
+    must_change: bool = False
 
 
 class Authenticator(Protocol):
@@ -35,7 +46,7 @@ class Authenticator(Protocol):
 
 
 class TokenAuthenticator:
-    """Knows one bearer token, the administrator's. Accounts will stand beside it behind the same protocol."""
+    """Knows one bearer token, the operator's: of whoever holds the data folder."""
 
     def __init__(self, token: str) -> None:
         self._digest = sha256(token.encode()).digest()

@@ -13,6 +13,7 @@ EXIT_CODES: dict[type[GoVaultError], int] = {
     families.RangeNotSatisfiable: USAGE,
     families.Authentication: NOT_ALLOWED,
     families.AccessDenied: NOT_ALLOWED,
+    families.TooManyRequests: ERROR,
     families.NotFound: NOT_FOUND,
     families.Conflict: CONFLICT,
     families.PreconditionFailed: CONFLICT,

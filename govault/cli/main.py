@@ -7,10 +7,12 @@ import typer
 from govault.cli.app import App
 from govault.cli.commands import (
     access,
+    accounts,
     admin,
     cluster,
     config,
     entries,
+    groups,
     members,
     node,
     repair,
@@ -44,7 +46,22 @@ def root(
     """GoVault: a distributed, event-sourced file vault."""
 
 
-for module in (node, members, config, transfer, entries, versions, trash, spaces, access, admin, repair, cluster):
+for module in (
+    node,
+    members,
+    config,
+    transfer,
+    entries,
+    versions,
+    trash,
+    spaces,
+    accounts,
+    groups,
+    access,
+    admin,
+    repair,
+    cluster,
+):
     module.register(app)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from govault.cli.login_file import LoginFile, SessionTokenSource
 from govault.cli.options import Options, options
 from govault.errors import Authentication, Config
 
@@ -20,24 +21,27 @@ _TOKEN_BYTES_MAX = 4096
 _NODE_FILE_BYTES_MAX = 65_536
 
 
-def connect(act: "Callable[[Client], Awaitable[Result]]", *, public: bool = False) -> Result:
+def connect(act: "Callable[[Client], Awaitable[Result]]", *, public: bool = False, anonymous: bool = False) -> Result:
     """Run a coroutine with a client of the node that the options name.
 
     Args:
         public: The routes it uses need no token; one is sent where there is one.
+        anonymous: None is sent.
     """
     from govault.client import Client
 
     asked = options()
     url, folder = find_node(asked)
-    token = find_token(asked, url, folder)
+    ca_file = None if asked.ca_file is None else str(asked.ca_file)
+    token = None if anonymous else find_credential(asked, url, folder, ca_file)
     if token is None and not public:
         raise Authentication(
-            f"no token for {url}: set GOVAULT_TOKEN, give --token-file, or name the node's data folder with --data"
+            f"no token for {url}: log in (govault login), set GOVAULT_TOKEN, give --token-file, or name the node's "
+            "data folder with --data"
         )
 
     async def session() -> Result:
-        async with Client(url, token, ca_file=None if asked.ca_file is None else str(asked.ca_file)) as client:
+        async with Client(url, token, ca_file=ca_file) as client:
             return await act(client)
 
     return _run(session())
@@ -101,6 +105,17 @@ def find_node(asked: Options) -> tuple[str, Path | None]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Config(f"{folder / 'node.json'} does not say where the node is ({error}); use --url") from error
     return str(url).rstrip("/"), folder
+
+
+def find_credential(
+    asked: Options, url: str, folder: Path | None, ca_file: str | None
+) -> "str | SessionTokenSource | None":
+    """As whom to ask: by the token that was named, else by the session of a login, else by the data folder's token."""
+    if asked.token_file is None and not os.environ.get("GOVAULT_TOKEN", "").strip():
+        file = LoginFile(url)
+        if file.read() is not None:
+            return SessionTokenSource(file, ca_file)
+    return find_token(asked, url, folder)
 
 
 def find_token(asked: Options, url: str, folder: Path | None) -> str | None:

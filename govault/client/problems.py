@@ -24,6 +24,7 @@ _BY_STATUS: dict[int, type[GoVaultError]] = {
     416: families.RangeNotSatisfiable,
     422: families.InvalidRequest,
     428: families.PreconditionFailed,
+    429: families.TooManyRequests,
     503: families.Cluster,
     507: families.StorageFull,
 }

@@ -4,7 +4,7 @@ import asyncio
 import random
 import secrets
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -31,6 +31,7 @@ SMALL_ANSWER_BYTES_MAX = 64 * 1024 * 1024
 _RETRY_STATUSES = frozenset({429, 502, 503, 504})
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
+TokenSource = Callable[[], Awaitable[str]]
 ChunkSource = Callable[[], AsyncIterator[bytes]]
 
 
@@ -75,12 +76,13 @@ class Transport:
 
     Attributes:
         url: Of the node, e.g. ``http://127.0.0.1:8080``.
+        token: A token that stays the same, or what gives the one of now: asked before every request.
         connections: Bound of requests at the same time.
         ca_file: Certificates to trust instead of the system's.
     """
 
     url: str
-    token: str | None = field(default=None, repr=False)
+    token: "str | TokenSource | None" = field(default=None, repr=False)
     connections: int = 64
     ca_file: str | None = None
     user_agent: str = "govault-client"
@@ -91,7 +93,7 @@ class Transport:
         self.url = self.url.rstrip("/")
         tls: ssl.SSLContext | bool = ssl.create_default_context(cafile=self.ca_file) if self.ca_file else True
         headers = {"user-agent": self.user_agent, "accept-encoding": "identity"}
-        if self.token:
+        if isinstance(self.token, str):
             headers["authorization"] = f"Bearer {self.token}"
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self.connections, ssl=tls, keepalive_timeout=KEEPALIVE_S),
@@ -185,7 +187,7 @@ class Transport:
         Raises:
             GoVaultError: What the node answered instead, or ``Unreachable`` (also while the body is read).
         """
-        sent = dict(headers or {})
+        sent = dict(headers or {}) | await self._authorization()
         data = None
         if document is not None:
             data = orjson.dumps(document)
@@ -206,7 +208,7 @@ class Transport:
 
     async def _once(self, method: str, address: URL, headers: Mapping[str, str], body: Body | bytes | None) -> Answer:
         session = self._live()
-        sent = dict(headers)
+        sent = dict(headers) | await self._authorization()
         async with asyncio.timeout(None) as idle:
             data: object = body
             if isinstance(body, Body):
@@ -262,6 +264,11 @@ class Transport:
                 f"the outcome of {event_id} is not known after {OUTCOME_S:.0f} s; ask again later: {route}",
                 event_id=event_id,
             ) from error
+
+    async def _authorization(self) -> dict[str, str]:
+        if self.token is None or isinstance(self.token, str):
+            return {}
+        return {"authorization": f"Bearer {await self.token()}"}
 
     def _live(self) -> aiohttp.ClientSession:
         if self._session is None:

@@ -280,6 +280,19 @@ class Security(Section):
         return None if self.encryption_key == "auto" else Path(self.encryption_key).expanduser().absolute()
 
 
+class AccountsSection(Section):
+    """Who may come in."""
+
+    registration: Literal["admin", "invite", "open"] = Field(
+        "admin",
+        description="Who makes accounts. admin: administrators alone; invite: also whoever they give an invite; open: "
+        "anybody, for himself.",
+    )
+    password_hash: Literal["argon2id", "bcrypt"] = Field(
+        "argon2id", description="How passwords are hashed. Others are verified too, and hashed anew at the next login."
+    )
+
+
 class Logging(Section):
     """What the node writes to stderr."""
 
@@ -332,6 +345,7 @@ class Configuration(BaseSettings):
     network: Network = Field(Network(), description="Other nodes of the vault.")
     storage: StorageSection = Field(StorageSection(), description="The chunk store.")
     security: Security = Field(Security(), description="Keys.")
+    accounts: AccountsSection = Field(AccountsSection(), description="Who may come in.")
     logging: Logging = Field(Logging(), description="What the node writes to stderr.")
     workers: Workers = Field(Workers(), description="Work in the background.")
 

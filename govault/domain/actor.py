@@ -8,11 +8,13 @@ class Actor:
     """The actor of a request, written into every event it causes.
 
     Attributes:
-        name: ``admin``; ``system:<job>`` for work of the node itself.
+        name: ``admin`` (the operator's token), an account id, or ``system:<job>`` for work of the node itself.
         principals: The actor with its groups and roles.
         request_id: Ties logs, audit and problem answers together.
         address: The client's network address; empty for the node itself.
         idempotency_key: The request's Idempotency-Key, if it sent one.
+        session_id: The session by which an account asks; empty for every other credential.
+        scopes: What the API token is for by which an account asks; None for every other credential.
         request_hash: Fingerprint (hex) of method, target and conditions: tells a repeat from another request.
     """
 
@@ -22,6 +24,13 @@ class Actor:
     address: str = ""
     idempotency_key: str | None = None
     request_hash: str = ""
+    session_id: str = ""
+    scopes: tuple[str, ...] | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the operator or an administrator asks."""
+        return self.name == "admin" or "role:admin" in self.principals
 
 
 def system(job: str) -> Actor:

@@ -17,6 +17,7 @@ from govault.config import Configuration, Loaded
 from govault.domain.actor import system
 from govault.domain.rules import RULES_LATEST
 from govault.limits import BATCH_OPERATIONS_MAX
+from govault.node.accounts import NodeAccounts, open_accounts
 from govault.node.folder import DataFolder
 from govault.node.healing import healing_settings, open_healing
 from govault.node.identity import NodeIdentity, VaultIdentity, load_node, load_vault
@@ -80,6 +81,7 @@ class Running:
 
     Attributes:
         first_start: Whether this start made the vault.
+        first_password: Of the account ``admin``, where this start made it.
         ending: Whether and how the node is shutting down.
     """
 
@@ -92,6 +94,7 @@ class Running:
     vault: VaultIdentity
     upkeep: asyncio.Task[None]
     first_start: bool
+    first_password: str | None
     ending: "Ending"
 
     def facts(self, url: str) -> dict[str, object]:
@@ -136,7 +139,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
     async with AsyncExitStack() as stack:
         keyring = await asyncio.to_thread(Keyring.open, folder.keys, configuration.security.encryption_key_file)
         first_start = not folder.vault_file.exists()
-        authenticator = TokenAuthenticator(read_or_make_token(folder.token_file, SystemRandomness()))
+        operator = TokenAuthenticator(read_or_make_token(folder.token_file, SystemRandomness()))
         log = configuration.log
         vault = load_vault(folder, log.kind, log.topic_prefix, log.partitions)
         node = load_node(folder)
@@ -201,6 +204,11 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             default_retention=default_retention(configuration),
             is_stopped=lambda topic, partition: (topic, partition) in streams.views.stopped(),
         )
+        accounts = await stack.enter_async_context(
+            open_accounts(
+                folder, configuration, ports, streams.log, keyring, services.submitter, operator, vault.vault_id
+            )
+        )
         sources = NodeSources(
             files=BackupSources(folder.root, vault.vault_id, made_by=f"GoVault {VERSION}"),
             config=lambda: shown(configuration),
@@ -232,9 +240,13 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             registry,
             services.uploads.in_flight,
             healing,
-            (attendance.heartbeats, Announcer(ports.views, services.submitter, node.node_id, whereabouts)),
+            (
+                attendance.heartbeats,
+                Announcer(ports.views, services.submitter, node.node_id, whereabouts),
+                *accounts.workers,
+            ),
         )
-        services = replace(services, upkeep=upkeep)
+        services = replace(services, accounts=accounts.services, upkeep=upkeep)
         # Before anybody comes in: what others seal must open here, and what is sealed here must open there.
         await upkeep.roots.follow()
         store.on_missing_root(upkeep.roots.wait_for)
@@ -242,10 +254,11 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
         # Tells this node the log's time, before it says anything that must come in time.
         await attendance.heartbeats.work()
         await _introduce(services, identity, near, configuration, addresses)
-        background = asyncio.create_task(_run(upkeep, attendance), name="upkeep")
+        first_password = await accounts.begin()
+        background = asyncio.create_task(_run(upkeep, attendance, accounts), name="upkeep")
         stack.push_async_callback(_cancel, background)
         yield Running(
-            app=create_app(services, api_settings(configuration, VERSION, registry), authenticator),
+            app=create_app(services, api_settings(configuration, VERSION, registry), accounts.services.authenticator),
             services=services,
             streams=streams,
             broker=broker,
@@ -254,6 +267,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             vault=vault,
             upkeep=background,
             first_start=first_start,
+            first_password=first_password,
             ending=ending,
         )
 
@@ -263,10 +277,11 @@ def _log_sizes(folder: DataFolder, connection: Connection) -> dict[tuple[Topic, 
     return {(topic, number): size for (name, number), size in sizes if (topic := connection.topic_of(name))}
 
 
-async def _run(upkeep: Upkeep, attendance: Attendance) -> None:
+async def _run(upkeep: Upkeep, attendance: Attendance, accounts: NodeAccounts) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(upkeep.run(), name="upkeep")
         group.create_task(attendance.run(), name="attendance")
+        group.create_task(accounts.run(), name="accounts")
 
 
 async def _introduce(

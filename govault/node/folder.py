@@ -113,6 +113,11 @@ class DataFolder:
         return self.root / "admin.token"
 
     @property
+    def password_file(self) -> Path:
+        """The first account's password, until it is changed."""
+        return self.root / "admin.password"
+
+    @property
     def vault_file(self) -> Path:
         """Which vault this is."""
         return self.root / "vault.json"

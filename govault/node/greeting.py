@@ -9,6 +9,7 @@ class Greeting:
     """The facts of a start that a person needs.
 
     Attributes:
+        password: Of the account ``admin``, where this start made it; ``password_file`` is where it lies.
         kcat: The read-only credentials file for kcat (``-F``), and the log's address; None without embedded log.
     """
 
@@ -16,6 +17,8 @@ class Greeting:
     data: Path
     token_file: Path
     first_start: bool
+    password: str | None
+    password_file: Path
     ready_after_s: float
     topic: str
     bootstrap: str
@@ -38,6 +41,12 @@ class Greeting:
             f"  {self._kcat_line()}",
             "",
         ]
+        if self.password is not None:
+            lines += [
+                f"Log in as admin with the password {self.password} (told once; also in {self.password_file}",
+                f"until you change it):  {self._program()} login admin",
+                "",
+            ]
         if self.first_start:
             lines += [
                 "The key that opens your chunks lies in this data folder only. Export a recovery key and keep it",

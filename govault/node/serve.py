@@ -220,6 +220,8 @@ def _greeting(loaded: Loaded, folder: DataFolder, running: Running, url: str, re
         data=folder.root,
         token_file=folder.token_file,
         first_start=running.first_start,
+        password=running.first_password,
+        password_file=folder.password_file,
         ready_after_s=ready_after_s,
         topic=f"{prefix}.files",
         bootstrap=running.bootstrap,

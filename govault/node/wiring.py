@@ -164,6 +164,7 @@ def api_settings(configuration: Configuration, program_version: str, registry: C
         page=server.doors.page,
         rest=server.doors.rest,
         metrics=server.doors.metrics,
+        tls=server.tls.cert_file is not None,
         access_log=access_log(configuration.logging.level, configuration.logging.format),
         registry=registry,
     )

@@ -4,9 +4,10 @@ Unless a method says otherwise: it may be called twice and concurrently, it may 
 raises ``GoVaultError`` families only.
 """
 
+from govault.ports.accounts import AccountKeys, Passwords, PasswordVerdict
 from govault.ports.cluster import ClusterMap, LinkQualities, LinkQuality
 from govault.ports.keys import KeyCustody
-from govault.ports.log import EventLog, LogReader, LogRecord, LogRestorer
+from govault.ports.log import EventLog, KeyedLog, LogReader, LogRecord, LogRestorer
 from govault.ports.outlet import Outlet, StraightReads
 from govault.ports.outside import Clock, Randomness
 from govault.ports.repairs import RepairCounts, RepairEntry, RepairQueue
@@ -26,6 +27,7 @@ from govault.ports.view_upkeep import PartitionStatus, ViewsMaintenance
 from govault.ports.views import PartSpan, Views
 
 __all__ = [
+    "AccountKeys",
     "ChunkStore",
     "Clock",
     "ClusterMap",
@@ -33,6 +35,7 @@ __all__ = [
     "Ingest",
     "Ingested",
     "KeyCustody",
+    "KeyedLog",
     "LinkQualities",
     "LinkQuality",
     "LogReader",
@@ -43,6 +46,8 @@ __all__ = [
     "PackFile",
     "PartSpan",
     "PartitionStatus",
+    "PasswordVerdict",
+    "Passwords",
     "PeerProbes",
     "PeerStores",
     "ProbeRequests",

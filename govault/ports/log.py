@@ -26,6 +26,21 @@ class EventLog(Protocol):
         """The next offset of each partition."""
 
 
+class KeyedLog(Protocol):
+    """The write side of a compacted topic."""
+
+    async def put(self, topic: Topic, key: bytes, value: bytes | None) -> Position:
+        """Set what is kept of a key; None ends it. Durable when this returns.
+
+        Raises:
+            OutcomePending: It may or may not have been written (time-out, connection lost).
+            EventLog: It was not written.
+        """
+
+    async def end_offsets(self, topic: Topic) -> dict[int, int]:
+        """The next offset of each partition."""
+
+
 class LogRecord(NamedTuple):
     """One record as it stands in the log, decoded or not."""
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from govault.ports import ChunkStore, Clock, EventLog, Randomness, StraightReads, Views
+from govault.services.accounts.assembly import AccountServices
 from govault.services.archive import Archives
 from govault.services.commits import Commits
 from govault.services.downloads import Downloads
@@ -33,6 +34,7 @@ class Services:
     archives: Archives
     outcomes: Outcomes
     namespace: Namespace
+    accounts: AccountServices | None = None
     upkeep: Upkeep | None = None
     """Set by the node, which alone knows the rest of what upkeep needs."""
 

@@ -62,7 +62,7 @@ class Downloads:
         """
         reference = parse_id_or_hash(ref)
         if isinstance(reference, HashReference) and version is None:
-            return self._open_hash(reference.sha256)
+            return self._open_hash(actor, reference.sha256)
         if isinstance(reference, HashReference):
             target = ByRef(reference.sha256)
         else:
@@ -133,8 +133,8 @@ class Downloads:
                 return
             yield begin, chunk
 
-    def _open_hash(self, sha256: str) -> Opened:
-        for file, number in self.views.files_with_hash(sha256, 1):
+    def _open_hash(self, actor: Actor, sha256: str) -> Opened:
+        for file, number in self.targets.files_with(actor, sha256, 1):
             space, content = self.views.space(file.space_id), self.views.version(file, number)
             path = self.views.path_of(file)
             if space is not None and content is not None and path is not None:

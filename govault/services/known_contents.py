@@ -33,7 +33,7 @@ class KnownContents:
             Conflict: As for an upload.
         """
         space = self.targets.space(wish.space)
-        place = self._place(self._source(sha256)[0])
+        place = self._place(self._source(actor, sha256)[0])
         # The epochs are read before the source is looked at for good: should it be purged from here on, its chunks
         # outlive this commit, or the commit is refused as stale and the chunks are asked for again.
         epoch = min(self.views.partition_row(row.partition).epoch for row in (place, space))
@@ -45,7 +45,7 @@ class KnownContents:
     ) -> Uploaded:
         there = self.views.resolve(space.space_id, wish.path)
         base = self.uploads.base(space, wish.path)
-        file, source = self._source(sha256)
+        file, source = self._source(actor, sha256)
         if file.space_id != place.space_id:
             raise NotFound("the content has moved just now; repeat, or send the bytes", code="not-found.content")
         manifest = self._manifest(space, place, source, epoch)
@@ -63,8 +63,8 @@ class KnownContents:
         taken = Ingested(sha256, source.size_bytes, sum(1 for _ in manifest.chunk_ids()), b"", 0, 0, b"")
         return uploaded(outcome, wish, taken, content.media_type, base)
 
-    def _source(self, sha256: str) -> tuple[FileRow, VersionContent]:
-        for file, number in self.views.files_with_hash(sha256, 1):
+    def _source(self, actor: Actor, sha256: str) -> tuple[FileRow, VersionContent]:
+        for file, number in self.targets.files_with(actor, sha256, 1):
             content = self.views.version(file, number)
             if content is not None:
                 return file, content

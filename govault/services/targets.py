@@ -4,10 +4,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from govault.domain.access import Level, is_unchecked, level_at
 from govault.domain.actor import Actor
+from govault.domain.apply_access import ACCESS_RULES
 from govault.domain.rows import DirectoryRow, Entity, FileRow, FolderRow
 from govault.errors import Conflict, InvalidRequest, NotFound
-from govault.limits import PAGE_DEFAULT
+from govault.limits import CANDIDATES_BY_HASH_MAX, PAGE_DEFAULT
 from govault.ports import Views
 from schemas.ids import is_entity_id, is_sha256
 
@@ -88,7 +90,7 @@ class Targets:
         """
         row = self.views.space_named(name)
         if row is None:
-            raise NotFound(f"there is no space {name!r}", code="not-found.space-unknown", space=name)
+            raise _no_space(name)
         settings = self.views.space_settings(row.space_id)
         if settings is not None and settings.closed:
             raise NotFound(f"the space {name!r} is being removed", code="not-found.space-closed", space=name)
@@ -99,20 +101,32 @@ class Targets:
         found = {space_id: self.views.space(space_id) for space_id in set(space_ids)}
         return {space_id: "" if row is None else row.name for space_id, row in found.items()}
 
+    def readable_space(self, actor: Actor, name: str) -> DirectoryRow:
+        """A space that the actor may read as a whole.
+
+        Raises:
+            NotFound: None of that name, or not for the actor: the two look alike.
+        """
+        row = self.space(name)
+        if self._level_of_space(actor, row) < Level.READ:
+            raise _no_space(name)
+        return row
+
     def find(self, actor: Actor, target: Target) -> Located:
         """What a target names now.
 
         Raises:
-            NotFound: Nothing that lives.
+            NotFound: Nothing that lives, or nothing that the actor may read: the two look alike.
             Conflict: A hash that several files have; ``files`` in details lists them.
             InvalidRequest: The reference has no known form, or names the top of a space.
         """
         if isinstance(target, ByPath):
-            return self._at(target)
+            return self._at(actor, target)
         if is_entity_id(target.ref):
-            return self._located(self.views.entity(target.ref), f"there is no file or folder {target.ref}")
+            found = self._readable(actor, self.views.entity(target.ref))
+            return self._located(found, f"there is no file or folder {target.ref}")
         if is_sha256(target.ref):
-            return self._only_file_with(target.ref)
+            return self._only_file_with(actor, target.ref)
         raise InvalidRequest(
             f"{target.ref[:80]!r} is neither an id (f_…) nor a SHA-256 (64 lower-case hex digits)", rule="reference"
         )
@@ -135,13 +149,44 @@ class Targets:
             NotFound: It never was, or was purged.
         """
         if isinstance(target, ByRef) and is_entity_id(target.ref):
-            entity = self.views.entity(target.ref)
+            entity = self._readable(actor, self.views.entity(target.ref))
             space = None if entity is None else self.views.space(entity.space_id)
             if entity is None or space is None:
                 raise NotFound(f"there is no file or folder {target.ref}", code="not-found.entity-unknown")
             return space, entity
         located = self.find(actor, target)
         return located.space, located.entity
+
+    def level(self, actor: Actor, entity: Entity) -> Level:
+        """What the actor may do with a file or folder, in the state of now.
+
+        Only administrators may anything in a partition whose rules do not decide access yet: no door gives more than
+        the log would.
+        """
+        if is_unchecked(actor.name, actor.principals):
+            return Level.OWNER
+        space = self.views.space(entity.space_id)
+        return Level.NONE if space is None else self._level_of_space(actor, space, entity)
+
+    def files_with(self, actor: Actor, sha256: str, limit: int) -> list[tuple[FileRow, int]]:
+        """Live files with a version of this content that the actor may read, each with its newest such version.
+
+        For others than administrators it looks at a bounded number of files, and may miss some behind them.
+        """
+        if is_unchecked(actor.name, actor.principals):
+            return list(self.views.files_with_hash(sha256, limit))
+        found = self.views.files_with_hash(sha256, CANDIDATES_BY_HASH_MAX)
+        return [pair for pair in found if self.level(actor, pair[0]) >= Level.READ][:limit]
+
+    def _level_of_space(self, actor: Actor, space: DirectoryRow, entity: Entity | None = None) -> Level:
+        if is_unchecked(actor.name, actor.principals):
+            return Level.OWNER
+        if self.views.partition_row(space.partition).rules < ACCESS_RULES:
+            return Level.NONE
+        return level_at(self.views.files(space.partition), space.space_id, entity, actor.name, actor.principals)
+
+    def _readable(self, actor: Actor, entity: Entity | None) -> Entity | None:
+        return entity if entity is not None and self.level(actor, entity) >= Level.READ else None
 
     def located(self, entity_id: str) -> Located:
         """A live entity by its id.
@@ -151,13 +196,16 @@ class Targets:
         """
         return self._located(self.views.entity(entity_id), f"there is no file or folder {entity_id}")
 
-    def _at(self, target: ByPath) -> Located:
+    def _at(self, actor: Actor, target: ByPath) -> Located:
         space = self.space(target.space)
         if not target.path:
             raise InvalidRequest(
                 "the top of a space cannot be moved, copied, changed or removed; name something in it", rule="top"
             )
-        entity = self.views.resolve(space.space_id, target.path)
+        entity = self._readable(actor, self.views.resolve(space.space_id, target.path))
+        if entity is None and self._level_of_space(actor, space) < Level.READ:
+            # Who may not read the space learns nothing of it, not even that it is there.
+            raise _no_space(target.space)
         if entity is None:
             raise NotFound(
                 f"there is nothing at {target.path!r} in the space {target.space!r}",
@@ -177,8 +225,8 @@ class Targets:
             raise NotFound(message, code="not-found.space-closed")
         return Located(space, entity, path)
 
-    def _only_file_with(self, sha256: str) -> Located:
-        found = {file.entity_id: file for file, _ in self.views.files_with_hash(sha256, PAGE_DEFAULT)}
+    def _only_file_with(self, actor: Actor, sha256: str) -> Located:
+        found = {file.entity_id: file for file, _ in self.files_with(actor, sha256, PAGE_DEFAULT)}
         if not found:
             raise NotFound(f"no file has a content with the SHA-256 {sha256}", code="not-found.content-unknown")
         if len(found) > 1:
@@ -191,3 +239,7 @@ class Targets:
                 ],
             )
         return self._located(next(iter(found.values())), f"no file has a content with the SHA-256 {sha256}")
+
+
+def _no_space(name: str) -> NotFound:
+    return NotFound(f"there is no space {name!r}", code="not-found.space-unknown", space=name)

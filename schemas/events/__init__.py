@@ -8,6 +8,7 @@ from schemas.events.directory import DirectoryEvent
 from schemas.events.files import FilesEvent
 from schemas.events.peers import PeersEvent
 from schemas.events.records import CheckpointSigned, HeartbeatSent, ReplicasReported, RequestAudited
+from schemas.events.sessions import SessionsEvent
 
 EVENT_TYPES: dict[str, type[EventData]] = {
     cls.TYPE: cls
@@ -16,6 +17,7 @@ EVENT_TYPES: dict[str, type[EventData]] = {
         *get_args(DirectoryEvent),
         *get_args(PeersEvent),
         *get_args(AccountsEvent),
+        *get_args(SessionsEvent),
         CheckpointSigned,
         RequestAudited,
         HeartbeatSent,
@@ -23,4 +25,4 @@ EVENT_TYPES: dict[str, type[EventData]] = {
     )
 }
 
-__all__ = ["EVENT_TYPES", "AccountsEvent", "DirectoryEvent", "EventData", "FilesEvent", "PeersEvent"]
+__all__ = ["EVENT_TYPES", "AccountsEvent", "DirectoryEvent", "EventData", "FilesEvent", "PeersEvent", "SessionsEvent"]

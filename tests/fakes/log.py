@@ -10,7 +10,7 @@ from govault.ports import Clock
 from schemas.codec import encode
 from schemas.envelope import Event
 from schemas.events import EventData
-from schemas.topics import Topic
+from schemas.topics import FOLDED_TOPICS, Topic
 from streams.records import Record, headers_of
 from streams.views.views import RocksViews
 
@@ -51,7 +51,8 @@ class MemoryLog:
         record = Record(position, self.clock.time_ms(), key, value, headers)
         self.records.append(record)
         self.events.append(event)
-        self._waiting.append(record)
+        if topic in FOLDED_TOPICS:
+            self._waiting.append(record)
         if not self.held:
             asyncio.get_running_loop().call_soon(self._fold)
         async with self._appended:
@@ -69,6 +70,11 @@ class MemoryLog:
         """Return when so many events of a type have been appended."""
         async with self._appended:
             await self._appended.wait_for(lambda: sum(isinstance(event.data, kind) for event in self.events) >= count)
+
+    async def wait_grown(self) -> None:
+        """Return when something more was appended."""
+        async with self._appended:
+            await self._appended.wait()
 
     def release(self) -> None:
         """Fold what was held back."""

@@ -1,5 +1,6 @@
 """A whole vault in one process without sockets: real views and chunk store in a folder, the log in memory."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,9 +11,9 @@ import httpx
 from api.app import create_app
 from api.settings import ApiSettings
 from api.types import App
-from govault.auth.token import TokenAuthenticator
 from govault.domain.actor import Actor
 from govault.ports import ChunkStore
+from govault.services.accounts.assembly import Registration
 from govault.services.catalog import Services, assemble
 from govault.storage.keyring import Keyring
 from govault.storage.options import StoreOptions
@@ -20,6 +21,7 @@ from govault.storage.store import PackChunkStore
 from streams.views.fold import FoldKeys
 from streams.views.generation import Generation, VaultIdentity
 from streams.views.views import RocksViews
+from tests.fakes.accounts import accounts_of
 from tests.fakes.log import MemoryLog
 from tests.fakes.world import FakeClock, SeededRandomness
 
@@ -68,7 +70,10 @@ class Vault:
 
 @asynccontextmanager
 async def open_vault(
-    root: Path, settings: ApiSettings | None = None, store_options: StoreOptions | None = None
+    root: Path,
+    settings: ApiSettings | None = None,
+    store_options: StoreOptions | None = None,
+    registration: Registration = "admin",
 ) -> AsyncIterator[Vault]:
     """A fresh vault with the space ``main`` in a folder; closed at the end."""
     settings = settings or ApiSettings()
@@ -91,7 +96,13 @@ async def open_vault(
         straight=store,
     )
     await services.namespace.spaces.ensure_default_space()
-    app = create_app(services, settings, TokenAuthenticator(TOKEN))
+    accounts = accounts_of(services, log, clock, randomness, mac_key, TOKEN, registration)
+    services = replace(services, accounts=accounts)
+    following = asyncio.create_task(accounts.table.run())
+    await accounts.signing_keys.work()
+    await accounts.table.wait_read(-1, 5)
+    await accounts.freshness.work()
+    app = create_app(services, settings, accounts.authenticator)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
         base_url="http://vault.test",
@@ -102,6 +113,8 @@ async def open_vault(
         async with client:
             yield vault
     finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
         await store.close()
         generation.close()
 

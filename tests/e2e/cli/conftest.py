@@ -45,7 +45,12 @@ class Shell:
     def environment(self) -> dict[str, str]:
         """Of a user whose only configuration is the data folder's place."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GOVAULT_")}
-        return {**kept, "GOVAULT_SERVER__STORAGE_ROOT": str(self.root), "XDG_CONFIG_HOME": "/nonexistent"}
+        return {
+            **kept,
+            "GOVAULT_SERVER__STORAGE_ROOT": str(self.root),
+            "XDG_CONFIG_HOME": "/nonexistent",
+            "XDG_STATE_HOME": str(self.root.parent / "state"),
+        }
 
     def __call__(self, *words: str, stdin: bytes | None = None) -> Ran:
         """Run a command in this process."""

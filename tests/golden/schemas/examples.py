@@ -69,6 +69,7 @@ from schemas.events.records import (
     ReplicasReported,
     RequestAudited,
 )
+from schemas.events.sessions import SessionEnded, SessionOpened, SessionRefreshed
 
 S = "s_01HF7YAT00DC9XRR3SDYCM8ZZZ"
 F = "f_01HF7YAT00DC9XRR3SDYCM8AAA"
@@ -76,6 +77,7 @@ G = "f_01HF7YAT00DC9XRR3SDYCM8BBB"
 A = "a_01HF7YAT00DC9XRR3SDYCM8AAA"
 OTHER_A = "a_01HF7YAT00DC9XRR3SDYCM8BBB"
 TEAM = "g_01HF7YAT00DC9XRR3SDYCM8CCC"
+SESSION = "0f8c1a5e2b7d4c93a6e1f0b2d3c4a5b6"
 TOKEN = "t_01HF7YAT00DC9XRR3SDYCM8DDD"
 SEALED = "c2VhbGVk"
 HASH = hashlib.sha256(b"golden").hexdigest()
@@ -213,6 +215,9 @@ FULL: tuple[EventData, ...] = (
     InviteIssued(invite_hash=HASH, roles=("admin",), expires_ms=1_800_000_000_000),
     InviteRevoked(invite_hash=HASH),
     SigningKeyOpened(number=2),
+    SessionOpened(session_id=SESSION, account_id=A, refresh_hash=HASH, expires_ms=1_800_000_000_000),
+    SessionRefreshed(session_id=SESSION, account_id=A, from_hash=HASH, to_hash=OTHER_HASH),
+    SessionEnded(session_id=SESSION, account_id=A, reason="revoked"),
 )
 
 MINIMAL: tuple[EventData, ...] = (
@@ -245,6 +250,7 @@ MINIMAL: tuple[EventData, ...] = (
     GroupMembersChanged(group_id=TEAM),
     ApiTokenIssued(token_id=TOKEN, account_id=A, name="ci", secret_hash=HASH, scopes=("admin",)),
     InviteIssued(invite_hash=HASH, expires_ms=1_800_000_000_000),
+    SessionEnded(session_id=SESSION, account_id=A),
 )
 
 EXAMPLES: dict[type[EventData], EventData] = {type(data): data for data in FULL}

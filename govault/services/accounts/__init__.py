@@ -1,0 +1,1 @@
+"""Who may ask: accounts, groups, sessions, API tokens and invites, and who stands behind a request."""

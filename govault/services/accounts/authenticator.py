@@ -1,0 +1,102 @@
+"""Who stands behind a bearer credential: the operator's token, a session's access token, or an API token.
+
+Nothing of what a credential may do is written in it: account, groups and roles are looked up at every request, in this
+node's views. So a disabled account, an ended session and a left group count from the moment they were applied here.
+"""
+
+from govault.auth.access_tokens import AccessTokens
+from govault.auth.secrets import API_TOKEN_PREFIX, read_api_token, same
+from govault.auth.token import Authenticator, Identity
+from govault.domain.access import ADMIN_ROLE
+from govault.domain.account_rows import AccountRow
+from govault.domain.accounts_draft import ROLE_ADMIN
+from govault.errors import Authentication
+from govault.ports import Clock, Views
+from govault.services.accounts.freshness import AccountsFreshness
+from govault.services.accounts.session_table import SessionTable
+
+USERS = "users"
+PUBLIC = "public"
+_UNKNOWN_HASH = "0" * 64
+
+
+class AccountsAuthenticator:
+    """``Authenticator``. Every refusal has the same words: none tells what was wrong with a credential."""
+
+    def __init__(
+        self,
+        operator: Authenticator,
+        views: Views,
+        table: SessionTable,
+        tokens: AccessTokens,
+        freshness: AccountsFreshness,
+        clock: Clock,
+    ) -> None:
+        """Args:
+        operator: Knows the data folder's own token.
+        """
+        self._operator = operator
+        self._views = views
+        self._table = table
+        self._tokens = tokens
+        self._freshness = freshness
+        self._clock = clock
+
+    async def authenticate(self, authorization: str | None) -> Identity:
+        """See the protocol.
+
+        Raises:
+            ViewsLagging: This node does not know lately enough whom the vault lets in.
+        """
+        scheme, _, credential = (authorization or "").partition(" ")
+        credential = credential.strip()
+        if scheme.lower() == "bearer" and credential.startswith(API_TOKEN_PREFIX):
+            return self._by_api_token(credential)
+        if scheme.lower() == "bearer" and credential.count(".") == 2:
+            return self._by_session(credential)
+        return await self._operator.authenticate(authorization)
+
+    def _by_session(self, text: str) -> Identity:
+        claims = self._tokens.check(text, self._clock.time_ms() // 1000)
+        session = None if claims is None else self._table.find(claims.session_id)
+        if claims is None:
+            raise _refused()
+        self._freshness.check()
+        if session is None or session.account_id != claims.account_id or not self._table.counts(session):
+            raise _refused()
+        row = self._views.accounts().account(session.account_id)
+        if row is None or not row.is_live:
+            raise _refused()
+        return Identity(
+            row.account_id, self.principals(row), session_id=session.session_id, must_change=row.must_change
+        )
+
+    def _by_api_token(self, text: str) -> Identity:
+        shown = read_api_token(text)
+        token = None if shown is None else self._views.accounts().api_token(shown.opens)
+        kept_hash = _UNKNOWN_HASH if token is None else token.secret_hash
+        if shown is None or not same(shown.secret_hash, kept_hash) or token is None:
+            raise _refused()
+        self._freshness.check()
+        if token.expires_ms is not None and self._clock.time_ms() > token.expires_ms:
+            raise _refused()
+        row = self._views.accounts().account(token.account_id)
+        if row is None or not row.is_live:
+            raise _refused()
+        principals = self.principals(row)
+        if ROLE_ADMIN not in token.scopes:
+            principals = tuple(principal for principal in principals if principal != ADMIN_ROLE)
+        return Identity(row.account_id, principals, scopes=token.scopes)
+
+    def principals(self, row: AccountRow) -> tuple[str, ...]:
+        """The account, its groups, ``users``, ``public``, and its roles."""
+        reader = self._views.accounts()
+        groups = (member.group_id for member in reader.memberships(row.account_id))
+        known = (reader.group(group_id) for group_id in groups)
+        living = tuple(group.group_id for group in known if group is not None and not group.removed)
+        roles = (ADMIN_ROLE,) if ROLE_ADMIN in row.roles else ()
+        return (row.account_id, *living, USERS, PUBLIC, *roles)
+
+
+def _refused() -> Authentication:
+    return Authentication("a valid bearer token is needed")

@@ -1,0 +1,158 @@
+"""Logging in, going on with a session, and logging out."""
+
+from dataclasses import dataclass
+
+from govault.auth.access_tokens import AccessTokens, Issued
+from govault.auth.secrets import hash_secret, new_secret, read_refresh_token, refresh_token
+from govault.domain.account_rows import AccountRow
+from govault.domain.actor import Actor
+from govault.domain.sessions import Session
+from govault.errors import Authentication, OutcomePending
+from govault.limits import EVENT_NOT_AFTER_S, OUTCOME_WAIT_S, SESSION_VALID_S
+from govault.ports import Clock, EventLog, Passwords, Randomness
+from govault.services.accounts.personal import People
+from govault.services.accounts.registry import AccountRegistry
+from govault.services.accounts.session_table import SessionTable
+from govault.services.accounts.throttle import LoginThrottle
+from schemas.envelope import Event
+from schemas.events.sessions import SessionEnded, SessionOpened, SessionRefreshed, SessionsEvent
+from schemas.ids import new_event_id
+
+_PARTITION = 0
+_WRONG = "the login or the password is wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """What somebody gets who has logged in, or goes on with a session. The refresh token counts once."""
+
+    account: AccountRow
+    session: Session
+    access: Issued
+    refresh: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionActs:
+    """The acts."""
+
+    people: People
+    registry: AccountRegistry
+    table: SessionTable
+    tokens: AccessTokens
+    passwords: Passwords
+    throttle: LoginThrottle
+    log: EventLog
+    clock: Clock
+    randomness: Randomness
+    source: str
+
+    async def log_in(self, actor: Actor, login: str, password: str) -> LoggedIn:
+        """Open a session.
+
+        An unknown login takes as long as a wrong password, and is answered in the same words.
+
+        Raises:
+            Authentication: The login or the password is wrong, or the account is disabled.
+            TooManyRequests: Too many attempts from the address.
+        """
+        login_hash = self.people.sealing.login_hash(login)
+        self.throttle.check(login_hash, actor.address)
+        row = self.people.views.accounts().account_of_login(login_hash)
+        usable = row is not None and row.is_live
+        verdict = await self.passwords.verify(password, self.registry.verifier(row) if row and usable else "")
+        if row is None or not usable or not verdict.ok:
+            raise Authentication(_WRONG, code="authentication.login")
+        self.throttle.succeeded(login_hash, actor.address)
+        if verdict.outdated:
+            await self.registry.rehash(row, password)
+        return await self.open(row)
+
+    async def open(self, row: AccountRow) -> LoggedIn:
+        """Open a session for whoever has proved to be the account."""
+        session_id, secret = self.randomness.token(16).hex(), new_secret(self.randomness)
+        expires_ms = self.clock.time_ms() + SESSION_VALID_S * 1000
+        opened = SessionOpened(
+            session_id=session_id,
+            account_id=row.account_id,
+            refresh_hash=hash_secret(secret),
+            expires_ms=expires_ms,
+        )
+        await self._append(row.account_id, opened)
+        return self._logged_in(row, session_id, secret)
+
+    async def refresh(self, text: str) -> LoggedIn:
+        """Go on with a session: the refresh token is spent, and another takes its place.
+
+        Raises:
+            Authentication: The token is unknown, expired, or was used before: then the whole session has ended.
+        """
+        shown = read_refresh_token(text)
+        session = None if shown is None else self.table.find(shown.opens)
+        if shown is None or session is None or not self.table.counts(session):
+            raise _void()
+        row = self.people.views.accounts().account(session.account_id)
+        if row is None or not row.is_live:
+            raise _void()
+        secret = new_secret(self.randomness)
+        to_hash = hash_secret(secret)
+        refreshed = SessionRefreshed(
+            session_id=session.session_id,
+            account_id=session.account_id,
+            from_hash=shown.secret_hash,
+            to_hash=to_hash,
+        )
+        await self._append(session.account_id, refreshed)
+        now = self.table.find(session.session_id)
+        if now is None or now.refresh_hash != to_hash:
+            raise _void()
+        return self._logged_in(row, session.session_id, secret)
+
+    async def log_out(self, session_id: str) -> None:
+        """End a session; nothing where there is none."""
+        session = self.table.find(session_id)
+        if session is not None:
+            await self._append(session.account_id, SessionEnded(session_id=session_id, account_id=session.account_id))
+
+    def session_of(self, text: str) -> Session | None:
+        """The session whose latest refresh token this is."""
+        shown = read_refresh_token(text)
+        session = None if shown is None else self.table.find(shown.opens)
+        return (
+            session if shown is not None and session is not None and session.refresh_hash == shown.secret_hash else None
+        )
+
+    def _logged_in(self, row: AccountRow, session_id: str, secret: str) -> LoggedIn:
+        session = self.table.find(session_id)
+        if session is None or not self.table.counts(session):
+            raise _void()
+        issued = self.tokens.issue(row.account_id, session_id, self.clock.time_ms() // 1000)
+        return LoggedIn(row, session, issued, refresh_token(session_id, secret))
+
+    async def _append(self, account_id: str, data: SessionsEvent) -> None:
+        """Write an event, and wait until this node has read it.
+
+        Raises:
+            OutcomePending: It was written, or may have been, and nobody knows in time.
+        """
+        now_ms = self.clock.time_ms()
+        event = Event(
+            id=new_event_id(now_ms, self.randomness.token(10)),
+            data=data,
+            actor=account_id,
+            source=self.source,
+            time_ms=now_ms,
+            subject=account_id,
+            not_after_ms=now_ms + int(EVENT_NOT_AFTER_S * 1000),
+        )
+        position = await self.log.append(event, _PARTITION)
+        try:
+            await self.table.wait_read(position.offset, OUTCOME_WAIT_S)
+        except TimeoutError as error:
+            raise OutcomePending("the log has taken it, but this node has not read it yet; try again") from error
+
+
+def _void() -> Authentication:
+    return Authentication(
+        "the refresh token is unknown, expired or was used before; log in again", code="authentication.refresh"
+    )

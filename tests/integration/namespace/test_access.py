@@ -1,0 +1,310 @@
+"""What the doors let somebody do who is no administrator, route by route."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+import httpx
+import pytest
+import structlog
+from prometheus_client import CollectorRegistry
+
+from api.app import create_app
+from govault.auth.token import Identity
+from govault.domain.actor import system
+from govault.errors import Authentication
+from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
+from schemas.events.files import RulesActivated
+from schemas.ids import ulid
+from tests.fakes.vault import ADMIN, Vault
+
+STRANGER, READER, WRITER, OWNER, MANAGER = ("a_" + ulid(number, b"account---") for number in range(5))
+IDENTITIES = {
+    "stranger": Identity(STRANGER, (STRANGER, "users")),
+    "reader": Identity(READER, (READER, "users")),
+    "writer": Identity(WRITER, (WRITER, "users")),
+    "owner": Identity(OWNER, (OWNER, "users")),
+    "manager": Identity(MANAGER, (MANAGER, "users")),
+    "admin": Identity("a_" + ulid(9, b"account---"), ("users", "role:admin")),
+}
+READS = {
+    "GET /spaces/{space}/files/{path}",
+    "GET /files/{ref}",
+    "GET /files/{ref}/metadata",
+    "GET /files/{ref}/versions",
+    "GET /files/{ref}/versions/{number}",
+    "GET /files/{ref}/versions/{version}/content",
+    "GET /files/{ref}/history",
+}
+"""Open to whoever may read the file."""
+PUBLIC = {
+    "GET /.well-known/jwks.json",
+    "GET /health",
+    "GET /livez",
+    "GET /readyz",
+    "POST /auth/login",
+    "POST /auth/refresh",
+    "POST /auth/register",
+}
+OWN = {
+    "DELETE /groups/{group}/members/{account}",
+    "DELETE /me/sessions",
+    "DELETE /me/sessions/{session}",
+    "DELETE /me/tokens/{token}",
+    "GET /groups",
+    "GET /groups/{group}",
+    "GET /groups/{group}/members",
+    "GET /me",
+    "GET /me/sessions",
+    "GET /me/tokens",
+    "PATCH /groups/{group}",
+    "PATCH /me",
+    "POST /auth/logout",
+    "POST /me/password",
+    "POST /me/tokens",
+    "PUT /groups/{group}/members/{account}",
+}
+"""About whoever asks; what each does is tested with accounts."""
+GRANTS = {
+    "DELETE /files/{ref}/access/{principal}",
+    "DELETE /spaces/{space}/access/{principal}",
+    "GET /files/{ref}/access",
+    "GET /files/{ref}/access/explain",
+    "GET /spaces/{space}/access",
+    "GET /spaces/{space}/access/explain",
+    "PUT /files/{ref}/access/{principal}",
+    "PUT /files/{ref}/owner",
+    "PUT /spaces/{space}/access/{principal}",
+}
+"""For who owns it or manages its space; to be asked of oneself by whoever may read it."""
+ASKS = {"PUT /files/{ref}/owner": {"owner": OWNER}, "PUT /spaces/{space}/access/{principal}": {"level": "viewer"}}
+ADMINISTRATORS: set[str] = {
+    "DELETE /accounts/{account}",
+    "DELETE /accounts/{account}/sessions",
+    "DELETE /accounts/{account}/tokens/{token}",
+    "DELETE /groups/{group}",
+    "DELETE /invites/{invite}",
+    "GET /accounts",
+    "GET /accounts/{account}",
+    "GET /accounts/{account}/tokens",
+    "GET /invites",
+    "PATCH /accounts/{account}",
+    "POST /accounts",
+    "POST /accounts/{account}/password",
+    "POST /accounts/{account}/tokens",
+    "POST /groups",
+    "POST /invites",
+    "DELETE /admin/cluster/tokens/{token_hash}",
+    "DELETE /admin/jobs/{job_id}",
+    "DELETE /admin/peers/{node}",
+    "DELETE /files/{ref}",
+    "DELETE /files/{ref}/versions/{number}",
+    "DELETE /spaces/{space}",
+    "DELETE /spaces/{space}/files/{path}",
+    "DELETE /spaces/{space}/folders/{path}",
+    "DELETE /trash",
+    "DELETE /trash/{id}",
+    "GET /admin/cluster/tokens",
+    "GET /admin/config",
+    "GET /admin/jobs",
+    "GET /admin/jobs/{job_id}",
+    "GET /admin/keys",
+    "GET /admin/log",
+    "GET /admin/log/records",
+    "GET /admin/repair",
+    "GET /admin/views",
+    "GET /admin/workers",
+    "GET /files",
+    "GET /layout",
+    "GET /metrics",
+    "GET /outcomes/{event_id}",
+    "GET /peers",
+    "GET /peers/{node}",
+    "GET /spaces",
+    "GET /spaces/{space}",
+    "GET /spaces/{space}/folders/{path}",
+    "GET /stats",
+    "GET /topology",
+    "GET /trash",
+    "PATCH /admin/peers/{node}",
+    "PATCH /admin/workers/{name}",
+    "PATCH /files/{ref}",
+    "PATCH /spaces/{space}",
+    "PATCH /spaces/{space}/files/{path}",
+    "PATCH /spaces/{space}/folders/{path}",
+    "POST /admin/backup",
+    "POST /admin/check",
+    "POST /admin/checkpoints",
+    "POST /admin/checkpoints/verify",
+    "POST /admin/cluster/tokens",
+    "POST /admin/gc",
+    "POST /admin/keys/recovery",
+    "POST /admin/keys/rotate",
+    "POST /admin/layout",
+    "POST /admin/layout/plan",
+    "POST /admin/repair",
+    "POST /admin/topology/benchmark",
+    "POST /admin/views/rebuild",
+    "POST /files",
+    "POST /files/{ref}/copy",
+    "POST /files/{ref}/versions/{number}/restore",
+    "POST /spaces",
+    "POST /trash/{id}/restore",
+    "PUT /spaces/{space}/files/{path}",
+    "PUT /spaces/{space}/folders/{path}",
+}
+"""For administrators alone."""
+
+
+class Doorman:
+    """Takes the bearer's name for who it is."""
+
+    async def authenticate(self, authorization: str | None) -> Identity:
+        identity = IDENTITIES.get((authorization or "").removeprefix("Bearer "))
+        if identity is None:
+            raise Authentication("a valid bearer token is needed")
+        return identity
+
+
+@dataclass
+class People:
+    vault: Vault
+    client: httpx.AsyncClient
+    file_id: str
+    sha256: str
+
+    async def ask(self, who: str, method: str, path: str, ask: object = None) -> httpx.Response:
+        headers = {} if who == "anonymous" else {"authorization": f"Bearer {who}"}
+        return await self.client.request(method, path, headers=headers, json=ask)
+
+    async def submit(self, data: AccessGranted | AccessRevoked | OwnerChanged) -> None:
+        space = self.vault.views.space_named("main")
+        assert space is not None
+        await self.vault.services.submitter.submit(ADMIN, data, space.partition, subject=space.space_id)
+
+
+@asynccontextmanager
+async def people_at(vault: Vault, *, rules: int = 2) -> AsyncIterator[People]:
+    """A file ``docs/plan`` of ``main``, and what everybody was granted at it."""
+    stored = (await vault.put("docs/plan", b"secret")).json()
+    space = vault.views.space_named("main")
+    assert space is not None
+    app = create_app(vault.services, replace(vault.settings, registry=CollectorRegistry()), Doorman())
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://vault.test") as client:
+        people = People(vault, client, stored["id"], stored["etag"])
+        if rules > 1:
+            activated = RulesActivated(rules=2)
+            await vault.services.submitter.submit(system("test"), activated, space.partition, subject="rules")
+            folder = vault.views.resolve(space.space_id, "docs")
+            assert folder is not None
+            ids = {"space_id": space.space_id}
+            await people.submit(AccessGranted(**ids, target_id=folder.entity_id, principal=READER, level="read"))
+            await people.submit(AccessGranted(**ids, target_id=people.file_id, principal=WRITER, level="write"))
+            await people.submit(OwnerChanged(**ids, entity_id=people.file_id, owner=OWNER))
+            await people.submit(AccessGranted(**ids, target_id=space.space_id, principal=MANAGER, level="manager"))
+        yield people
+
+
+def template_of(route: str) -> str:
+    return route.partition(" ")[2]
+
+
+def filled(template: str, people: People) -> str:
+    named = {"{space}": "main", "{path}": "docs/plan", "{ref}": people.file_id, "{number}": "1", "{version}": "1"}
+    for name, value in named.items():
+        template = template.replace(name, value)
+    return "/".join("unknown" if part.startswith("{") else part for part in template.split("/"))
+
+
+async def test_every_route_says_who_may_use_it(vault: Vault) -> None:
+    # A vault in memory has no upkeep: what becomes of the requests for it that get through is not looked at here.
+    with structlog.testing.capture_logs():
+        await every_route_asks(vault)
+
+
+async def every_route_asks(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        document = (await people.ask("admin", "GET", "/openapi.json")).json()
+        routes = {
+            f"{method.upper()} {template}": filled(template, people)
+            for template, operations in document["paths"].items()
+            for method in operations
+            if method in ("get", "put", "post", "patch", "delete")
+        }
+        known = READS | PUBLIC | OWN | GRANTS | ADMINISTRATORS
+        assert set(routes) == known, set(routes) ^ known
+        for route, path in routes.items():
+            method = route.split(" ")[0]
+            told = {
+                who: (await people.ask(who, method, path)).status_code
+                for who in ("anonymous", "stranger", "reader", "writer", "owner", "manager")
+            }
+            if route in READS:
+                assert told == {
+                    "anonymous": 401, "stranger": 404, "reader": 200, "writer": 200, "owner": 200, "manager": 200
+                }, route  # fmt: skip
+                assert (await people.ask("admin", method, path)).status_code == 200
+            elif route in OWN:
+                assert told.pop("anonymous") == 401, route
+                assert 401 not in told.values(), route
+            elif route in GRANTS:
+                ask = ASKS.get(route, {"level": "read"}) if method == "PUT" else None
+                path = path.replace("/unknown", "/public")
+                at_space = template_of(route).startswith("/spaces")
+                expected = {"anonymous": 401, "stranger": 404, "reader": 403, "writer": 403, "owner": 200}
+                if at_space:
+                    expected |= dict.fromkeys(("reader", "writer", "owner"), 404)
+                if route.endswith("/explain"):
+                    expected |= {} if at_space else {"reader": 200, "writer": 200}
+                if route.endswith("/owner"):
+                    # The accounts of this test are no rows: that nobody gets one who is not there is all it can say.
+                    expected |= dict.fromkeys(("reader", "writer", "owner"), 404)
+                told = {who: (await people.ask(who, method, path, ask)).status_code for who in expected}
+                assert told == expected, route
+                if not route.endswith("/owner"):
+                    assert (await people.ask("manager", method, path, ask)).status_code == 200, route
+            elif route in ADMINISTRATORS:
+                assert told == {"anonymous": 401, **dict.fromkeys(list(told)[1:], 403)}, route
+            else:
+                assert not {401, 403} & set(told.values()), route
+        for route in sorted(ADMINISTRATORS):
+            method, _, template = route.partition(" ")
+            path = "/".join("unknown" if part.startswith("{") else part for part in template.split("/"))
+            assert (await people.ask("admin", method, path)).status_code not in (401, 403), route
+
+
+@pytest.mark.parametrize("who", ["stranger", "reader"])
+async def test_what_is_hidden_and_what_is_not_there_look_alike(vault: Vault, who: str) -> None:
+    async with people_at(vault) as people:
+        await vault.put("private", b"hidden")
+        hidden = await people.ask(who, "GET", "/spaces/main/files/private")
+        missing = await people.ask(who, "GET", "/spaces/main/files/missing")
+        nowhere = await people.ask(who, "GET", "/spaces/nowhere/files/missing")
+        assert hidden.status_code == missing.status_code == nowhere.status_code == 404
+        assert hidden.json()["code"] == missing.json()["code"] == nowhere.json()["code"]
+
+
+async def test_a_hash_reads_only_through_a_file_that_one_may_read(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        assert (await people.ask("stranger", "GET", f"/files/{people.sha256}")).status_code == 404
+        assert (await people.ask("writer", "GET", f"/files/{people.sha256}")).content == b"secret"
+        await vault.put("elsewhere", b"secret")
+        assert (await people.ask("reader", "GET", f"/files/{people.sha256}/metadata")).status_code == 200
+        assert (await people.ask("manager", "GET", f"/files/{people.sha256}/metadata")).status_code == 409
+
+
+async def test_a_grant_taken_back_ends_at_once(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        space = vault.views.space_named("main")
+        assert space is not None
+        assert (await people.ask("writer", "GET", f"/files/{people.file_id}")).status_code == 200
+        await people.submit(AccessRevoked(space_id=space.space_id, target_id=people.file_id, principal=WRITER))
+        assert (await people.ask("writer", "GET", f"/files/{people.file_id}")).status_code == 404
+
+
+async def test_where_the_log_decides_no_access_yet_only_administrators_come_in(vault: Vault) -> None:
+    async with people_at(vault, rules=1) as people:
+        for who in ("stranger", "owner", "manager"):
+            assert (await people.ask(who, "GET", f"/files/{people.file_id}")).status_code == 404
+        assert (await people.ask("admin", "GET", f"/files/{people.file_id}")).status_code == 200
