@@ -185,7 +185,7 @@ class Access:
         else:
             assert principal is not None
             name = principal
-            self._check_principal(name)
+            self._check_principal(name, gone_too=True)
             counted_as = principals_of(self.views.accounts(), name)
         shown = self._shown(space, entity, path)
         places = {place.target_id: place for place in (shown.here, *shown.above)}
@@ -231,20 +231,20 @@ class Access:
         who = "manages the space" if entity is None else "owns it, a folder above it, or manages the space"
         raise AccessDenied(f"only who {who} sees what others may do there", code="access-denied.access-denied")
 
-    def _check_principal(self, principal: str) -> None:
+    def _check_principal(self, principal: str, *, gone_too: bool = False) -> None:
         if not is_grantable(principal):
             raise _no_principal(principal)
-        self._check_known(principal)
+        self._check_known(principal, gone_too=gone_too)
 
-    def _check_known(self, principal: str) -> None:
+    def _check_known(self, principal: str, *, gone_too: bool = False) -> None:
         reader = self.views.accounts()
         if is_account_id(principal):
             account = reader.account(principal)
-            if account is None or account.erased:
+            if account is None or (account.erased and not gone_too):
                 raise NotFound(f"there is no account {principal}", code="not-found.account-unknown")
         if is_group_id(principal):
             group = reader.group(principal)
-            if group is None or group.removed:
+            if group is None or (group.removed and not gone_too):
                 raise NotFound(f"there is no group {principal}", code="not-found.group-unknown")
 
     def _shown(self, space: DirectoryRow, entity: Entity | None, path: str) -> Shown:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.benchmarks.table import Table
 
-PARTS = ("ingest", "downloads", "small", "views", "memory", "placement", "cluster")
+PARTS = ("ingest", "downloads", "small", "views", "memory", "placement", "cluster", "access")
 
 
 def machine() -> str:
@@ -84,6 +84,10 @@ def _measure(part: str, table: Table, scratch: Path, quick: bool) -> None:
             from tests.benchmarks.cluster import cluster
 
             cluster.measure(table, scratch, quick)
+        case "access":
+            from tests.benchmarks import access
+
+            access.measure(table, scratch, 20_000 if quick else 1_000_000)
 
 
 if __name__ == "__main__":

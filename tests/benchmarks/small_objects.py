@@ -46,8 +46,8 @@ def measure(table: Table, scratch: Path, seconds: int) -> None:
             table.note("wrk is not installed: a Python client takes most of the processor")
             _python_client(table, node, seconds * 100)
             return
-        _wrk(node, 1, ["-s", str(_PUTS), node.url, "--", node.token, "warm"])
-        puts = _wrk(node, seconds, ["-s", str(_PUTS), node.url, "--", node.token, "small"])
+        wrk(node, 1, ["-s", str(_PUTS), node.url, "--", node.token, "warm"])
+        puts = wrk(node, seconds, ["-s", str(_PUTS), node.url, "--", node.token, "small"])
         table.add(
             "PUT of 4 KB, 16 clients, durable and visible", f"{puts.rate:.0f}/s",
             value=puts.rate, at_least=500, unit="/s",
@@ -60,7 +60,7 @@ def measure(table: Table, scratch: Path, seconds: int) -> None:
 
 def _gets(table: Table, node: NodeProcess, scratch: Path) -> None:
     token = ["-H", f"Authorization: Bearer {node.token}"]
-    ours = _wrk(node, GET_S, [*token, f"{node.url}/spaces/main/files/small/0/100"])
+    ours = wrk(node, GET_S, [*token, f"{node.url}/spaces/main/files/small/0/100"])
     if not installed("nginx"):
         table.add("GET of 4 KB, 16 clients", f"{ours.rate:.0f}/s")
         return
@@ -68,7 +68,7 @@ def _gets(table: Table, node: NodeProcess, scratch: Path) -> None:
     files.mkdir()
     (files / "1").write_bytes(os.urandom(SIZE_BYTES))
     with nginx.serving(files, scratch / "nginx") as peer:
-        theirs = _wrk(node, GET_S, [f"{peer}/1"])
+        theirs = wrk(node, GET_S, [f"{peer}/1"])
     table.add("GET of 4 KB, 16 clients", f"{ours.rate:.0f}/s", peer=f"nginx sendfile {theirs.rate:.0f}/s",
               ratio=ours.rate / theirs.rate)  # fmt: skip
     table.note(_each(ours))
@@ -78,7 +78,8 @@ def _each(load: Load) -> str:
     return f"the node used {load.cpu_s / load.answers * 1e3:.2f} ms of processor each"
 
 
-def _wrk(node: NodeProcess, seconds: int, arguments: list[str]) -> Load:
+def wrk(node: NodeProcess, seconds: int, arguments: list[str]) -> Load:
+    """Let ``CLIENTS`` ask the node for so long; every answer must be a success."""
     before = cpu_s(node.pid)
     command = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", "--latency", *arguments]
     said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=seconds + 60).stdout
