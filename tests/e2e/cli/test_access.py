@@ -1,7 +1,12 @@
 """``govault access`` against a real node."""
 
+import time
+
+import pytest
+
 from tests.e2e.cli.conftest import Shell
 
+DECIDED_WITHIN_S = 30
 NOBODY = "a_01JCZ8M5T4Q9V2W3X4Y5Z6A7C1"
 
 
@@ -28,3 +33,33 @@ def test_what_cannot_be_granted_is_refused_with_the_words_that_can(govault: Shel
     assert govault("access", "grant", f"{space}:/a.txt", NOBODY, "read").code == 3
     assert "grant the role manager" in govault("access", "owner", f"{space}:/", NOBODY).err
     assert "is no principal" in govault("access", "revoke", f"{space}:/a.txt", "somebody").err
+
+
+@pytest.fixture
+def deciding(govault: Shell, space: str) -> str:
+    """A space whose partition has come to the rules that decide access, as those of a fresh vault do by themselves."""
+    until = time.monotonic() + DECIDED_WITHIN_S
+    while not govault.ok("access", "show", f"{space}:/", "--json").document["decided"]:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return space
+
+
+def test_a_grant_at_a_folder_is_given_explained_and_taken_back(govault: Shell, deciding: str) -> None:
+    space = deciding
+    govault.ok("upload", "-", f"{space}:/d/a.txt", stdin=b"x")
+    given = govault.ok("access", "grant", f"{space}:/d", "users", "write", "--json").document
+    assert (given["principal"], given["level"], given["revision"]) == ("users", "write", 1)
+    govault.ok("access", "grant", f"{space}:/", "public", "viewer")
+    told = govault.ok("access", "explain", f"{space}:/d/a.txt", "users").out.splitlines()
+    assert told == [
+        f"write  write of {space}:/d, as users",
+        f"read   viewer of {space}:/, as public",
+        "users: write",
+    ]
+    shown = govault.ok("access", "show", f"{space}:/d/a.txt").out
+    assert f"write   from {space}:/d" in shown
+    stale = govault("access", "revoke", f"{space}:/d", "users", "--if-revision", "0")
+    assert stale.code == 5
+    govault.ok("access", "revoke", f"{space}:/d", "users", "--if-revision", "1")
+    assert govault.ok("access", "explain", f"{space}:/d/a.txt", "users", "--json").document["level"] == "read"
