@@ -1,6 +1,6 @@
 """The envelope: CloudEvents 1.0 in structured JSON, with GoVault's extension attributes and a MAC beside it."""
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from schemas.events.base import EventData
 from schemas.ids import EventId
@@ -10,9 +10,8 @@ CONTENT_TYPE_HEADER = "content-type"
 CONTENT_TYPE = "application/cloudevents+json; charset=UTF-8"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event as writers make it and ``apply`` reads it.
+class Event(NamedTuple):
+    """One event as writers make it and ``apply`` reads it. A tuple, since a rebuild makes one for each record there is.
 
     Attributes:
         id: Names the request for ever: a repeat carries the same id.
@@ -35,4 +34,3 @@ class Event:
     principals: tuple[str, ...] = ()
     not_after_ms: int | None = None
     request_hash: str = ""
-    extra: dict[str, str] = field(default_factory=dict)

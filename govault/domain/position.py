@@ -1,6 +1,5 @@
 """Where an event stands in the log, and what came of it."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -38,8 +37,7 @@ class Verdict(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The decision on one event, kept for repeats and told to the writer.
 
     Attributes:

@@ -38,10 +38,12 @@ async def fold_to(
     progress: Progress,
     *,
     logged: bool = False,
+    pending_max: int = PENDING_BULK_MAX,
 ) -> int:
     """Fold the records of [start, end) of each partition; how many they were. Yields to the loop often.
 
     Args:
+        pending_max: How many files may wait for a search segment.
         logged: See ``Database.write``. Where others write meanwhile, it must be as they do.
 
     Raises:
@@ -54,7 +56,7 @@ async def fold_to(
             into.stage(place, records[at : at + RECORDS_BETWEEN_YIELDS])
             await asyncio.sleep(0)
         into.write(place, logged=logged)
-        await into.index(PENDING_BULK_MAX, logged)
+        await into.index(pending_max, logged)
         folded += len(records)
         progress(folded, total)
     return folded

@@ -7,6 +7,7 @@ needs the key to be secret).
 """
 
 import struct
+from collections.abc import Iterable
 
 from blake3 import blake3
 
@@ -20,29 +21,60 @@ _LENGTHS = [struct.Struct(f">QqI{count}I").pack for count in range(16)]
 """Packs offset, time, the count of a record's fields and their lengths; by the count."""
 
 
-def history_start(key: bytes, topic: Topic, partition: int) -> bytes:
-    """The chain before the first record."""
-    return blake3(f"govault-history\0{topic.value}\0{partition}".encode(), key=key).digest()
+class History:
+    """The chain of one partition. Used by one task: its hashers are made once, which costs more than a short hash.
+
+    Attributes:
+        digest: The chain as far as it goes.
+        last_record: The hash of its last record; empty before the first.
+    """
+
+    __slots__ = ("_links", "_records", "digest", "last_record")
+
+    def __init__(self, key: bytes, topic: Topic, partition: int) -> None:
+        self._records = blake3(key=key)
+        self._links = blake3()
+        self.digest = blake3(f"govault-history\0{topic.value}\0{partition}".encode(), key=key).digest()
+        self.last_record = b""
+
+    def extend(self, record: Record) -> None:
+        """The chain goes on with one more record."""
+        self.last_record = hashed = self.hash_of(record)
+        links = self._links
+        links.update(self.digest + hashed)
+        self.digest = links.digest()
+        links.reset()
+
+    def hash_of(self, record: Record) -> bytes:
+        """What stands for one record in the chain: offset, time, then every field behind all their lengths."""
+        position, time_ms, key, value, headers = record
+        fields = [key]
+        for name, content in headers:
+            fields.append(name.encode())
+            fields.append(content)
+        count = len(fields)
+        pack = _LENGTHS[count] if count < len(_LENGTHS) else struct.Struct(f">QqI{count}I").pack
+        fields.insert(0, pack(position[2], time_ms, count, *map(len, fields)))
+        fields.append(value)
+        records = self._records
+        records.update(b"".join(fields))
+        hashed = records.digest()
+        records.reset()
+        return hashed
 
 
-def record_hash(key: bytes, record: Record) -> bytes:
-    """What stands for one record in the chain: offset, time, then every field behind all their lengths."""
-    fields = [record.key]
-    for name, content in record.headers:
-        fields.append(name.encode())
-        fields.append(content)
-    count = len(fields)
-    pack = _LENGTHS[count] if count < len(_LENGTHS) else struct.Struct(f">QqI{count}I").pack
-    lengths = pack(record.position[2], record.time_ms, count, *map(len, fields))
-    fields.append(record.value)
-    return blake3(lengths + b"".join(fields), key=key).digest()
+class RowDigests:
+    """What stored rows add to the view digest. Used by one task: it has one hasher, which costs more than a row."""
 
+    def __init__(self, key: bytes) -> None:
+        self._hasher = blake3(key=key)
 
-def history_next(history: bytes, hashed: bytes) -> bytes:
-    """The chain after one more record."""
-    return blake3(history + hashed).digest()
-
-
-def row_digest(key: bytes, row_key: bytes, value: bytes) -> int:
-    """What one stored row adds to the view digest; ``row_key`` has the partition's prefix."""
-    return _number(blake3(_length(len(row_key)) + row_key + value, key=key).digest(), "big")
+    def sum(self, rows: Iterable[tuple[bytes, bytes]]) -> int:
+        """Of (key, value), each key with its partition's prefix; not yet modulo anything."""
+        update, digest, reset = self._hasher.update, self._hasher.digest, self._hasher.reset
+        total = 0
+        for key, value in rows:
+            update(_length(len(key)) + key + value)
+            total += _number(digest(), "big")
+            reset()
+        return total

@@ -22,11 +22,11 @@ from streams.records import Record, event_of
 from streams.views import keys
 from streams.views.accounts import AccountsRows
 from streams.views.database import Database
-from streams.views.digests import MODULUS_MASK, history_next, history_start, record_hash
+from streams.views.digests import MODULUS_MASK, History
 from streams.views.key_filter import KeyFilter
 from streams.views.reader import DirectoryRows, FilesRows, PartitionRows, PeersRows
 from streams.views.staging import StagedRows
-from streams.views.sweep import OutcomeSweep
+from streams.views.sweep import OutcomeQueue, OutcomeSweep
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class PartitionFold:
 
     Attributes:
         applied: Offset of the last record folded; what is written follows with the next batch.
+        chain: Over the records folded.
         stopped: Why it folds no more, for good; empty while it does.
         referenced: Chunks that got their first reference in the partition with the last batch.
     """
@@ -83,11 +84,12 @@ class PartitionFold:
         self._apply = _APPLY.get(topic)
         self.rows = StagedRows(database, self.prefix, fold_keys.digest_key, ROWS_KEPT_MAX, key_filter)
         self.reader: Any = _READERS.get(topic, PartitionRows)(self.rows)
-        self._sweep = OutcomeSweep(database, self.prefix)
+        # Whoever has a filter fills a database that is empty, and folds nothing with it afterwards.
+        self._sweep = OutcomeSweep(database, self.prefix) if key_filter is None else None
+        self._queue = OutcomeQueue()
         self.applied = self._written = -1
         self.vault_time_ms = 0
-        self.history = history_start(fold_keys.digest_key, topic, partition)
-        self.last_record = b""
+        self.chain = History(fold_keys.digest_key, topic, partition)
         self.malformed = 0
         self.malformed_last: deque[int] = deque(maxlen=MALFORMED_KEPT_MAX)
         self.stopped = ""
@@ -124,8 +126,7 @@ class PartitionFold:
                 self._stop(record, "it needs rules that this version of GoVault does not know")
                 return None
             outcome = self._decide(event, record)
-        self.last_record = record_hash(self._keys.digest_key, record)
-        self.history = history_next(self.history, self.last_record)
+        self.chain.extend(record)
         self.vault_time_ms = max(self.vault_time_ms, record.time_ms)
         self.applied = offset
         return Folded(record.position, outcome)
@@ -168,13 +169,22 @@ class PartitionFold:
             return []
         batch = self._database.batch()
         unindexed = self.rows.write_to(batch, self.applied)
-        self._sweep.write_to(batch, self.applied, self.reader.partition().outcomes)
+        outcomes = self.reader.partition().outcomes
+        if self._sweep is not None:
+            self._sweep.write_to(batch, self.applied, outcomes)
+        else:
+            self._queue.write_to(batch, self.rows.outcomes_written, outcomes)
         batch.put(self.prefix + keys.META, self._meta())
         self._database.write(batch, logged)
         self.referenced = self.rows.take_referenced()
         self.rows.forget_rows()
         self._written = self.applied
         return unindexed
+
+    @property
+    def history(self) -> bytes:
+        """Digest of all records folded, 32 bytes."""
+        return self.chain.digest
 
     @property
     def epoch(self) -> int:
@@ -192,7 +202,7 @@ class PartitionFold:
         return orjson.dumps(
             (
                 (self.applied, self.vault_time_ms, self.malformed),
-                (self.history.hex(), self.last_record.hex(), *sums),
+                (self.chain.digest.hex(), self.chain.last_record.hex(), *sums),
                 tuple(self.malformed_last),
             )
         )
@@ -204,6 +214,6 @@ class PartitionFold:
         numbers, hashes, skipped = orjson.loads(stored)
         self.applied, self.vault_time_ms, self.malformed = numbers
         self._written = self.applied
-        self.history, self.last_record = bytes.fromhex(hashes[0]), bytes.fromhex(hashes[1])
+        self.chain.digest, self.chain.last_record = bytes.fromhex(hashes[0]), bytes.fromhex(hashes[1])
         self.rows.rows_sum, self.rows.outcomes_sum = int(hashes[2], 16), int(hashes[3], 16)
         self.malformed_last.extend(skipped)

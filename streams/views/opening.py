@@ -14,7 +14,6 @@ from schemas.topics import Topic
 from streams.records import Record, event_of
 from streams.views.bulk import BulkReader, Place
 from streams.views.database import DamagedViews
-from streams.views.digests import record_hash
 from streams.views.generation import Generation, StaleFormat, VaultIdentity
 from streams.views.generations import GenerationsFolder
 
@@ -84,7 +83,8 @@ async def check_log(reader: BulkReader, generation: Generation) -> None:
         if fold.applied >= first:
             last_applied[place] = fold.applied
     async for place, records in reader.read(last_applied, {at: offset + 1 for at, offset in last_applied.items()}):
-        if record_hash(generation.vault.fold_keys.digest_key, records[0]) != generation.folds[place].last_record:
+        chain = generation.folds[place].chain
+        if chain.hash_of(records[0]) != chain.last_record:
             raise EventLog(
                 f"the record {records[0].position} is not the one that the views applied: the log was replaced or "
                 "rewritten. Connect to the right log, or restore it from a backup (`govault recover`)",

@@ -24,6 +24,7 @@ from streams.views.catching_up import fold_to
 from streams.views.fold import FoldKeys
 from streams.views.key_filter import KeyFilter
 from streams.views.search.index import PENDING_LIVE_MAX
+from streams.views.search.segment_writer import DOCUMENTS_MAX
 from streams.views.shard import Shard, VaultIdentity
 
 _PROGRESS_RECORDS = 5_000
@@ -113,7 +114,8 @@ async def fill(order: Order) -> None:
     try:
         async with BulkReader(order.connection) as reader:
             filling = _Filling(shard, tells=not fresh)
-            folded = await fold_to(reader, filling, order.starts, order.ends, tell)
+            # Whole segments at once: smaller ones would be merged again, from rows that must be read for it.
+            folded = await fold_to(reader, filling, order.starts, order.ends, tell, pending_max=DOCUMENTS_MAX)
             await filling.index(PENDING_LIVE_MAX, logged=False)
     finally:
         shard.close()

@@ -12,7 +12,7 @@ from govault.domain.rows import Change, ChunkRow, EntryRow, FileRow, Put, Row, S
 from streams.views import keys
 from streams.views.database import Database
 from streams.views.derived import FOLLOWED, DerivedKeys
-from streams.views.digests import MODULUS_MASK, row_digest
+from streams.views.digests import MODULUS_MASK, RowDigests
 from streams.views.key_filter import MASK, KeyFilter
 from streams.views.keys import KEY_OF, REVISIONED
 from streams.views.rows_codec import decode_row, encode_row, since_of
@@ -44,6 +44,7 @@ class StagedRows:
     Attributes:
         rows_sum: Sum of the digests of all current rows, modulo 2**256; of stored ones until ``write_to``.
         outcomes_sum: The same of all outcomes ever recorded: they leave by age, which no digest should see.
+        outcomes_written: (key with the partition's prefix, ordinal) of the outcomes that the last batch holds.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class StagedRows:
         self._database = database
         self._filter_bits = None if key_filter is None else key_filter.bits
         self._prefix = prefix
-        self._digest_key = digest_key
+        self._digests = RowDigests(digest_key)
         self._rows_kept_max = rows_kept_max
         self._cells: dict[bytes, _Cell | None] = {}
         self._dirty: dict[bytes, _Cell] = {}
@@ -66,6 +67,7 @@ class StagedRows:
         self._derived = DerivedKeys()
         self.rows_sum = 0
         self.outcomes_sum = 0
+        self.outcomes_written: list[tuple[bytes, int]] = []
         self._dereferenced: list[bytes] = []
         self._referenced: list[bytes] = []
         self._spaces_changed = False
@@ -168,32 +170,37 @@ class StagedRows:
         Returns:
             Files whose searchable fields changed, each as it was when they last did.
         """
-        prefix, digest_key, bits = self._prefix, self._digest_key, self._filter_bits
-        put = batch.put
-        rows_sum, outcomes_sum = self.rows_sum, self.outcomes_sum
+        prefix, bits, put = self._prefix, self._filter_bits, batch.put
+        gone: list[tuple[bytes, bytes]] = []
+        rows: list[tuple[bytes, bytes]] = []
+        outcomes: list[tuple[bytes, bytes]] = []
+        self.outcomes_written = []
         for key, cell in self._dirty.items():
             cell.dirty = False
             full = prefix + key
             stored = cell.stored
+            row = cell.row
             is_outcome = key[0] == _OUTCOME_BYTE
             if stored is not None and not is_outcome:
-                rows_sum -= row_digest(digest_key, full, stored)
-            if cell.row is None:
+                gone.append((full, stored))
+            if row is None:
                 if stored is not None:
                     batch.delete(full)
                     cell.stored = None
                 continue
-            cell.stored = value = encode_row(cell.row, cell.since)
+            cell.stored = value = encode_row(row, cell.since)
             put(full, value)
             if bits is not None and stored is None:
                 bit = hash(full) & MASK
                 bits[bit >> 3] |= 1 << (bit & 7)
             if is_outcome:
-                outcomes_sum += row_digest(digest_key, full, value)
+                outcomes.append((full, value))
+                self.outcomes_written.append((full, row[1]))  # type: ignore[arg-type]
             else:
-                rows_sum += row_digest(digest_key, full, value)
-        self.rows_sum = rows_sum & MODULUS_MASK
-        self.outcomes_sum = outcomes_sum & MODULUS_MASK
+                rows.append((full, value))
+        added = self._digests.sum(rows) - self._digests.sum(gone)
+        self.rows_sum = (self.rows_sum + added) & MODULUS_MASK
+        self.outcomes_sum = (self.outcomes_sum + self._digests.sum(outcomes)) & MODULUS_MASK
         for revision, value in self._revisions:
             put(revision, value)
         self._derived.write_to(batch, prefix)

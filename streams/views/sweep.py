@@ -3,7 +3,8 @@
 Nothing depends on when: readers judge an outcome by its ordinal, and the digest adds outcomes up for ever.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
@@ -25,6 +26,7 @@ class OutcomeSweep:
     """
 
     def __init__(self, database: Database, prefix: bytes) -> None:
+        """Of a partition that may have outcomes already."""
         self._database = database
         self._start = prefix + keys.OUTCOME
         self._cursor = self._start
@@ -53,3 +55,28 @@ class OutcomeSweep:
                 batch.delete(key)
         if seen < looked_at:
             self._cursor = self._start
+
+
+class OutcomeQueue:
+    """Removes the outcomes of a partition that had none when this was made, without looking for them.
+
+    It remembers the key of every outcome that is kept, which a fold can afford that ends soon.
+    """
+
+    def __init__(self) -> None:
+        self._ordinals: OrderedDict[bytes, int] = OrderedDict()
+
+    def write_to(self, batch: Any, written: Iterable[tuple[bytes, int]], outcomes: int) -> None:
+        """Take note of the outcomes that a batch holds, (key, ordinal); delete, in it, those that are too old."""
+        ordinals = self._ordinals
+        for key, ordinal in written:
+            # An event that came too late, and again in time, has its outcome anew: it is as old as the newer one.
+            ordinals.pop(key, None)
+            ordinals[key] = ordinal
+        while ordinals:
+            key, ordinal = ordinals.popitem(last=False)
+            if ordinal > outcomes - OUTCOMES_PER_PARTITION_MAX:
+                ordinals[key] = ordinal
+                ordinals.move_to_end(key, last=False)
+                break
+            batch.delete(key)

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,7 +51,7 @@ async def test_a_repeat_gets_the_first_outcome(connection: Connection, tmp_path:
         first = event(writer.commit("a", "one"), writer.space_id)
         outcome = await writer.outcome(first, writer.partition)
         again = await writer.outcome(first, writer.partition)
-        other = await writer.outcome(replace(first, request_hash="another"), writer.partition)
+        other = await writer.outcome(first._replace(request_hash="another"), writer.partition)
         assert again == outcome
         assert (other.verdict, other.reason) == (Verdict.REFUSED, "idempotency-mismatch")
         row = streams.views.find_outcome(first.id)

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import os
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from govault.domain.manifest import ChunkRef, pack
@@ -59,7 +59,7 @@ class Writer:
         """A writer in a new space."""
         writer = cls(streams, new_space_id(1, os.urandom(10)))
         created = SpaceCreated(space_id=writer.space_id, name=name, partition=writer.partition)
-        await writer.outcome(replace(event(created, writer.space_id)), partition=0)
+        await writer.outcome(event(created, writer.space_id)._replace(), partition=0)
         await writer.write(SpaceOpened(space_id=writer.space_id, name=name))
         return writer
 

@@ -1,7 +1,5 @@
 """Histories of people who grant, revoke, own and try: rules 2, where the log decides who may."""
 
-from dataclasses import replace
-
 from govault.domain.access import ENTITY_LEVELS, SPACE_ROLES
 from schemas.envelope import Event
 from schemas.events import EventData
@@ -36,7 +34,7 @@ class AccessHistoryWriter(HistoryWriter):
         if event.id in {known.id for _, _, known in self.log}:
             return event
         actor = self.rng.choice(list(PEOPLE))
-        return replace(event, actor=actor, principals=PEOPLE[actor])
+        return event._replace(actor=actor, principals=PEOPLE[actor])
 
     def next_data(self) -> EventData:
         return self.access() if self.one_in(3) else super().next_data()

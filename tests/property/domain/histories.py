@@ -2,7 +2,6 @@
 
 from base64 import b64decode
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
 from typing import Any, TypeVar
 
@@ -75,7 +74,7 @@ class HistoryWriter:
             return event_of(SpaceOpened(space_id=SPACE, name="main"), 1)
         if len(self.log) > 1 and self.one_in(12):
             _, _, repeated = self.rng.choice(self.log)
-            return repeated if self.one_in(2) else replace(repeated, request_hash="another")
+            return repeated if self.one_in(2) else repeated._replace(request_hash="another")
         envelope: dict[str, Any] = {}
         if self.one_in(30):
             envelope["not_after_ms"] = self.now_ms + self.rng.choice((-1, 0, 10_000))

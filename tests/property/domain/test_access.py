@@ -1,7 +1,6 @@
 """Who may do what, against a naive reference that remembers what was accepted and reads no row of access."""
 
 from collections import Counter
-from dataclasses import replace
 from random import Random
 
 import pytest
@@ -127,7 +126,7 @@ def test_decisions_of_access_equal_a_naive_reference(seed: int) -> None:
             reference.accepted(event, before)
         for name, principals in PEOPLE.items():
             row = writer.rng.choice([*writer.state.rows(FileRow), None])
-            asked = replace(event, actor=name, principals=principals)
+            asked = event._replace(actor=name, principals=principals)
             target = row.entity_id if row is not None else getattr(event.data, "space_id", "s_")
             space_id = row.space_id if row is not None else target
             assert level_at(writer.state, space_id, row, name, principals) == Level(reference.level(asked, target))

@@ -14,7 +14,7 @@ from schemas.events.files import FilesEvent
 from schemas.topics import Topic
 from streams.records import Record, headers_of
 from streams.views import keys, namespace, references
-from streams.views.digests import MODULUS_MASK, row_digest
+from streams.views.digests import MODULUS_MASK, RowDigests
 from streams.views.fold import FoldKeys
 from streams.views.generation import Generation, VaultIdentity, shard_path
 from streams.views.key_filter import KeyFilter
@@ -152,8 +152,8 @@ def test_the_view_digest_is_the_sum_over_what_is_stored(seed: int, tmp_path: Pat
     generation = straight(tmp_path / "g", log_of(seed))
     for partition in range(PARTITIONS):
         prefix = generation.prefixes[partition]
-        total = sum(
-            row_digest(DIGEST_KEY, key, value)
+        total = RowDigests(DIGEST_KEY).sum(
+            (key, value)
             for key, value in generation.database(partition).items(prefix, keys.prefix_end(prefix))
             if key[3:4] in keys.ROW_FAMILIES + keys.OUTCOME
         )

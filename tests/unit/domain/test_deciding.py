@@ -1,6 +1,5 @@
 """What holds for every event: repeats, time, topics, epochs, rules, and asking in advance."""
 
-from dataclasses import replace
 from typing import get_args
 
 import pytest
@@ -40,7 +39,7 @@ def test_an_event_id_of_another_request_is_refused_and_the_first_outcome_stays()
     writer = Writer()
     event = event_of(FolderMade(space_id=SPACE, path="d"), 100, request_hash="one")
     first = writer.append(event)
-    other = writer.append(replace(event, data=FolderMade(space_id=SPACE, path="e"), request_hash="two"))
+    other = writer.append(event._replace(data=FolderMade(space_id=SPACE, path="e"), request_hash="two"))
     assert (other.verdict, other.reason) == (Verdict.REFUSED, "idempotency-mismatch")
     assert writer.at("e") is None
     assert writer.append(event) == first
@@ -67,10 +66,10 @@ def test_a_request_made_again_in_time_is_decided_afresh_and_the_late_record_stay
     late = event_of(FolderMade(space_id=SPACE, path="d"), 100, not_after_ms=writer.now_ms, request_hash="r")
     first = writer.append(late)
     assert writer.append(late) == first
-    again = writer.append(replace(late, not_after_ms=writer.now_ms + 60_000))
+    again = writer.append(late._replace(not_after_ms=writer.now_ms + 60_000))
     assert again.verdict is Verdict.ACCEPTED
     assert writer.append(late) == again
-    assert writer.append(replace(late, not_after_ms=writer.now_ms + 60_000)) == again
+    assert writer.append(late._replace(not_after_ms=writer.now_ms + 60_000)) == again
 
 
 def test_vault_time_never_runs_backwards() -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from dataclasses import replace
 from typing import Any
 
 from govault.domain.manifest import ChunkRef, pack
@@ -59,7 +58,7 @@ def event_of(data: EventData, number: int, **envelope: Any) -> Event:
         time_ms=number,
         subject=getattr(data, "space_id", "-"),
     )
-    return replace(base, **envelope)
+    return base._replace(**envelope)
 
 
 class Writer:

@@ -7,7 +7,7 @@ import pytest
 from streams.views import keys, sweep
 from streams.views.database import Database
 from streams.views.rows_codec import since_of
-from streams.views.sweep import OutcomeSweep
+from streams.views.sweep import OutcomeQueue, OutcomeSweep
 
 PREFIX = b"\x02\x00\x00"
 
@@ -29,3 +29,40 @@ def test_outcomes_stay_bounded_and_the_latest_are_kept(tmp_path: Path, monkeypat
         assert len(kept) < 1000
     finally:
         database.close()
+
+
+def test_a_queue_keeps_the_latest_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "OUTCOMES_PER_PARTITION_MAX", 200)
+    database = Database(tmp_path / "rows")
+    try:
+        assert _queued(database, [f"e_{number * 7919 % 3001:05d}" for number in range(3000)]) == set(range(2801, 3001))
+    finally:
+        database.close()
+
+
+def test_a_queue_keeps_an_outcome_that_was_decided_anew_as_long_as_the_newer_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "OUTCOMES_PER_PARTITION_MAX", 200)
+    database = Database(tmp_path / "rows")
+    try:
+        # The first event's outcome is recorded again as the 101st, in the same batch and in a later one.
+        ids = [f"e_{number}" for number in range(299)]
+        assert 101 in _queued(database, [*ids[:100], "e_0", *ids[101:]])
+    finally:
+        database.close()
+
+
+def _queued(database: Database, event_ids: list[str]) -> set[int]:
+    """Ordinals of the outcomes that are left when those of some events were recorded one after another."""
+    queue = OutcomeQueue()
+    for first in range(0, len(event_ids), 30):
+        batch = database.batch()
+        ordinals = {event_id: ordinal for ordinal, event_id in enumerate(event_ids[first : first + 30], first + 1)}
+        written = [(PREFIX + keys.OUTCOME + event_id.encode(), ordinal) for event_id, ordinal in ordinals.items()]
+        for key, ordinal in written:
+            batch.put(key, ordinal.to_bytes(8, "big"))
+        queue.write_to(batch, written, first + len(ordinals))
+        database.write(batch, logged=True)
+    family = PREFIX + keys.OUTCOME
+    return {since_of(value) for _, value in database.items(family, keys.prefix_end(family))}
