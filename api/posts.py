@@ -61,7 +61,7 @@ class Posts:
             raise InvalidRequest(f"the form has the field {twice[0]!r} twice", rule="form-fields")
         said = form.text("space")
         space = DEFAULT_SPACE if said is None else check_space_name(said)
-        row = self._services.targets.space(space)
+        row = self._services.targets.place(request.actor, space, path.path)
         file = self._services.views.resolve(row.space_id, path.path)
         current = file.current if isinstance(file, FileRow) else None
         is_repeat = self._services.uploads.is_repeat(request.actor, space)

@@ -43,9 +43,10 @@ class Puts:
             name in (b"if-match", b"if-none-match", b"if-unmodified-since") for name, _ in request.scope["headers"]
         ):
             return WriteCondition()
+        # Conditions tell of what is there, so whoever may not write is told before they are looked at.
+        row = self._services.targets.place(request.actor, space, path.path)
         if self._services.uploads.is_repeat(request.actor, space):
             return WriteCondition()
-        row = self._services.targets.space(space)
         file = self._services.views.resolve(row.space_id, path.path)
         if not isinstance(file, FileRow):
             return write_condition(request, None, 0)

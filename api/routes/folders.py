@@ -24,6 +24,7 @@ from api.asks import located_document, move_wish
 from api.deps import ActorDep, FolderPathParam, ServicesDep, SpaceParam
 from api.documents import entity_document, folder_document, top_document, trashed_answer
 from api.etags import file_conditions
+from govault.domain.access import Level
 from govault.services.targets import ByPath, only_folder
 from schemas.rest.namespace import FolderDocument, FolderPage, FolderPatch, TrashedAnswer
 
@@ -43,7 +44,7 @@ async def make_folder(
 ) -> Response:
     """Make a folder, and those on the way. One that exists is fine."""
     if not path:
-        return answer(top_document(services.namespace.targets.space(space)))
+        return answer(top_document(services.namespace.targets.space_for(actor, space, Level.WRITE)))
     made = await services.namespace.folders.make(actor, space, path)
     document = folder_document(made.folder, made.space.name, path)
     return answer(document, 201 if made.created else 200, {"location": f"/spaces/{space}/folders/{quote(path)}"})

@@ -109,7 +109,7 @@ async def remove_space(
     202: it takes no more requests, and what was in it is still being purged.
     """
     if dry_run:
-        return answer(emptied_document(services.namespace.spaces.removable(space, force)))
+        return answer(emptied_document(services.namespace.spaces.removable(actor, space, force)))
     budget = PurgeBudget(PURGE_ENTITIES_PER_REQUEST_MAX)
     if await services.namespace.spaces.remove(actor, space, force, budget):
         return Response(status_code=204)

@@ -198,7 +198,7 @@ class Access:
 
     def _find(self, actor: Actor, where: Where) -> tuple[DirectoryRow, Entity | None, str]:
         if isinstance(where, AtSpace):
-            return self.targets.readable_space(actor, where.name), None, ""
+            return self.targets.space_for(actor, where.name), None, ""
         located = self.targets.find(actor, where)
         return located.space, located.entity, located.path
 

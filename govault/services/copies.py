@@ -15,7 +15,7 @@ from govault.ports import Views
 from govault.services import cursors
 from govault.services.recommits import Recommits, content_of
 from govault.services.submit import Submitter
-from govault.services.targets import Located, Target, Targets
+from govault.services.targets import ByRef, Located, Target, Targets
 from govault.services.together import together
 from govault.services.walk import Found, walk
 from schemas.events.files import FolderMade, Origin, VersionCommitted
@@ -74,18 +74,19 @@ class Copies:
         """Copy a file, or the next COPY_ENTRIES_MAX entries of a folder.
 
         Raises:
-            NotFound: The source does not live, or the other space does not.
+            NotFound: The source does not live, or the other space does not; or not for the actor to know of.
+            AccessDenied: He may not write there.
             Conflict: Something stands at the path, or a folder would be copied into itself.
         """
         repeat = self.submitter.find_repeat(actor, wish.step, Topic.FILES, None)
         if repeat is not None and (file_id := repeat.fact("file_id")) is not None:
-            return self._copied_before(str(file_id))
+            return self._copied_before(actor, str(file_id))
         resumed = repeat is not None and repeat.verdict is not Verdict.REFUSED
         return await self.copy_located(actor, self.targets.find(actor, target), wish._replace(resumed=resumed))
 
     async def copy_located(self, actor: Actor, source: Located, wish: CopyWish) -> Copied:
         """The same for a source already found."""
-        space = source.space if wish.space is None else self.targets.space(wish.space)
+        space = self.targets.place(actor, wish.space or source.space.name, wish.path)
         actor = self.submitter.keyed(actor)
         if isinstance(source.entity, FileRow):
             return await self._copy_file(actor, source, source.entity, space, wish)
@@ -206,8 +207,8 @@ class Copies:
             ) from error
         return str(outcome.fact("file_id"))
 
-    def _copied_before(self, file_id: str) -> Copied:
-        located = self.targets.located(file_id)
+    def _copied_before(self, actor: Actor, file_id: str) -> Copied:
+        located = self.targets.find(actor, ByRef(file_id))
         size_bytes = located.entity.current.size_bytes if isinstance(located.entity, FileRow) else 0
         return Copied(located, files=1, size_bytes=size_bytes)
 

@@ -31,10 +31,11 @@ class Folders:
         """Make a folder, unless it exists.
 
         Raises:
+            AccessDenied: The actor may not write there.
             Conflict: A file has its path, or stands on the way.
             NotFound: No such space; or a repeat of a request whose folder is gone since.
         """
-        space = self.targets.space(space_name)
+        space = self.targets.place(actor, space_name, path)
         outcome = await self.submitter.submit(
             actor, FolderMade(space_id=space.space_id, path=path), space.partition, subject=space.space_id
         )

@@ -62,7 +62,7 @@ class FormUploads:
     async def _commit(
         self, actor: Actor, wish: UploadWish, epoch: int, parts: list[bytes], ingested: Ingested
     ) -> Uploaded:
-        space = self.targets.space(wish.space)
+        space = self.targets.place(actor, wish.space, wish.path)
         repeat = self.uploads.repeat(actor, space)
         if repeat is not None:
             return self.uploads.repeated(actor, repeat, wish, ingested.sha256, ingested.size_bytes)
@@ -70,5 +70,6 @@ class FormUploads:
         version = self.uploads.version(wish, space, ingested, base)
         manifest = Manifest(space, epoch, parts, ingested.packed)
         await self.commits.ensure(manifest)
+        told = self.uploads.told(actor, ingested)
         outcome = await self.commits.commit(actor, manifest, version)
-        return uploaded(outcome, wish, ingested, version.content.media_type, base)
+        return uploaded(outcome, wish, told, version.content.media_type, base)

@@ -32,7 +32,7 @@ class KnownContents:
             PreconditionFailed: The condition does not hold.
             Conflict: As for an upload.
         """
-        space = self.targets.space(wish.space)
+        space = self.targets.place(actor, wish.space, wish.path)
         place = self._place(self._source(actor, sha256)[0])
         # The epochs are read before the source is looked at for good: should it be purged from here on, its chunks
         # outlive this commit, or the commit is refused as stale and the chunks are asked for again.

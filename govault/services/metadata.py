@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from govault.domain.access import Level
 from govault.domain.actor import Actor
 from govault.domain.paths import CONTROL
 from govault.errors import InvalidRequest
 from govault.limits import DESCRIPTION_BYTES_MAX, TAG_BYTES_MAX
 from govault.services.submit import Submitter
-from govault.services.targets import Guard, Located, Target, Targets
+from govault.services.targets import ByRef, Guard, Located, Target, Targets
 from schemas.events.files import MetadataChanged
 
 
@@ -62,6 +63,7 @@ class Metadata:
 
         Raises:
             NotFound: It does not live.
+            AccessDenied: The actor may read it, and not write.
             Conflict: It is a folder.
             PreconditionFailed: The guard's condition does not hold, or not any more when the log decides.
             InvalidRequest: The tags contradict each other, or become too many.
@@ -69,8 +71,8 @@ class Metadata:
         wish.check()
         repeat = self.submitter.repeated(actor, step)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
-            return self.targets.located(str(entity_id))
-        located, file = self.targets.file(actor, target)
+            return self.targets.find(actor, ByRef(str(entity_id)))
+        located, file = self.targets.file(actor, target, Level.WRITE)
         changed = MetadataChanged(
             space_id=file.space_id,
             entity_id=file.entity_id,

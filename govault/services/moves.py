@@ -3,13 +3,14 @@
 import asyncio
 from dataclasses import dataclass
 
+from govault.domain.access import Level
 from govault.domain.actor import Actor
 from govault.domain.rows import FileRow
 from govault.errors import Conflict, NotFound, PreconditionFailed
 from govault.limits import SUBMIT_ATTEMPTS_MAX
 from govault.services.copies import Copied, Copies, CopyWish
 from govault.services.submit import Submitter
-from govault.services.targets import ByPath, Guard, Located, Target, Targets
+from govault.services.targets import ByPath, ByRef, Guard, Located, Target, Targets
 from govault.services.trash import Trash
 from schemas.events.files import EntryMoved
 
@@ -43,17 +44,18 @@ class Moves:
         """Give a file or folder another path.
 
         Raises:
-            NotFound: It does not live, or the other space does not.
+            NotFound: It does not live, or the other space does not; or not for the actor to know of.
+            AccessDenied: He may not write here or there.
             Conflict: The path is taken and ``replace`` was not asked; or a folder would move into itself.
             PreconditionFailed: The file's content is none of ``match``, or the guard's condition does not hold.
         """
         repeat = self.submitter.repeated(actor)
         try:
-            located = self.targets.find(actor, target)
+            located = self.targets.find(actor, target, Level.WRITE)
         except NotFound:
             if repeat is None:
                 raise
-            return self.targets.located(str(repeat.fact("entity_id") or repeat.fact("file_id")))
+            return self.targets.find(actor, ByRef(str(repeat.fact("entity_id") or repeat.fact("file_id"))))
         if repeat is not None and wish.space in (None, located.space.name):
             return located
         if guard is not None:
@@ -103,10 +105,10 @@ class Moves:
         """Make what stands at the path in the other space trash."""
         assert wish.space is not None
         try:
-            other = self.targets.find(actor, ByPath(wish.space, wish.path))
+            other = self.targets.find(actor, ByPath(wish.space, wish.path), Level.WRITE)
             await self.trash.trash_located(actor, other, (), step="clear")
         except NotFound:
-            self.targets.space(wish.space)
+            self.targets.place(actor, wish.space, wish.path)
 
     async def _trash_if_same(self, actor: Actor, located: Located, copied: Copied, attempt: int) -> bool:
         """A file's sameness is decided in the log; a folder's is read just before, and its trash can come back."""

@@ -10,16 +10,20 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
+from govault.domain.access import Level
 from govault.domain.actor import Actor, system
+from govault.domain.apply_access import ACCESS_RULES
 from govault.domain.reasons import Reason
 from govault.domain.rows import DirectoryRow, SpaceReplicasRow, SpaceRow, TotalsRow
 from govault.errors import Conflict, GoVaultError, NotFound
 from govault.ports import Clock, Randomness, Views
 from govault.services.purges import PurgeBudget, Purges
 from govault.services.submit import Submitter
+from govault.services.targets import Targets
+from schemas.events.access import AccessGranted
 from schemas.events.directory import SpaceCreated, SpaceRemoved
 from schemas.events.files import Replication, Retention, SpaceChanged, SpaceClosed, SpaceOpened
-from schemas.ids import new_space_id
+from schemas.ids import is_account_id, new_space_id
 
 DEFAULT_SPACE = "main"
 _DIRECTORY_PARTITION = 0
@@ -70,25 +74,44 @@ class Spaces:
         return self._state(row)
 
     async def create(self, actor: Actor, name: str, wish: SpaceWish) -> SpaceState:
-        """Make a space.
+        """Make a space, which the account that asks manages.
 
         Raises:
-            Conflict: The name is taken.
+            Conflict: The name is taken; or an account asks while the vault decides no access yet.
         """
         space_id = new_space_id(self.clock.time_ms(), self.randomness.token(10))
-        reserved = SpaceCreated(space_id=space_id, name=name, partition=self._partition_for(space_id, wish))
+        partition = self._partition_for(space_id, wish)
+        if is_account_id(actor.name) and self.views.partition_row(partition).rules < ACCESS_RULES:
+            raise Conflict(
+                "nobody can manage a space before every node of the vault runs a program that decides access; "
+                "ask an administrator to upgrade the others",
+                code="conflict.access-not-decided",
+            )
+        reserved = SpaceCreated(space_id=space_id, name=name, partition=partition)
         await self.submitter.submit(actor, reserved, _DIRECTORY_PARTITION, subject=name)
         row = self.get(name).row
-        await self._open(actor, row, wish)
+        await self._open(actor, row, wish, manager=actor.name if is_account_id(actor.name) else "")
         return self._state(row)
+
+    def managed(self, actor: Actor, name: str) -> SpaceState:
+        """A space that the actor manages, also while it opens or closes.
+
+        Raises:
+            NotFound: None has the name, as far as the actor may know.
+            AccessDenied: He may read it, and not more.
+        """
+        state = self.get(name)
+        Targets(self.views).check(actor, state.row, None, Level.OWNER)
+        return state
 
     async def change(self, actor: Actor, name: str, wish: SpaceWish, base_revision: int | None) -> SpaceState:
         """Change settings.
 
         Raises:
+            NotFound, AccessDenied: As ``managed``.
             PreconditionFailed: ``base_revision`` is not the current one.
         """
-        row = self.get(name).row
+        row = self.managed(actor, name).row
         changed = SpaceChanged(space_id=row.space_id, base_revision=base_revision, **wish._asdict())
         await self.submitter.submit(actor, changed, row.partition, subject=row.space_id)
         return self._state(row)
@@ -97,11 +120,12 @@ class Spaces:
         """Remove a space; with ``force`` all that is in it too. Whether it is finished: else the worker goes on.
 
         Raises:
+            NotFound, AccessDenied: As ``managed``.
             Conflict: It is not empty, and ``force`` was not asked.
         """
         if self.submitter.repeated(actor) is not None and self.views.space_named(name) is None:
             return True
-        state = self.get(name)
+        state = self.managed(actor, name)
         if state.settings is None or not state.settings.closed:
             closed = SpaceClosed(space_id=state.row.space_id, force=force)
             if state.settings is None:
@@ -109,14 +133,14 @@ class Spaces:
             await self.submitter.submit(actor, closed, state.row.partition, subject=state.row.space_id)
         return await self._finish_closing(actor, state.row, budget)
 
-    def removable(self, name: str, force: bool) -> TotalsRow:
+    def removable(self, actor: Actor, name: str, force: bool) -> TotalsRow:
         """What a removal would end.
 
         Raises:
+            NotFound, AccessDenied: As ``managed``.
             Conflict: It is not empty, and ``force`` was not asked.
         """
-        state = self.get(name)
-        totals = state.totals
+        totals = self.managed(actor, name).totals
         if not force and (totals.files or totals.folders):
             raise Conflict(
                 "the space is not empty; empty it (its trash too), or ask with force",
@@ -149,7 +173,7 @@ class Spaces:
             finished += await self._finish_closing(system("spaces"), state.row, budget)
         return finished
 
-    async def _open(self, actor: Actor, row: DirectoryRow, wish: SpaceWish) -> None:
+    async def _open(self, actor: Actor, row: DirectoryRow, wish: SpaceWish, manager: str = "") -> None:
         opened = SpaceOpened(
             space_id=row.space_id,
             name=row.name,
@@ -161,7 +185,12 @@ class Spaces:
             await self.submitter.submit(actor, opened, row.partition, subject=row.space_id, step="open")
         except Conflict as error:
             _pass(error, Reason.SPACE_EXISTS)
-            # Whoever finishes openings came first and knew nothing of the settings.
+            # Whoever finishes openings came first and knew nothing of the settings, nor whose space it is.
+            if manager:
+                granted = AccessGranted(
+                    space_id=row.space_id, target_id=row.space_id, principal=manager, level="manager"
+                )
+                await self.submitter.submit(system("spaces"), granted, row.partition, subject=row.space_id)
             if wish != SpaceWish():
                 changed = SpaceChanged(space_id=row.space_id, **wish._asdict())
                 await self.submitter.submit(actor, changed, row.partition, subject=row.space_id, step="settings")

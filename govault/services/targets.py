@@ -8,7 +8,7 @@ from govault.domain.access import Level, is_unchecked, level_at
 from govault.domain.actor import Actor
 from govault.domain.apply_access import ACCESS_RULES
 from govault.domain.rows import DirectoryRow, Entity, FileRow, FolderRow
-from govault.errors import Conflict, InvalidRequest, NotFound
+from govault.errors import AccessDenied, Conflict, InvalidRequest, NotFound
 from govault.limits import CANDIDATES_BY_HASH_MAX, PAGE_DEFAULT
 from govault.ports import Views
 from schemas.ids import is_entity_id, is_sha256
@@ -90,7 +90,7 @@ class Targets:
         """
         row = self.views.space_named(name)
         if row is None:
-            raise _no_space(name)
+            raise no_space(name)
         settings = self.views.space_settings(row.space_id)
         if settings is not None and settings.closed:
             raise NotFound(f"the space {name!r} is being removed", code="not-found.space-closed", space=name)
@@ -101,60 +101,88 @@ class Targets:
         found = {space_id: self.views.space(space_id) for space_id in set(space_ids)}
         return {space_id: "" if row is None else row.name for space_id, row in found.items()}
 
-    def readable_space(self, actor: Actor, name: str) -> DirectoryRow:
-        """A space that the actor may read as a whole.
+    def space_for(self, actor: Actor, name: str, need: Level = Level.READ) -> DirectoryRow:
+        """A space with which as a whole the actor may do so much.
 
         Raises:
-            NotFound: None of that name, or not for the actor: the two look alike.
+            NotFound: None of that name, or not for the actor to know of: the two look alike.
+            AccessDenied: He may read it, and not more.
         """
-        row = self.space(name)
-        if self._level_of_space(actor, row) < Level.READ:
-            raise _no_space(name)
-        return row
+        row = self.views.space_named(name)
+        if row is not None:
+            self.check(actor, row, None, need)
+        return self.space(name)
 
-    def find(self, actor: Actor, target: Target) -> Located:
+    def place(self, actor: Actor, name: str, path: str) -> DirectoryRow:
+        """The space of a path at which the actor may write: what stands there, or the last folder on the way.
+
+        Raises:
+            NotFound: No such space, or the actor may not even read there.
+            AccessDenied: He may read there, and not more.
+        """
+        row = self.views.space_named(name)
+        if row is not None and not is_unchecked(actor.name, actor.principals):
+            self.check(actor, row, self._deepest(row, path), Level.WRITE)
+        return self.space(name)
+
+    def check(self, actor: Actor, space: DirectoryRow, entity: Entity | None, need: Level) -> None:
+        """Let pass who may do so much with a file or folder (None: the space).
+
+        Raises:
+            NotFound: The actor may not even read it: for him there is no such space.
+            AccessDenied: He may read it, and not more.
+        """
+        level = self._level_of_space(actor, space, entity)
+        if level >= need:
+            return
+        if level >= Level.READ:
+            raise AccessDenied(
+                "you may read this, but not do that; ask its owner for more", code="access-denied.access-denied"
+            )
+        raise no_space(space.name)
+
+    def find(self, actor: Actor, target: Target, need: Level = Level.READ) -> Located:
         """What a target names now.
+
+        Args:
+            need: What the actor has to be allowed.
 
         Raises:
             NotFound: Nothing that lives, or nothing that the actor may read: the two look alike.
+            AccessDenied: He may read it, and not more.
             Conflict: A hash that several files have; ``files`` in details lists them.
             InvalidRequest: The reference has no known form, or names the top of a space.
         """
-        if isinstance(target, ByPath):
-            return self._at(actor, target)
-        if is_entity_id(target.ref):
-            found = self._readable(actor, self.views.entity(target.ref))
-            return self._located(found, f"there is no file or folder {target.ref}")
-        if is_sha256(target.ref):
-            return self._only_file_with(actor, target.ref)
-        raise InvalidRequest(
-            f"{target.ref[:80]!r} is neither an id (f_…) nor a SHA-256 (64 lower-case hex digits)", rule="reference"
-        )
+        located = self._found(actor, target)
+        self.check(actor, located.space, located.entity, need)
+        return located
 
-    def file(self, actor: Actor, target: Target) -> tuple[Located, FileRow]:
+    def file(self, actor: Actor, target: Target, need: Level = Level.READ) -> tuple[Located, FileRow]:
         """The same, where only a file will do.
 
         Raises:
             Conflict: It is a folder.
         """
-        located = self.find(actor, target)
+        located = self.find(actor, target, need)
         only_file()(located)
         assert isinstance(located.entity, FileRow)
         return located, located.entity
 
-    def retained(self, actor: Actor, target: Target) -> tuple[DirectoryRow, Entity]:
+    def retained(self, actor: Actor, target: Target, need: Level = Level.READ) -> tuple[DirectoryRow, Entity]:
         """A file or folder that still exists, trash included.
 
         Raises:
-            NotFound: It never was, or was purged.
+            NotFound: It never was, or was purged, or the actor may not read it.
+            AccessDenied: He may read it, and not more.
         """
         if isinstance(target, ByRef) and is_entity_id(target.ref):
             entity = self._readable(actor, self.views.entity(target.ref))
             space = None if entity is None else self.views.space(entity.space_id)
             if entity is None or space is None:
                 raise NotFound(f"there is no file or folder {target.ref}", code="not-found.entity-unknown")
+            self.check(actor, space, entity, need)
             return space, entity
-        located = self.find(actor, target)
+        located = self.find(actor, target, need)
         return located.space, located.entity
 
     def level(self, actor: Actor, entity: Entity) -> Level:
@@ -196,6 +224,31 @@ class Targets:
         """
         return self._located(self.views.entity(entity_id), f"there is no file or folder {entity_id}")
 
+    def _found(self, actor: Actor, target: Target) -> Located:
+        if isinstance(target, ByPath):
+            return self._at(actor, target)
+        if is_entity_id(target.ref):
+            found = self._readable(actor, self.views.entity(target.ref))
+            return self._located(found, f"there is no file or folder {target.ref}")
+        if is_sha256(target.ref):
+            return self._only_file_with(actor, target.ref)
+        raise InvalidRequest(
+            f"{target.ref[:80]!r} is neither an id (f_…) nor a SHA-256 (64 lower-case hex digits)", rule="reference"
+        )
+
+    def _deepest(self, space: DirectoryRow, path: str) -> Entity | None:
+        """The last thing on the way that exists; None: the space's top."""
+        found: Entity | None = None
+        for name in path.split("/") if path else ():
+            parent_id = space.space_id if found is None else found.entity_id
+            entry = self.views.entry(space.space_id, parent_id, name)
+            if entry is None:
+                break
+            found = self.views.entity(entry.entity_id)
+            if not isinstance(found, FolderRow):
+                break
+        return found
+
     def _at(self, actor: Actor, target: ByPath) -> Located:
         space = self.space(target.space)
         if not target.path:
@@ -205,7 +258,7 @@ class Targets:
         entity = self._readable(actor, self.views.resolve(space.space_id, target.path))
         if entity is None and self._level_of_space(actor, space) < Level.READ:
             # Who may not read the space learns nothing of it, not even that it is there.
-            raise _no_space(target.space)
+            raise no_space(target.space)
         if entity is None:
             raise NotFound(
                 f"there is nothing at {target.path!r} in the space {target.space!r}",
@@ -241,5 +294,6 @@ class Targets:
         return self._located(next(iter(found.values())), f"no file has a content with the SHA-256 {sha256}")
 
 
-def _no_space(name: str) -> NotFound:
+def no_space(name: str) -> NotFound:
+    """What is said of a space that is not there, or not for the actor to know of."""
     return NotFound(f"there is no space {name!r}", code="not-found.space-unknown", space=name)

@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from govault.domain.access import Level, is_unchecked
 from govault.domain.actor import Actor
 from govault.domain.rows import DirectoryRow, Entity
-from govault.errors import NotFound
+from govault.errors import AccessDenied, NotFound
 from govault.ports import Clock, Views
 from govault.services.purges import PurgeBudget, Purges
 from govault.services.submit import Submitter
-from govault.services.targets import Guard, Located, Target, Targets
+from govault.services.targets import ByRef, Guard, Located, Target, Targets
 from schemas.events.files import EntityRestored, EntityTrashed
 
 _PAGE = 200
@@ -55,8 +56,8 @@ class Trash:
         """
         repeat = self.submitter.repeated(actor)
         if repeat is not None and (entity_id := repeat.fact("entity_id")) is not None:
-            return Trashed(*self._retained(str(entity_id)), str(repeat.fact("path")))
-        located = self.targets.find(actor, target)
+            return Trashed(*self.targets.retained(actor, ByRef(str(entity_id))), str(repeat.fact("path")))
+        located = self.targets.find(actor, target, Level.WRITE)
         if guard is not None:
             guard(located)
         if dry_run:
@@ -76,7 +77,7 @@ class Trash:
             NotFound: It was purged.
             Conflict: It is not trash; or its path is taken and ``replace`` was not asked.
         """
-        space, _ = self._retained(entity_id)
+        space, _ = self.targets.retained(actor, ByRef(entity_id), Level.WRITE)
         restored = EntityRestored(space_id=space.space_id, entity_id=entity_id, to_path=to_path, replace=replace)
         await self.submitter.submit(actor, restored, space.partition, subject=space.space_id)
         return self.targets.located(entity_id)
@@ -86,9 +87,10 @@ class Trash:
 
         Raises:
             NotFound: It is not trash.
+            AccessDenied: The actor does not own it.
         """
         self.submitter.repeated(actor)
-        _, entity = self._retained(entity_id)
+        _, entity = self.targets.retained(actor, ByRef(entity_id), Level.OWNER)
         if entity.trashed_ms is None:
             raise NotFound(f"{entity_id} is not in the trash", code="not-found.not-trash")
         await self.purges.purge_tree(actor, entity, budget)
@@ -97,10 +99,16 @@ class Trash:
         """End all trash (of a space, of an age) for ever, as far as the budget goes.
 
         Raises:
-            NotFound: There is no such space.
+            NotFound: There is no such space, as far as the actor may know.
+            AccessDenied: He does not manage it.
         """
         self.submitter.repeated(actor)
-        space_id = None if space is None else self.targets.space(space).space_id
+        if space is None and not is_unchecked(actor.name, actor.principals):
+            raise AccessDenied(
+                "only an administrator empties the trash of all spaces; name one that you manage",
+                code="access-denied.administrators",
+            )
+        space_id = None if space is None else self.targets.space_for(actor, space, Level.OWNER).space_id
         until_ms = None if older_than_s is None else self.clock.time_ms() - older_than_s * 1000
         for entity in self.listed(space_id, ""):
             if until_ms is not None and (entity.trashed_ms or 0) > until_ms:

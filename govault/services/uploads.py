@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from govault.domain.access import is_unchecked
 from govault.domain.actor import Actor
 from govault.domain.position import Outcome
 from govault.domain.rows import DirectoryRow, FileRow
@@ -57,13 +58,15 @@ class Uploads:
             size_max: The largest content that is taken.
 
         Raises:
+            NotFound: No such space, as far as the actor may know.
+            AccessDenied: The actor may not write there.
             PreconditionFailed: The condition does not hold, before or after the bytes came.
             DigestMismatch: The bytes are not those announced. Nothing was kept.
             TooLarge: More than ``size_max``.
             StorageFull: No room.
             Conflict: A folder has the path, or a file stands on the way.
         """
-        space = self.targets.space(wish.space)
+        space = self.targets.place(actor, wish.space, wish.path)
         repeat = self.repeat(actor, space)
         if repeat is not None:
             return await self._answer_repeat(repeat, wish, body, actor)
@@ -124,8 +127,9 @@ class Uploads:
             await self.commits.add_parts(actor, manifest, parts)
         manifest.rest = ingested.packed
         version = self.version(wish, space, ingested, base)
+        told = self.told(actor, ingested)
         outcome = await self.commits.commit(actor, manifest, version)
-        return uploaded(outcome, wish, ingested, version.content.media_type, base)
+        return uploaded(outcome, wish, told, version.content.media_type, base)
 
     async def _flow(
         self,
@@ -145,6 +149,16 @@ class Uploads:
             if parts := ingest.take_parts():
                 await self.commits.add_parts(actor, manifest, parts)
         return sha512.digest() if sha512 is not None else None
+
+    def told(self, actor: Actor, ingested: Ingested) -> Ingested:
+        """What the actor is told of what was taken in; to be asked before the commit.
+
+        Whether others have a content is not his to find out by uploading it: where he can read no file that has it,
+        all of it counts as new, and as stored without compression.
+        """
+        if is_unchecked(actor.name, actor.principals) or self.targets.files_with(actor, ingested.sha256, 1):
+            return ingested
+        return ingested._replace(new_bytes=ingested.size_bytes, stored_bytes=ingested.size_bytes)
 
     async def bounded(self, body: AsyncIterator[bytes], size_max: int) -> AsyncIterator[bytes]:
         """The same bytes, as long as there are not too many.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from govault.domain.access import Level
 from govault.domain.actor import Actor
 from govault.domain.rows import FileRow, VersionContent
 from govault.errors import Conflict, NotFound
@@ -52,9 +53,10 @@ class Versions:
 
         Raises:
             NotFound: The file or version is not there.
+            AccessDenied: The actor may read it, and not more.
             Conflict: It is the current one.
         """
-        _, file = self.targets.file(actor, target)
+        _, file = self.targets.file(actor, target, Level.OWNER)
         if self.submitter.repeated(actor) is not None:
             return file
         self.get(file, number)
@@ -74,9 +76,10 @@ class Versions:
 
         Raises:
             NotFound: The file or version is not there.
+            AccessDenied: The actor may read it, and not more.
             PreconditionFailed: The current content is none of ``match``.
         """
-        located, file = self.targets.file(actor, target)
+        located, file = self.targets.file(actor, target, Level.WRITE)
 
         def draft(content: VersionContent, epoch: int, new_file_id: EntityId) -> VersionCommitted:
             return VersionCommitted(

@@ -28,8 +28,16 @@ class UploadAnswer(ResponseModel):
         )
     )
     chunks: int = Field(description="How many chunks the content has.", ge=0, examples=[1])
-    new_bytes: int = Field(description="Bytes that the vault did not have before.", ge=0, examples=[5])
-    stored_bytes: int = Field(description="What those take on disk.", ge=0, examples=[139])
+    new_bytes: int = Field(
+        description="Bytes that the vault did not have before; all, where you may read no file with this content.",
+        ge=0,
+        examples=[5],
+    )
+    stored_bytes: int = Field(
+        description="What those take on disk; as many as they are where you may read no file with this content.",
+        ge=0,
+        examples=[139],
+    )
     path_normalised: bool = Field(default=False, description="Whether the name that was sent was not in NFC.")
 
 

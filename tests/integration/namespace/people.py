@@ -1,0 +1,93 @@
+"""People of a vault: who they are at its doors, and what they were granted at ``docs/plan`` of the space ``main``."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import httpx
+from prometheus_client import CollectorRegistry
+
+from api.app import create_app
+from govault.auth.token import Identity
+from govault.errors import Authentication
+from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
+from schemas.events.files import RulesActivated
+from schemas.ids import ulid
+from tests.fakes.vault import ADMIN, Vault
+
+STRANGER, READER, WRITER, OWNER, MANAGER = ("a_" + ulid(number, b"account---") for number in range(5))
+IDENTITIES = {
+    "stranger": Identity(STRANGER, (STRANGER, "users")),
+    "reader": Identity(READER, (READER, "users")),
+    "writer": Identity(WRITER, (WRITER, "users")),
+    "owner": Identity(OWNER, (OWNER, "users")),
+    "manager": Identity(MANAGER, (MANAGER, "users")),
+    "admin": Identity("a_" + ulid(9, b"account---"), ("users", "role:admin")),
+}
+
+
+class Doorman:
+    """Takes the bearer's name for who it is."""
+
+    async def authenticate(self, authorization: str | None) -> Identity:
+        identity = IDENTITIES.get((authorization or "").removeprefix("Bearer "))
+        if identity is None:
+            raise Authentication("a valid bearer token is needed")
+        return identity
+
+
+@dataclass
+class People:
+    vault: Vault
+    client: httpx.AsyncClient
+    file_id: str
+    sha256: str
+
+    async def ask(self, who: str, method: str, path: str, ask: object = None, **more: Any) -> httpx.Response:
+        headers = {} if who == "anonymous" else {"authorization": f"Bearer {who}"}
+        headers |= more.pop("headers", {})
+        return await self.client.request(method, path, headers=headers, json=ask, **more)
+
+    async def submit(
+        self, data: AccessGranted | AccessRevoked | OwnerChanged | RulesActivated, space: str = "main"
+    ) -> None:
+        row = self.vault.views.space_named(space)
+        assert row is not None
+        await self.vault.services.submitter.submit(ADMIN, data, row.partition, subject=row.space_id)
+
+    async def grant(self, path: str, principal: str, level: str, space: str = "main") -> None:
+        """Grant something at a path; empty: at the space."""
+        row = self.vault.views.space_named(space)
+        assert row is not None
+        entity = self.vault.views.resolve(row.space_id, path) if path else None
+        target_id = row.space_id if entity is None else entity.entity_id
+        data = AccessGranted(space_id=row.space_id, target_id=target_id, principal=principal, level=level)
+        await self.submit(data, space)
+
+    async def raise_rules(self, space: str = "main") -> None:
+        """Have the space's partition decide access, if it does not yet."""
+        row = self.vault.views.space_named(space)
+        assert row is not None
+        if self.vault.views.partition_row(row.partition).rules == 1:
+            await self.submit(RulesActivated(rules=2), space)
+
+
+@asynccontextmanager
+async def people_at(vault: Vault, *, rules: int = 2) -> AsyncIterator[People]:
+    """A file ``docs/plan`` of ``main``, and what everybody was granted at it."""
+    await vault.put("docs/plan", b"draft")
+    stored = (await vault.put("docs/plan", b"secret")).json()
+    space = vault.views.space_named("main")
+    assert space is not None
+    app = create_app(vault.services, replace(vault.settings, registry=CollectorRegistry()), Doorman())
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://vault.test") as client:
+        people = People(vault, client, stored["id"], stored["etag"])
+        if rules > 1:
+            await people.raise_rules()
+            await people.grant("docs", READER, "read")
+            await people.grant("docs/plan", WRITER, "write")
+            await people.submit(OwnerChanged(space_id=space.space_id, entity_id=people.file_id, owner=OWNER))
+            await people.grant("", MANAGER, "manager")
+        yield people

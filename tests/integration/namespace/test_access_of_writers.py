@@ -1,0 +1,177 @@
+"""What the doors let somebody change who is no administrator, route by route, each in a vault of its own."""
+
+from typing import Any
+
+import pytest
+
+from schemas.events.access import AccessRevoked
+from tests.fakes.vault import Vault
+from tests.integration.namespace.people import READER, WRITER, People, people_at
+
+AT_FILE = {"stranger": 404, "reader": 403}
+AT_FOLDER = {"stranger": 404, "reader": 403, "writer": 404, "owner": 404}
+AT_SPACE = {"stranger": 404, "reader": 404, "writer": 404, "owner": 404}
+WRITES: dict[str, tuple[dict[str, int], Any]] = {
+    "PUT /spaces/{space}/files/{path}": ({**AT_FILE, "writer": 200}, b"new"),
+    "PATCH /spaces/{space}/files/{path}": ({**AT_FILE, "writer": 200}, {"tags": ["x"]}),
+    "DELETE /spaces/{space}/files/{path}": ({**AT_FILE, "writer": 200}, None),
+    "PATCH /files/{ref}": ({**AT_FILE, "writer": 200}, {"tags": ["x"]}),
+    "DELETE /files/{ref}": ({**AT_FILE, "writer": 200}, None),
+    "DELETE /files/{ref}/versions/{number}": ({**AT_FILE, "writer": 403, "owner": 200}, None),
+    "POST /files/{ref}/versions/{number}/restore": ({**AT_FILE, "writer": 200}, None),
+    "POST /files/{ref}/copy": ({**AT_FOLDER, "manager": 201}, {"path": "docs/copy"}),
+    "POST /files": ({**AT_FILE, "writer": 200}, {"path": "docs/plan"}),
+    "PUT /spaces/{space}/folders/{path}": ({**AT_FOLDER, "manager": 201}, None),
+    "PATCH /spaces/{space}/folders/{path}": ({**AT_FOLDER, "manager": 200}, {"path": "moved"}),
+    "DELETE /spaces/{space}/folders/{path}": ({**AT_FOLDER, "manager": 200}, None),
+    "PATCH /spaces/{space}": ({**AT_SPACE, "manager": 200}, {"description": "ours"}),
+    "DELETE /spaces/{space}": ({**AT_SPACE, "manager": 204}, None),
+    "DELETE /trash/{id}": ({**AT_FILE, "writer": 403, "owner": 200}, None),
+    "DELETE /trash": ({**AT_SPACE, "manager": 200}, None),
+    "POST /trash/{id}/restore": ({**AT_FILE, "writer": 404, "owner": 404, "manager": 200}, {}),
+}
+"""What each is told, up to the first who may; and what is asked. Who may write a file may not add to its folder."""
+
+
+async def told_at(people: People, route: str, who: str, asked: Any) -> int:
+    method, _, template = route.partition(" ")
+    folder = {"PUT": "docs/sub", "PATCH": "docs", "DELETE": "docs"}.get(method, "")
+    path = template.replace("folders/{path}", f"folders/{folder}")
+    for name, value in {"{space}": "main", "{path}": "docs/plan", "{ref}": people.file_id, "{number}": "1"}.items():
+        path = path.replace(name, value)
+    path = path.replace("{id}", people.file_id)
+    query = {"/trash": {"space": "main"}, "/spaces/{space}": {"force": "true"}}.get(template, {})
+    query = query if method == "DELETE" else {}
+    if route == "POST /files":
+        form = {"data": asked, "files": {"file": ("plan", b"new")}}
+        return (await people.ask(who, method, path, **form)).status_code
+    if isinstance(asked, bytes):
+        return (await people.ask(who, method, path, content=asked)).status_code
+    return (await people.ask(who, method, path, asked, params=query)).status_code
+
+
+@pytest.mark.parametrize("route", WRITES)
+async def test_only_who_may_write_there_changes_something(vault: Vault, route: str) -> None:
+    expected, asked = WRITES[route]
+    async with people_at(vault) as people:
+        if route.partition(" ")[2].startswith("/trash"):
+            assert (await people.ask("admin", "DELETE", f"/files/{people.file_id}")).status_code == 200
+        before = len(vault.log.records)
+        assert await told_at(people, route, "anonymous", asked) == 401
+        *refused, (allowed, status) = expected.items()
+        told = {who: await told_at(people, route, who, asked) for who, _ in refused}
+        assert told == dict(refused)
+        assert len(vault.log.records) == before
+        assert await told_at(people, route, allowed, asked) == status
+        assert len(vault.log.records) > before
+
+
+@pytest.mark.parametrize("route", WRITES)
+async def test_nobody_but_administrators_writes_where_the_log_decides_no_access_yet(vault: Vault, route: str) -> None:
+    async with people_at(vault, rules=1) as people:
+        if route.partition(" ")[2].startswith("/trash"):
+            await people.ask("admin", "DELETE", f"/files/{people.file_id}")
+        before = len(vault.log.records)
+        for who in ("stranger", "owner", "manager"):
+            assert await told_at(people, route, who, WRITES[route][1]) == 404
+        assert len(vault.log.records) == before
+
+
+async def test_only_administrators_empty_the_trash_of_all_spaces(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        assert (await people.ask("manager", "DELETE", "/trash")).status_code == 403
+        assert (await people.ask("admin", "DELETE", "/trash")).status_code == 200
+
+
+async def test_a_move_needs_write_where_it_comes_from_and_where_it_goes(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        await vault.put("mine/other", b"x")
+        path = f"/files/{people.file_id}"
+        assert (await people.ask("writer", "PATCH", path, {"path": "mine/plan"})).status_code == 404
+        await people.grant("mine", WRITER, "read")
+        assert (await people.ask("writer", "PATCH", path, {"path": "mine/plan"})).status_code == 403
+        await people.grant("mine", WRITER, "write")
+        assert (await people.ask("writer", "PATCH", path, {"path": "mine/plan"})).status_code == 200
+        assert (await people.ask("reader", "GET", path)).status_code == 404
+
+
+async def test_to_another_space_one_moves_and_copies_only_what_one_may(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        await vault.client.post("/spaces", json={"name": "other"})
+        await people.raise_rules("other")
+        wish = {"space": "other", "path": "plan"}
+        path = f"/files/{people.file_id}"
+        assert (await people.ask("writer", "POST", f"{path}/copy", wish)).status_code == 404
+        assert (await people.ask("writer", "PATCH", path, wish)).status_code == 404
+        await people.grant("", READER, "editor", space="other")
+        await people.grant("", WRITER, "editor", space="other")
+        assert (await people.ask("reader", "PATCH", path, wish)).status_code == 403
+        assert (await people.ask("reader", "POST", f"{path}/copy", wish)).status_code == 201
+        assert (await people.ask("writer", "PATCH", path, {**wish, "path": "moved"})).status_code == 200
+        assert (await people.ask("admin", "GET", "/spaces/other/files/moved")).content == b"secret"
+
+
+async def test_conditions_tell_nothing_of_a_file_that_one_may_not_write(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        for who, status in (("stranger", 404), ("reader", 403), ("writer", 412)):
+            for condition in ({"if-match": f'"{people.sha256}"'}, {"if-none-match": "*"}):
+                asked = {"content": b"new", "headers": condition}
+                answer = await people.ask(who, "PUT", "/spaces/main/files/docs/plan", **asked)
+                expected = 200 if who == "writer" and "if-match" in condition else status
+                assert answer.status_code == expected, (who, condition)
+                if expected == 200:
+                    await vault.put("docs/plan", b"secret")
+
+
+async def test_a_known_content_is_used_only_by_who_may_read_it(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        await vault.put("mine/other", b"x")
+        await vault.put("hidden", b"nobody knows")
+        await people.grant("mine", WRITER, "write")
+        hidden = (await vault.get("hidden")).headers["etag"].strip('"')
+        path = "/spaces/main/files/mine/copy"
+        answer = await people.ask("writer", "PUT", path, headers={"govault-content": hidden})
+        assert answer.status_code == 404
+        answer = await people.ask("writer", "PUT", path, headers={"govault-content": people.sha256})
+        assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("by_form", [False, True])
+async def test_an_upload_does_not_tell_whether_others_have_its_content(vault: Vault, by_form: bool) -> None:
+    async with people_at(vault) as people:
+        await vault.put("mine/other", b"x")
+        await vault.put("hidden", b"nobody knows")
+        await people.grant("mine", WRITER, "write")
+
+        async def figures(content: bytes, name: str) -> tuple[int, int]:
+            if by_form:
+                form: dict[str, Any] = {"data": {"path": f"mine/{name}"}, "files": {"file": (name, content)}}
+                answer = (await people.ask("writer", "POST", "/files", **form)).json()
+            else:
+                answer = (await people.ask("writer", "PUT", f"/spaces/main/files/mine/{name}", content=content)).json()
+            return answer["new_bytes"], answer["stored_bytes"]
+
+        assert await figures(b"nobody knows", "a") == await figures(b"never stored", "b") == (12, 12)
+        assert await figures(b"nobody knows", "c") == await figures(b"secret", "d") == (0, 0)
+
+
+async def test_a_writer_whose_grant_was_taken_back_writes_no_more(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        path = "/spaces/main/files/docs/plan"
+        keyed = {"content": b"new", "headers": {"idempotency-key": "once"}}
+        assert (await people.ask("writer", "PUT", path, **keyed)).status_code == 200
+        space = vault.views.space_named("main")
+        assert space is not None
+        await people.submit(AccessRevoked(space_id=space.space_id, target_id=people.file_id, principal=WRITER))
+        assert (await people.ask("writer", "PUT", path, content=b"newer")).status_code == 404
+        assert (await people.ask("writer", "PUT", path, **keyed)).status_code == 404
+
+
+async def test_who_makes_a_file_or_folder_owns_it(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        await vault.put("mine/other", b"x")
+        await people.grant("mine", WRITER, "write")
+        made = await people.ask("writer", "PUT", "/spaces/main/files/mine/new", content=b"new")
+        assert made.status_code == 201
+        assert (await people.ask("writer", "DELETE", f"/files/{made.json()['id']}")).status_code == 200
+        assert (await people.ask("writer", "DELETE", f"/trash/{made.json()['id']}")).status_code == 200
