@@ -84,6 +84,9 @@ class Views(Protocol):
     def replication_asked(self) -> bool:
         """Whether any space asks something of replication. Takes microseconds."""
 
+    def replicas_asked(self) -> frozenset[tuple[str, int]]:
+        """(space id, replicas) of the spaces that ask for a number of replicas. Takes microseconds."""
+
     def replicas_of(self, chunk_id: ChunkId, default: int) -> int:
         """How many replicas of a referenced chunk are wanted: at least what the most demanding of its spaces asks.
 

@@ -45,11 +45,13 @@ class AskedReplicas:
     def __init__(self) -> None:
         self._asked: dict[int, tuple[int | None, ...]] = {}
         self._any: bool | None = None
+        self._by_space: frozenset[tuple[str, int]] | None = None
 
     def forget(self) -> None:
         """Spaces have changed."""
         self._asked.clear()
         self._any = None
+        self._by_space = None
 
     def any(self, generation: Generation) -> bool:
         """Whether any space asks something, be it of the write quorum only."""
@@ -57,6 +59,13 @@ class AskedReplicas:
             rows = (asked(generation, space.space_id) for space in generation.directory.spaces())
             self._any = any(row is not None and (row.replicas or row.write_quorum) for row in rows)
         return self._any
+
+    def by_space(self, generation: Generation) -> frozenset[tuple[str, int]]:
+        """(space id, replicas) of those that ask for a number."""
+        if self._by_space is None:
+            rows = (asked(generation, space.space_id) for space in generation.directory.spaces())
+            self._by_space = frozenset((row.space_id, row.replicas) for row in rows if row is not None and row.replicas)
+        return self._by_space
 
     def of(self, generation: Generation, chunk_id: bytes, default: int) -> int:
         """The most that any partition with the chunk asks; ``default`` for spaces that ask nothing, and for none."""

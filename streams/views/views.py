@@ -306,6 +306,10 @@ class RocksViews:
         """Whether any space asks something of replication."""
         return self._replicas.any(self._serving)
 
+    def replicas_asked(self) -> frozenset[tuple[str, int]]:
+        """Which spaces ask for how many replicas."""
+        return self._replicas.by_space(self._serving)
+
     def replicas_of(self, chunk_id: ChunkId, default: int) -> int:
         """How many replicas of a chunk are wanted."""
         return self._replicas.of(self._serving, chunk_id, default)

@@ -143,7 +143,7 @@ class Healing:
             bytes_per_s=bytes_per_s,
             bytes_per_s_max=self.budget.bytes_per_s,
             eta_s=eta_s(counts, self.tally),
-            walk=walk_status(self.resync, sum(1 for _ in self.duties.wanted_slots())),
+            walk=walk_status(self.resync, sum(1 for _ in self.duties.walked_slots())),
             layout_version=layouts[-1].version if layouts else 0,
             layout_reached=not layouts or self.cluster.node_id in layouts[-1].reached,
             drained=self.is_drained(),
@@ -162,7 +162,7 @@ def assemble_healing(ports: HealingPorts, submitter: Submitter, settings: Healin
     monotonic_s = ports.clock.monotonic_s
     tally = RepairTally(monotonic_s)
     budget = ByteBudget(settings.repair_bytes_per_s, monotonic_s)
-    duties = Duties(ports.cluster, monotonic_s, Grace(settings.sole_grace_s, settings.grace_s))
+    duties = Duties(ports.cluster, ports.views, monotonic_s, Grace(settings.sole_grace_s, settings.grace_s))
     knowing = Knowing(
         cluster=ports.cluster,
         duties=duties,

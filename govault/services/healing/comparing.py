@@ -1,11 +1,13 @@
 """Compares this node's slots with those of their other holders, by digests first and by ids where those differ."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from govault.domain.healing import Urgency
+from govault.domain.layout import slot_of
 from govault.errors import Cluster
-from govault.limits import COLLECTION_PAGE
+from govault.limits import COLLECTION_PAGE, PEER_BATCH_CHUNKS_MAX
 from govault.ports import PeerStores, RepairQueue, ReplicaStore, Views
 from govault.services.healing.duties import Duties
 from schemas.ids import ChunkId
@@ -35,8 +37,10 @@ class Comparing:
     async def compare(self, slots: Sequence[int]) -> dict[int, set[bytes]]:
         """Referenced chunks that an answering holder lacks, by slot; what it lacks is offered to it after a while.
 
-        What this node lacks is not found here: its own index and the views tell that.
+        So do those that spaces ask beyond the holders count, there also where somebody does not answer. What this node
+        lacks is not found here: its own index and the views tell that.
         """
+        slots = [slot for slot in slots if self._duties.wants(slot)]
         lacking: dict[int, set[bytes]] = {}
         shared = self._shared(slots)
         common = sorted({slot for some in shared.values() for slot in some})
@@ -47,7 +51,42 @@ class Comparing:
             for answer in await asyncio.gather(*(self._lacked(peer, shared[peer], ours) for peer in some)):
                 for slot, lacked in answer:
                     lacking.setdefault(slot, set()).update(lacked)
+        if self._duties.asked_beyond:
+            for chunk_id in await self._lacked_beyond(slots):
+                lacking.setdefault(slot_of(chunk_id), set()).add(chunk_id)
         return lacking
+
+    async def _lacked_beyond(self, slots: Sequence[int]) -> set[ChunkId]:
+        """Chunks here that keepers beyond the holders lack, or may: asked by id, as digests of slots cannot agree."""
+        wished: dict[str, list[ChunkId]] = {}
+        for slot, digest in zip(slots, await self._replicas.slot_digests(slots), strict=True):
+            if digest == _EMPTY:
+                continue
+            holders = self._duties.other_holders(slot)
+            for chunk_id in self._chunks_here(slot):
+                for peer in self._duties.other_keepers(chunk_id):
+                    if peer not in holders:
+                        wished.setdefault(peer, []).append(ChunkId(chunk_id))
+            await asyncio.sleep(0)
+        short: set[ChunkId] = set()
+        for peer, chunks in wished.items():
+            for start in range(0, len(chunks), PEER_BATCH_CHUNKS_MAX):
+                some = chunks[start : start + PEER_BATCH_CHUNKS_MAX]
+                lacked, answered = await self._missing(peer, some)
+                short.update(lacked)
+                if answered:
+                    for slot, ids in groupby(sorted(lacked), slot_of):
+                        self._offer(peer, slot, list(ids))
+        return short
+
+    async def _missing(self, peer: str, chunks: Sequence[ChunkId]) -> tuple[Sequence[ChunkId], bool]:
+        """What a peer lacks, all of it where it does not answer; and whether it does."""
+        if peer not in self._duties.answering():
+            return chunks, False
+        try:
+            return await self._peers.missing(peer, chunks), True
+        except Cluster:
+            return chunks, False
 
     def _shared(self, slots: Sequence[int]) -> dict[str, list[int]]:
         answering = self._duties.answering()
@@ -78,17 +117,22 @@ class Comparing:
             theirs = set() if is_empty else await self._their_chunks(peer, slot)
         except Cluster:
             return []
-        ours: set[bytes] = set()
+        ours = set(self._chunks_here(slot))
+        lacking = [chunk_id for chunk_id in ours - theirs if self._referenced(chunk_id)]
+        self._offer(peer, slot, lacking)
+        return lacking
+
+    def _chunks_here(self, slot: int) -> Iterator[bytes]:
         after = b""
         while page := self._replicas.slot_chunks(slot, after, COLLECTION_PAGE):
-            ours.update(page)
+            yield from page
             after = page[-1]
-        lacking = [chunk_id for chunk_id in ours - theirs if self._referenced(chunk_id)]
+
+    def _offer(self, peer: str, slot: int, lacking: Sequence[bytes]) -> None:
         if peer in self._reached():
             # One that is still on its way to its layout lacks a lot and fetches it by itself.
             delay_s = _OFFER_DELAY_S + _OFFER_TURN_S * self._duties.turn(slot, peer)
             self._queue.add(lacking, Urgency.FEW, delay_s)
-        return lacking
 
     async def _their_chunks(self, peer: str, slot: int) -> set[bytes]:
         theirs: set[bytes] = set()

@@ -2,6 +2,9 @@
 
 Up and down is no layout change, so a death moves nothing by itself. Where too few replicas answer, or a holder stays
 dead for a while, the next nodes in the slot's rank stand in until the holder is back or a next layout does without it.
+
+Where spaces ask more of some chunks than the layout's R, the next of the slot's rank should have those too, and whoever
+is dead for a while among them is stood in for likewise. No space that asks less takes a replica from a holder.
 """
 
 import asyncio
@@ -10,9 +13,12 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from govault.domain.healing import Urgency, stand_ins, urgency_of
+from govault.domain.layout import slot_of
+from govault.domain.replication import Asked
 from govault.domain.rows import NodeRow, NodeState
 from govault.limits import SCAN_YIELD_ROWS, SLOTS
-from govault.ports import ClusterMap
+from govault.ports import ClusterMap, Views
+from schemas.ids import ChunkId
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +37,19 @@ class Grace:
 class Duties:
     """What this node should hold, and who else may have it. Reads take microseconds, after ``refresh``."""
 
-    def __init__(self, cluster: ClusterMap, monotonic_s: Callable[[], float], grace: Grace) -> None:
+    def __init__(self, cluster: ClusterMap, views: Views, monotonic_s: Callable[[], float], grace: Grace) -> None:
         self._cluster = cluster
+        self._views = views
         self._monotonic_s = monotonic_s
         self._grace = grace
         self._dead_since_s: dict[str, float] = {}
         self._seen: object = None
         self._wanted = bytes(b"\1" * SLOTS)
+        self._partly = bytes(SLOTS)
+        self._gone: frozenset[str] = frozenset()
+        self._able: frozenset[str] = frozenset()
+        self._wishes: frozenset[tuple[str, int]] = frozenset()
+        self._most = 0
         self._stand_ins: dict[int, tuple[str, ...]] = {}
         self._members: tuple[str, ...] = ()
         self.version = 0
@@ -55,7 +67,7 @@ class Duties:
         return bool(self._dead_since_s)
 
     async def refresh(self) -> bool:
-        """Take in what the cluster's map says now; whether anything has changed. Yields now and then."""
+        """Take in what the cluster's map and the spaces say now; whether anything has changed. Yields now and then."""
         rows = self._cluster.members()
         members = tuple(row.node_id for row in rows)
         dead = self._note_dead(rows)
@@ -64,12 +76,14 @@ class Duties:
         gone_few = removed | {node for node, since_s in dead.items() if self._over(since_s, self._grace.few_s)}
         gone_sole = removed | {node for node, since_s in dead.items() if self._over(since_s, self._grace.sole_s)}
         absent = removed | dead.keys()
-        able = {row.node_id for row in rows if row.node_id not in absent and row.weight and not row.draining}
+        able = frozenset(row.node_id for row in rows if row.node_id not in absent and row.weight and not row.draining)
         layouts = (self.layout_version, tuple(table.version for table in placement.before))
-        seen = (layouts, members, absent, gone_few, gone_sole, frozenset(able))
+        seen = (layouts, members, absent, gone_few, gone_sole, able, self._views.replicas_asked())
         if seen == self._seen:
             return False
-        wanted, standing = bytearray(SLOTS), {}
+        self._gone, self._able = gone_few, able
+        most = self._most_asked if self.asked_beyond else 0
+        wanted, partly, standing = bytearray(SLOTS), bytearray(SLOTS), {}
         for slot in range(SLOTS):
             holders = placement.holders(slot)
             here = self._cluster.node_id in holders
@@ -80,9 +94,10 @@ class Duties:
                     standing[slot] = ins = stand_ins(holders, gone, [n for n in placement.rank(slot) if n in able])
                     here = here or self._cluster.node_id in ins
             wanted[slot] = here
+            partly[slot] = bool(most) and not here and self._keeps(slot, placement.first(slot, most))
             if slot % SCAN_YIELD_ROWS == 0:
                 await asyncio.sleep(0)
-        self._wanted, self._stand_ins, self._members = bytes(wanted), standing, members
+        self._wanted, self._partly, self._stand_ins, self._members = bytes(wanted), bytes(partly), standing, members
         self._seen = seen
         self.version += 1
         return True
@@ -96,15 +111,54 @@ class Duties:
     def _over(self, since_s: float, grace_s: float) -> bool:
         return self._monotonic_s() - since_s >= grace_s
 
+    # --- for one chunk ---------------------------------------------------------------------------------------
+
+    @property
+    def asked_beyond(self) -> bool:
+        """Whether any space asks more replicas than the layout gives, and there are nodes for them."""
+        newest = self._cluster.placement.newest
+        return newest is not None and newest.width < min(self._most_asked, len(newest.node_ids))
+
+    @property
+    def _most_asked(self) -> int:
+        wishes = self._views.replicas_asked()
+        if wishes is not self._wishes:
+            self._wishes, self._most = wishes, max((replicas for _, replicas in wishes), default=0)
+        return self._most
+
+    def keepers(self, chunk_id: bytes) -> tuple[str, ...]:
+        """Who should have a referenced chunk: its slot's holders, then as many of the rank as its spaces ask beyond."""
+        placement, slot = self._cluster.placement, slot_of(chunk_id)
+        if not self.asked_beyond:
+            return placement.holders(slot)
+        asked = self._views.replicas_of(ChunkId(chunk_id), placement.replicas)
+        return placement.first(slot, placement.wanted(Asked(max(asked, placement.replicas))))
+
+    def other_keepers(self, chunk_id: bytes) -> tuple[str, ...]:
+        """``keepers`` without this node."""
+        return tuple(node for node in self.keepers(chunk_id) if node != self._cluster.node_id)
+
+    def wants_chunk(self, chunk_id: bytes) -> bool:
+        """Whether this node should have a chunk: with its slot, or because spaces ask for so many replicas."""
+        slot = slot_of(chunk_id)
+        return self.wants(slot) or (self.asked_beyond and self._keeps(slot, self.keepers(chunk_id)))
+
+    def _keeps(self, slot: int, keepers: Sequence[str]) -> bool:
+        """Whether this node is one of those, or stands in for one that has been dead for a while."""
+        if self._cluster.node_id in keepers or self._gone.isdisjoint(keepers):
+            return self._cluster.node_id in keepers
+        rank = self._cluster.placement.rank(slot)
+        return self._cluster.node_id in stand_ins(keepers, self._gone, [node for node in rank if node in self._able])
+
     # --- for one slot ----------------------------------------------------------------------------------------
 
     def wants(self, slot: int) -> bool:
-        """Whether this node should hold the slot."""
+        """Whether this node should hold the slot, and so all chunks of it."""
         return bool(self._wanted[slot])
 
-    def wanted_slots(self) -> Iterable[int]:
-        """The slots that this node should hold, ascending."""
-        return (slot for slot in range(SLOTS) if self._wanted[slot])
+    def walked_slots(self) -> Iterable[int]:
+        """The slots that this node should hold, or of which it may have to hold some chunks, ascending."""
+        return (slot for slot in range(SLOTS) if self._wanted[slot] or self._partly[slot])
 
     def serves(self, slot: int) -> bool:
         """Whether a layout that counts still gives the slot to this node."""

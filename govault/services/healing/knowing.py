@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from govault.domain.healing import ChunkFacts
 from govault.domain.layout import slot_of
-from govault.domain.replication import Asked
 from govault.errors import Cluster
 from govault.ports import ClusterMap, LinkQualities, PeerStores, StoreMaintenance, Views
 from govault.services.healing.duties import Duties
@@ -55,23 +54,15 @@ class Knowing:
                 sources[slot] = self._sources(slot)
             known[chunk_id] = ChunkFacts(
                 referenced=self._views.chunk_referenced(ChunkId(chunk_id)),
-                wanted=self._duties.wants(slot),
+                wanted=self._duties.wants_chunk(chunk_id),
                 held=chunk_id not in missing,
                 serving=self._duties.serves(slot),
                 fenced=self._cluster.fenced,
-                holders=self._duties.other_holders(slot),
+                holders=self._duties.other_keepers(chunk_id),
                 sources=sources[slot],
                 up=up,
             )
         return known
-
-    def asked_here(self, chunk_id: bytes) -> bool:
-        """Whether spaces ask for so many replicas of a chunk that this node has one of them beyond the holders."""
-        if not self._views.replication_asked():
-            return False
-        placement = self._cluster.placement
-        asked = Asked(self._views.replicas_of(ChunkId(chunk_id), placement.replicas))
-        return self._cluster.node_id in placement.first(slot_of(chunk_id), placement.wanted(asked))
 
     def _sources(self, slot: int) -> tuple[str, ...]:
         likely = self._duties.likely_sources(slot)

@@ -34,8 +34,9 @@ class Notices:
 
     def referenced(self, chunks: Sequence[bytes], epoch: int) -> None:
         """Chunks got their first reference in a partition (``ViewsMaintenance.on_referenced``)."""
+        beyond = self._duties.asked_beyond
         for chunk_id in chunks:
-            if self._duties.wants(slot_of(chunk_id)):
+            if beyond or self._duties.wants(slot_of(chunk_id)):
                 self._note(self._referenced, chunk_id)
 
     def damaged(self, chunk_id: bytes, reason: str) -> None:
@@ -74,7 +75,8 @@ class Notices:
             self._queue.add([chunk_id], self._duties.urgency(slot_of(chunk_id)), again=True)
         # Mostly the uploader has sent them already: a look at the index is cheap.
         for chunk_id in self._packs.missing(_page(self._referenced)):
-            self._queue.add([chunk_id], self._duties.urgency(slot_of(chunk_id)), _REFERENCED_DELAY_S)
+            if self._duties.wants_chunk(chunk_id):
+                self._queue.add([chunk_id], self._duties.urgency(slot_of(chunk_id)), _REFERENCED_DELAY_S)
         return self._waiting
 
     async def wait_for_work(self) -> None:

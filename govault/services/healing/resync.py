@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from govault.domain.actor import system
-from govault.domain.layout import slot_of
 from govault.errors import GoVaultError
 from govault.limits import COLLECTION_PAGE, REPAIR_SLOTS_PER_STEP, SLOTS
 from govault.ports import ClusterMap, EventLog, RepairQueue, StoreMaintenance, Views
@@ -157,7 +156,7 @@ class Resync:
     async def _begin(self) -> Walk:
         self._asked = False
         caught_up = await self._caught_up()
-        slots = iter(list(self._duties.wanted_slots()))
+        slots = iter(list(self._duties.walked_slots()))
         again = self.last is None or self.last.duties != self._duties.version
         return Walk(
             self._duties.version, self._duties.layout_version, caught_up, again, slots, began_s=self._monotonic_s()
@@ -200,13 +199,14 @@ class Resync:
         answering = self._duties.answering()
         for slot, page in referenced_by_slot(self._views.referenced_chunks, slots, COLLECTION_PAGE):
             everybody = all(peer in answering for peer in self._duties.other_holders(slot))
-            missing = self._packs.missing(page)
+            mine = page if self._duties.wants(slot) else [one for one in page if self._duties.wants_chunk(one)]
+            missing = self._packs.missing(mine)
             if missing:
                 self._queue.add(missing, self._duties.urgency(slot), again=walk.again)
                 walk.missing += len(missing)
                 walk.lost += len(self._queue.lost(missing))
             short = lacking.get(slot, set())
-            walk.under += len(short.union(missing).intersection(page)) if everybody else len(page)
+            walk.under += len(short.union(missing).intersection(mine)) if everybody else len(mine)
             await asyncio.sleep(0)
 
     async def _scan(self, walk: Walk) -> None:
@@ -215,7 +215,7 @@ class Resync:
             walk.scanning = False
             return
         page = [chunk.chunk_id for chunk in self._packs.stamped(walk.after, COLLECTION_PAGE)]
-        unwanted = [chunk_id for chunk_id in page if not self._duties.wants(slot_of(chunk_id))]
+        unwanted = [chunk_id for chunk_id in page if not self._duties.wants_chunk(chunk_id)]
         if unwanted:
             walk.unsafe += await self._surplus.unsafe(unwanted)
         if page:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from govault.domain.layout import slot_of
 from govault.ports import ClusterMap, RepairQueue
 from govault.services.healing.duties import Duties
 
@@ -18,7 +17,7 @@ class Shares:
 
     def expected(self, chunks: Sequence[bytes]) -> list[bytes]:
         """See the protocol."""
-        return [chunk_id for chunk_id in chunks if self.duties.wants(slot_of(chunk_id))]
+        return [chunk_id for chunk_id in chunks if self.duties.wants_chunk(chunk_id)]
 
     def lost(self, chunks: Sequence[bytes]) -> list[bytes]:
         """See the protocol. Without a layout there is nobody who could be asked."""

@@ -50,7 +50,7 @@ class Surplus:
 
         While a layout still gives the slot to this node, its new holders fetch by themselves: nothing is offered.
         """
-        known = self._knowing.of([chunk_id for chunk_id in chunks if not self._duties.wants(slot_of(chunk_id))])
+        known = self._knowing.of([chunk_id for chunk_id in chunks if not self._duties.wants_chunk(chunk_id)])
         await self._knowing.ask_holders(known)
         unsafe = 0
         offered: list[bytes] = []
@@ -63,9 +63,7 @@ class Surplus:
         return unsafe
 
     def _unwanted(self, chunk_id: bytes) -> bool:
-        slot = slot_of(chunk_id)
-        given = self._duties.wants(slot) or self._duties.serves(slot)
-        return not given and not self._knowing.asked_here(chunk_id)
+        return not self._duties.wants_chunk(chunk_id) and not self._duties.serves(slot_of(chunk_id))
 
     def _offer(self, chunks: Sequence[bytes]) -> None:
         if chunks:

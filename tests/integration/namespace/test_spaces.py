@@ -169,6 +169,9 @@ async def test_a_chunk_has_as_many_replicas_as_the_most_demanding_of_its_spaces_
     made = await vault.client.post("/spaces", json={"name": "safe", "replication": {"replicas": 5, "write_quorum": 3}})
     assert made.json()["replication"] == {"replicas": 5, "write_quorum": 3}
     assert vault.views.replication_asked()
+    safe = vault.views.space_named("safe")
+    assert safe is not None
+    assert vault.views.replicas_asked() == {(safe.space_id, 5)}
     await vault.put("a", b"only in main")
     await vault.put("b", b"in both")
     await vault.put("b", b"in both", space="safe")
@@ -177,6 +180,7 @@ async def test_a_chunk_has_as_many_replicas_as_the_most_demanding_of_its_spaces_
     assert wanted == {3, 5}
     assert views.replicas_of(ChunkId(bytes(32)), 3) == 3
     assert (await vault.client.patch("/spaces/safe", json={"replication": {"replicas": 2}})).status_code == 200
+    assert vault.views.replicas_asked() == {(safe.space_id, 2)}
     wanted = {views.replicas_of(ChunkId(chunk), 3) for chunk in views.referenced_chunks(b"", 10)}
     assert wanted == {3}
     for nonsense in ({"replicas": 0}, {"replicas": 17}, {"write_quorum": True}, {"copies": 3}):

@@ -83,7 +83,7 @@ class Checkers:
     # --- at the end ------------------------------------------------------------------------------------------
 
     def replicas_complete(self) -> bool:
-        """``replicas_return_to_r``: every referenced chunk is sound on every holder of the newest layout."""
+        """``replicas_return_to_r``: every referenced chunk is sound on every holder, and beyond where spaces ask."""
         return not self.incomplete()
 
     def incomplete(self) -> list[str]:
@@ -91,7 +91,9 @@ class Checkers:
         placement = self._placement()
         found = []
         for chunk_id in self._referenced():
-            missing = set(placement.holders(slot_of(chunk_id))) - set(self._copies(chunk_id))
+            asked = self._vault.truth.replicas_of(ChunkId(chunk_id), placement.replicas)
+            keepers = placement.rank(slot_of(chunk_id))[: max(asked, placement.replicas)]
+            missing = set(keepers) - set(self._copies(chunk_id))
             if missing:
                 found.append(f"{chunk_id.hex()[:12]} lacks {len(missing)}")
         return found

@@ -152,7 +152,10 @@ class Running:
         self.cluster = FoldedClusterMap(self.views, self.views, node.node_id)
         self.links = LinkTable(clock, randomness)
         self.peers = SimPeers(node.node_id, life, vault.network)
-        self.store = ReplicatedStore(self.local, self.peers, self.cluster, self.links, self.views.chunk_referenced)
+        self.store = ReplicatedStore(
+            self.local, self.peers, self.cluster, self.links, self.views.chunk_referenced,
+            any_asks=self.views.replication_asked,
+        )  # fmt: skip
         self.services: Services = assemble(
             log=self.log, views=self.views, store=self.store, clock=clock, randomness=randomness,
             source=f"/vaults/v/nodes/{node.node_id}",

@@ -61,6 +61,9 @@ class SharedViews:
     def replication_asked(self) -> bool:
         return bool(self.asked)
 
+    def replicas_asked(self) -> frozenset[tuple[str, int]]:
+        return frozenset((chunk_id.hex(), replicas) for chunk_id, replicas in self.asked.items())
+
     def replicas_of(self, chunk_id: ChunkId, default: int) -> int:
         return self.asked.get(chunk_id, default)
 
