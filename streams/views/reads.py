@@ -1,0 +1,85 @@
+"""Reads of the tree and of contents, from the generation that serves now."""
+
+from collections.abc import Iterator, Sequence
+
+from govault.domain.manifest import ChunkRef
+from govault.domain.rows import Entity, EntryRow, FileRow, FolderRow, VersionContent
+from govault.ports import PartSpan, SearchPage, SearchQuery
+from schemas.ids import ChunkId
+from streams.views import manifests, namespace, references
+from streams.views.generation import Generation
+from streams.views.search.query import search
+
+
+class ServingReads:
+    """What ``RocksViews`` answers without more than the generation."""
+
+    _serving: Generation
+
+    # --- the tree --------------------------------------------------------------------------------------------
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """A file or folder of any partition."""
+        return namespace.entity(self._serving, entity_id)
+
+    def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
+        """The live entry of a name."""
+        return namespace.entry(self._serving, space_id, parent_id, name)
+
+    def resolve(self, space_id: str, path: str) -> Entity | None:
+        """The live entity at a path."""
+        return namespace.resolve(self._serving, space_id, path)
+
+    def path_of(self, entity: Entity) -> str | None:
+        """The live path of an entity."""
+        return namespace.Paths(self._serving).of(entity)
+
+    def files_with_hash(self, sha256: str, limit: int) -> list[tuple[FileRow, int]]:
+        """Live files that retain a version of this content."""
+        return namespace.files_with_hash(self._serving, sha256, limit)
+
+    def list_folder(
+        self, space_id: str, parent_id: str, after: str, limit: int
+    ) -> list[tuple[EntryRow, FileRow | FolderRow]]:
+        """Entries of a folder in key order."""
+        return namespace.list_folder(self._serving, space_id, parent_id, after, limit)
+
+    def list_trash(self, space_id: str | None, after: str, limit: int) -> list[Entity]:
+        """Roots of trash, by entity id."""
+        return namespace.list_trash(self._serving, space_id, after, limit)
+
+    def search(self, query: SearchQuery) -> SearchPage:
+        """Files by indexed properties. For a thread: it may take tens of milliseconds."""
+        generation = self._serving
+        with generation.in_use():
+            return search(generation, query)
+
+    # --- contents --------------------------------------------------------------------------------------------
+
+    def version(self, file: FileRow, number: int) -> VersionContent | None:
+        """A retained version."""
+        return manifests.version(self._serving, file, number)
+
+    def manifest(self, space_id: str, content: VersionContent) -> Iterator[ChunkRef]:
+        """The chunks of a content, in order."""
+        return manifests.chunks(lambda: self._serving, space_id, content)
+
+    def part_spans(self, space_id: str, content: VersionContent) -> Sequence[PartSpan]:
+        """Where each part begins."""
+        return manifests.spans(lambda: self._serving, space_id, content)
+
+    def manifest_from(self, space_id: str, content: VersionContent, start: int) -> Iterator[tuple[int, ChunkRef]]:
+        """(begin offset, chunk) from the chunk that holds byte ``start`` on."""
+        return manifests.chunks_from(lambda: self._serving, space_id, content, start)
+
+    def chunk_referenced(self, chunk_id: ChunkId) -> bool:
+        """Whether any partition's state holds the chunk."""
+        return references.chunk_referenced(self._serving, chunk_id)
+
+    def referenced_chunks(self, after: bytes, limit: int) -> list[bytes]:
+        """Chunk ids with references, ascending."""
+        return references.referenced_chunks(self._serving, after, limit)
+
+    def idle_parts(self, partition: int, epoch_max: int, limit: int) -> list[tuple[str, str]]:
+        """Parts without references."""
+        return references.idle_parts(self._serving, partition, epoch_max, limit)
