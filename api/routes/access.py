@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.responses import Response
 
 from api.answers import KNOWN_QUERY, TELLS_ETAG, IdempotencyKey, IfMatch, answer, problems
@@ -22,6 +23,20 @@ from schemas.rest.access import (
     RoleAsk,
 )
 
+
+class _PrincipalConvertor(Convertor[str]):
+    """One segment, but not the one that explains: nobody is called so."""
+
+    regex = "(?!explain$)[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("principal", _PrincipalConvertor())
 router = APIRouter(tags=["access"], dependencies=[KNOWN_QUERY])
 _ANSWERS = {**TELLS_ETAG, **problems(403, 404, 409)}
 _WRITES = {**TELLS_ETAG, **problems(403, 404, writes=True)}
@@ -75,7 +90,10 @@ async def explain_space_access(
 
 
 @router.put(
-    "/spaces/{space}/access/{principal}", operation_id="grant_role", response_model=AccessChange, responses=_WRITES
+    "/spaces/{space}/access/{principal:principal}",
+    operation_id="grant_role",
+    response_model=AccessChange,
+    responses=_WRITES,
 )
 async def grant_role(
     space: SpaceParam,
@@ -93,7 +111,10 @@ async def grant_role(
 
 
 @router.delete(
-    "/spaces/{space}/access/{principal}", operation_id="revoke_role", response_model=AccessChange, responses=_WRITES
+    "/spaces/{space}/access/{principal:principal}",
+    operation_id="revoke_role",
+    response_model=AccessChange,
+    responses=_WRITES,
 )
 async def revoke_role(
     space: SpaceParam,
@@ -131,7 +152,9 @@ async def explain_access(
     return answer(_explained(services.namespace.access.explain(actor, ByRef(ref), principal)))
 
 
-@router.put("/files/{ref}/access/{principal}", operation_id="grant", response_model=AccessChange, responses=_WRITES)
+@router.put(
+    "/files/{ref}/access/{principal:principal}", operation_id="grant", response_model=AccessChange, responses=_WRITES
+)
 async def grant(
     ref: RefParam,
     principal: PrincipalParam,
@@ -147,7 +170,9 @@ async def grant(
     return _changed_answer(changed, principal, ask.level)
 
 
-@router.delete("/files/{ref}/access/{principal}", operation_id="revoke", response_model=AccessChange, responses=_WRITES)
+@router.delete(
+    "/files/{ref}/access/{principal:principal}", operation_id="revoke", response_model=AccessChange, responses=_WRITES
+)
 async def revoke(
     ref: RefParam,
     principal: PrincipalParam,

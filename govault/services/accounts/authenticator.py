@@ -8,15 +8,13 @@ from govault.auth.access_tokens import AccessTokens
 from govault.auth.secrets import API_TOKEN_PREFIX, read_api_token, same
 from govault.auth.token import Authenticator, Identity
 from govault.domain.access import ADMIN_ROLE
-from govault.domain.account_rows import AccountRow
 from govault.domain.accounts_draft import ROLE_ADMIN
+from govault.domain.principals import principals_of_account
 from govault.errors import Authentication
 from govault.ports import Clock, Views
 from govault.services.accounts.freshness import AccountsFreshness
 from govault.services.accounts.session_table import SessionTable
 
-USERS = "users"
-PUBLIC = "public"
 _UNKNOWN_HASH = "0" * 64
 
 
@@ -68,7 +66,10 @@ class AccountsAuthenticator:
         if row is None or not row.is_live:
             raise _refused()
         return Identity(
-            row.account_id, self.principals(row), session_id=session.session_id, must_change=row.must_change
+            row.account_id,
+            principals_of_account(self._views.accounts(), row),
+            session_id=session.session_id,
+            must_change=row.must_change,
         )
 
     def _by_api_token(self, text: str) -> Identity:
@@ -83,19 +84,10 @@ class AccountsAuthenticator:
         row = self._views.accounts().account(token.account_id)
         if row is None or not row.is_live:
             raise _refused()
-        principals = self.principals(row)
+        principals = principals_of_account(self._views.accounts(), row)
         if ROLE_ADMIN not in token.scopes:
             principals = tuple(principal for principal in principals if principal != ADMIN_ROLE)
         return Identity(row.account_id, principals, scopes=token.scopes)
-
-    def principals(self, row: AccountRow) -> tuple[str, ...]:
-        """The account, its groups, ``users``, ``public``, and its roles."""
-        reader = self._views.accounts()
-        groups = (member.group_id for member in reader.memberships(row.account_id))
-        known = (reader.group(group_id) for group_id in groups)
-        living = tuple(group.group_id for group in known if group is not None and not group.removed)
-        roles = (ADMIN_ROLE,) if ROLE_ADMIN in row.roles else ()
-        return (row.account_id, *living, USERS, PUBLIC, *roles)
 
 
 def _refused() -> Authentication:

@@ -251,6 +251,13 @@ async def test_what_makes_no_sense_is_refused_with_its_reason(
     assert (refused.status_code, refused.json()["code"]) == (status, code)
 
 
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "POST"])
+async def test_nobody_is_called_explain(people: People, method: str) -> None:
+    for where in (f"/files/{people.file_id}", "/spaces/main"):
+        refused = await people.ask("admin", method, f"{where}/access/explain", json={"level": "read"})
+        assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
+
+
 async def test_as_much_as_can_be_is_granted_and_no_more(people: People) -> None:
     path = f"/files/{people.file_id}"
     for number in range(GRANTS_PER_TARGET_MAX):
