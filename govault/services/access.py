@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from govault.domain.access import ADMIN_ROLE, ENTITY_LEVELS, SPACE_ROLES, Level, Step, is_unchecked, level_at, steps_at
+from govault.domain.access import ADMIN_ROLE, ENTITY_LEVELS, SPACE_ROLES, Level, Step, is_unchecked, steps_at
 from govault.domain.actor import Actor
 from govault.domain.apply_access import ACCESS_RULES
+from govault.domain.position import Outcome
 from govault.domain.principals import GRANTABLE, is_grantable, principals_of
 from govault.domain.rows import AccessRow, DirectoryRow, Entity, FileRow
-from govault.errors import AccessDenied, Conflict, InvalidRequest, NotFound
+from govault.errors import Conflict, InvalidRequest, NotFound
 from govault.limits import PATH_DEPTH_MAX
 from govault.ports import Views
 from govault.services.submit import Submitter
@@ -105,6 +106,8 @@ class Access:
             PreconditionFailed: Something else was granted there since.
             Conflict: As much is granted there as can be; or the space does not decide access yet.
         """
+        if (done := self._repeated(actor)) is not None:
+            return done
         space, entity, _ = self._find(actor, where)
         words = SPACE_ROLES if entity is None else ENTITY_LEVELS
         if level not in words:
@@ -130,6 +133,8 @@ class Access:
             InvalidRequest: It is no principal.
             NotFound, AccessDenied, PreconditionFailed, Conflict: As for a grant.
         """
+        if (done := self._repeated(actor)) is not None:
+            return done
         space, entity, _ = self._find(actor, where)
         if not is_grantable(principal) and principal != ADMIN_ROLE:
             raise _no_principal(principal)
@@ -146,6 +151,8 @@ class Access:
             InvalidRequest: The owner is no account.
             NotFound, AccessDenied, PreconditionFailed, Conflict: As for a grant.
         """
+        if (done := self._repeated(actor)) is not None:
+            return done
         located = self.targets.find(actor, target)
         if not is_account_id(owner):
             raise InvalidRequest(f"{owner[:80]!r} cannot own: only an account (a_…) does", rule="owner")
@@ -165,8 +172,7 @@ class Access:
             NotFound: No such place, as far as the actor may know.
             AccessDenied: He may read it, but does not own it or manage its space.
         """
-        space, entity, path = self._find(actor, where)
-        self._need(actor, space, entity, Level.OWNER)
+        space, entity, path = self._find(actor, where, Level.OWNER)
         return self._shown(space, entity, path)
 
     def explain(self, actor: Actor, where: Where, principal: str | None = None) -> Explained:
@@ -177,9 +183,8 @@ class Access:
             NotFound: No such place or principal, as far as the actor may know.
             AccessDenied: He asks of others, and does not own it or manage its space.
         """
-        space, entity, path = self._find(actor, where)
         own = principal is None or principal == actor.name
-        self._need(actor, space, entity, Level.READ if own else Level.OWNER)
+        space, entity, path = self._find(actor, where, Level.READ if own else Level.OWNER)
         if own:
             name, counted_as = actor.name, actor.principals
         else:
@@ -196,11 +201,16 @@ class Access:
         level = Level.OWNER if administers else max((step.level for _, step in steps), default=Level.NONE)
         return Explained(shown, name, counted_as, administers, level, steps)
 
-    def _find(self, actor: Actor, where: Where) -> tuple[DirectoryRow, Entity | None, str]:
+    def _find(self, actor: Actor, where: Where, need: Level = Level.READ) -> tuple[DirectoryRow, Entity | None, str]:
         if isinstance(where, AtSpace):
-            return self.targets.space_for(actor, where.name), None, ""
-        located = self.targets.find(actor, where)
+            return self.targets.space_for(actor, where.name, need), None, ""
+        located = self.targets.find(actor, where, need)
         return located.space, located.entity, located.path
+
+    def _repeated(self, actor: Actor) -> Changed | None:
+        """What this very request did before: who has given away what he owned may still ask what became of it."""
+        repeat = self.submitter.repeated(actor)
+        return None if repeat is None or repeat.fact("target_id") is None else _changed(repeat)
 
     def _decides(self, space: DirectoryRow) -> bool:
         return self.views.partition_row(space.partition).rules >= ACCESS_RULES
@@ -214,22 +224,7 @@ class Access:
                 space=space.name,
             )
         outcome = await self.submitter.submit(actor, data, space.partition, subject=space.space_id)
-        return Changed(str(outcome.fact("target_id")), int(str(outcome.fact("revision"))))
-
-    def _need(self, actor: Actor, space: DirectoryRow, entity: Entity | None, need: Level) -> None:
-        if is_unchecked(actor.name, actor.principals):
-            return
-        level = Level.NONE
-        if self._decides(space):
-            files = self.views.files(space.partition)
-            level = level_at(files, space.space_id, entity, actor.name, actor.principals)
-        if level >= need:
-            return
-        if level < Level.READ:
-            what = f"there is no space {space.name!r}" if entity is None else f"there is no {entity.entity_id}"
-            raise NotFound(what, code=f"not-found.{'space' if entity is None else 'entity'}-unknown")
-        who = "manages the space" if entity is None else "owns it, a folder above it, or manages the space"
-        raise AccessDenied(f"only who {who} sees what others may do there", code="access-denied.access-denied")
+        return _changed(outcome)
 
     def _check_principal(self, principal: str, *, gone_too: bool = False) -> None:
         if not is_grantable(principal):
@@ -261,6 +256,10 @@ class Access:
         row = files.access(space.space_id) or AccessRow(space.space_id, space.space_id)
         places.append(Granted(space.space_id, "space", "", "", row.grants, row.revision))
         return Shown(space, self._decides(space), places[0], tuple(places[1:]))
+
+
+def _changed(outcome: Outcome) -> Changed:
+    return Changed(str(outcome.fact("target_id")), int(str(outcome.fact("revision"))))
 
 
 def _no_principal(principal: str) -> InvalidRequest:

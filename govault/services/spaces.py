@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
-from govault.domain.access import Level
+from govault.domain.access import Level, is_unchecked
 from govault.domain.actor import Actor, system
 from govault.domain.apply_access import ACCESS_RULES
 from govault.domain.reasons import Reason
@@ -74,14 +74,15 @@ class Spaces:
         return self._state(row)
 
     async def create(self, actor: Actor, name: str, wish: SpaceWish) -> SpaceState:
-        """Make a space, which the account that asks manages.
+        """Make a space, which the account that asks manages from there on.
 
         Raises:
-            Conflict: The name is taken; or an account asks while the vault decides no access yet.
+            Conflict: The name is taken; or no administrator asks while the vault decides no access yet.
         """
         space_id = new_space_id(self.clock.time_ms(), self.randomness.token(10))
         partition = self._partition_for(space_id, wish)
-        if is_account_id(actor.name) and self.views.partition_row(partition).rules < ACCESS_RULES:
+        decides = self.views.partition_row(partition).rules >= ACCESS_RULES
+        if not decides and not is_unchecked(actor.name, actor.principals):
             raise Conflict(
                 "nobody can manage a space before every node of the vault runs a program that decides access; "
                 "ask an administrator to upgrade the others",
@@ -90,7 +91,7 @@ class Spaces:
         reserved = SpaceCreated(space_id=space_id, name=name, partition=partition)
         await self.submitter.submit(actor, reserved, _DIRECTORY_PARTITION, subject=name)
         row = self.get(name).row
-        await self._open(actor, row, wish, manager=actor.name if is_account_id(actor.name) else "")
+        await self._open(actor, row, wish, manager=actor.name if decides and is_account_id(actor.name) else "")
         return self._state(row)
 
     def managed(self, actor: Actor, name: str) -> SpaceState:

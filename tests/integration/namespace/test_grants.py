@@ -204,6 +204,8 @@ async def test_an_owner_who_gives_it_away_keeps_nothing(people: People) -> None:
     assert given.json() == {"id": people.file_id, "principal": CAT, "level": "owner", "revision": 2}
     assert (await people.ask(ANN, "GET", f"{path}/access")).status_code == 404
     assert (await people.told(CAT, path))["level"] == "owner"
+    again = await people.ask(ANN, "PUT", f"{path}/owner", json={"owner": CAT}, headers={"idempotency-key": "once"})
+    assert again.json() == given.json()
 
 
 async def test_a_repeat_with_its_key_gets_the_first_outcome(people: People) -> None:
