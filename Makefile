@@ -52,8 +52,8 @@ $(addprefix test-,$(SUITES)): test-%: $(READY) ## Run one suite, e.g. make test-
 test-long: $(READY) ## Run what takes minutes each: links cut in network namespaces, whole clusters stopped, restarted, rebuilt
 	@timeout --kill-after=10 2400 $(BIN)/python -m pytest -q -m long tests/e2e
 
-check: $(READY) format lint types layers ## Format, lint, types, layers and the fast tests: under a minute
-	@timeout 60 $(BIN)/python -m pytest -q -m "not slow" tests/unit tests/golden tests/architecture
+check: $(READY) format lint types layers ## Format, lint, types, layers and the fast tests: about a minute
+	@timeout 240 $(BIN)/python -m pytest -q -m "not slow" tests/unit tests/golden tests/architecture
 
 format: $(READY)
 	@$(BIN)/ruff format --check --quiet . || { echo "Run: $(BIN)/ruff format ."; exit 1; }

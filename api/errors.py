@@ -93,7 +93,8 @@ def title_of(status: int) -> str:
 def _headers(error: GoVaultError, status: int) -> Headers:
     headers: Headers = [(b"content-type", PROBLEM_MEDIA_TYPE.encode()), (b"cache-control", b"no-store")]
     if status == 401:
-        headers.append((b"www-authenticate", b'Bearer realm="govault"'))
+        by_password = error.specific_code == "authentication.share-password"
+        headers.append((b"www-authenticate", b'Basic realm="share"' if by_password else b'Bearer realm="govault"'))
     if isinstance(error, families.OutcomePending) and "event_id" in error.details:
         headers.append((b"location", f"/outcomes/{error.details['event_id']}".encode()))
     if error.retryable:

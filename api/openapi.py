@@ -94,7 +94,9 @@ def complete(document: Json) -> Json:
         }
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            _complete_operation(operation, components["parameters"], public=path in PUBLIC_ROUTES)
+            _complete_operation(
+                operation, components["parameters"], public=path in PUBLIC_ROUTES or path.startswith("/s/")
+            )
     document["security"] = [{"token": []}]
     return document
 

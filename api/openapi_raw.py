@@ -199,6 +199,14 @@ def _read(summary: str, operation: str, parameters: list[Json]) -> Json:
     return {"get": one("get"), "head": one("head")}
 
 
+_TOKEN = _path(
+    "token",
+    "The link's token. A link with a password asks for it by HTTP's Basic scheme.",
+    {"type": "string", "pattern": "^[0-9A-Za-z_-]{95}$"},
+    "01JD3V8Q6H4T9M2K7RX5WZ0ABC01JD3V8Q6H4T9M2K7RX5WZ0ABC" + "A" * 43,
+)
+_ARCHIVE = _query("archive", "`zip`: the whole folder as one streamed ZIP.", {"type": "string", "enum": ["zip"]})
+_CURSOR = _query("cursor", "Where a folder's list goes on.", {"type": "string"})
 _BY_NUMBER = _query("version", "A version's number; the current one where it is absent.", _VERSION)
 
 RAW_PATHS: dict[str, Json] = {
@@ -213,6 +221,19 @@ RAW_PATHS: dict[str, Json] = {
                 "chunk store, where what the vault has already is not stored again; nothing is visible before the end."
             ),
             "parameters": [_SPACE, _PATH, *_CONDITIONS, *_SAID],
+            "requestBody": _BYTES,
+            "responses": _WRITE_RESPONSES,
+        },
+    },
+    "/s/{token}": _read("What a share link leads to", "by_share", [_TOKEN, _ARCHIVE, _CURSOR]),
+    "/s/{token}/{path}": {
+        **_read("What lies below a shared folder", "below_share", [_TOKEN, _PATH, _ARCHIVE, _CURSOR]),
+        "put": {
+            "tags": ["contents"],
+            "summary": "Drop a new file into a shared folder",
+            "operationId": "put_by_share",
+            "description": "By a link that takes uploads. What is there already stays: 409.",
+            "parameters": [_TOKEN, _PATH, *_SAID],
             "requestBody": _BYTES,
             "responses": _WRITE_RESPONSES,
         },

@@ -6,6 +6,7 @@ from api.dispatch import RawRoute
 from api.posts import Posts
 from api.puts import Puts
 from api.settings import ApiSettings
+from api.shares import ShareDoor
 from govault.services.catalog import Services
 
 _READ = ("GET", "HEAD")
@@ -17,6 +18,7 @@ def raw_routes(services: Services, settings: ApiSettings) -> tuple[RawRoute, ...
     puts = Puts(services, settings.max_upload_bytes)
     posts = Posts(services, settings.max_upload_bytes)
     archives = ArchiveDoor(services.archives)
+    shares = ShareDoor(services, blobs, archives, puts)
     numbered = ("version", "download")
     return (
         RawRoute(_READ, "/spaces/{space}/files/{path}", blobs.at_path, numbered, unless="metadata"),
@@ -24,6 +26,9 @@ def raw_routes(services: Services, settings: ApiSettings) -> tuple[RawRoute, ...
         RawRoute(("POST",), "/files", posts.post),
         RawRoute(_READ, "/spaces/{space}/folders/{path}", archives.get, ("archive",), only_if="archive"),
         RawRoute(_READ, "/spaces/{space}/folders", archives.get, ("archive",), only_if="archive"),
+        RawRoute(_READ, "/s/{token}", shares.get, ("archive", "download", "cursor")),
+        RawRoute(_READ, "/s/{token}/{path}", shares.get, ("archive", "download", "cursor")),
+        RawRoute(("PUT",), "/s/{token}/{path}", shares.put),
         RawRoute(_READ, "/files/{ref}", blobs.by_ref, numbered),
         RawRoute(_READ, "/files/{ref}/versions/{version}/content", blobs.by_ref, ("download",)),
     )

@@ -24,6 +24,7 @@ EVENT_ID_PATTERN = rf"^e_{_BODY}$"
 ACCOUNT_ID_PATTERN = rf"^a_{_BODY}$"
 GROUP_ID_PATTERN = rf"^g_{_BODY}$"
 TOKEN_ID_PATTERN = rf"^t_{_BODY}$"
+SHARE_ID_PATTERN = rf"^l_{_BODY}$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 SPACE_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 
@@ -32,6 +33,7 @@ _SPACE_ID = re.compile(SPACE_ID_PATTERN.strip("^$"))
 _ACCOUNT_ID = re.compile(ACCOUNT_ID_PATTERN.strip("^$"))
 _GROUP_ID = re.compile(GROUP_ID_PATTERN.strip("^$"))
 _TOKEN_ID = re.compile(TOKEN_ID_PATTERN.strip("^$"))
+_SHARE_ID = re.compile(SHARE_ID_PATTERN.strip("^$"))
 _SHA256 = re.compile(SHA256_PATTERN.strip("^$"))
 _SPACE_NAME = re.compile(SPACE_NAME_PATTERN.strip("^$"))
 
@@ -77,6 +79,11 @@ def new_token_id(time_ms: int, randomness: bytes) -> str:
     return "t_" + ulid(time_ms, randomness)
 
 
+def new_share_id(time_ms: int, randomness: bytes) -> str:
+    """A fresh id of a share link: ``l_`` + ULID."""
+    return "l_" + ulid(time_ms, randomness)
+
+
 def event_id_for_key(actor: str, idempotency_key: str, step: str = "") -> EventId:
     """The event id that a request's Idempotency-Key gives: the same for every repeat by the same actor.
 
@@ -120,6 +127,11 @@ def is_group_id(text: str) -> bool:
 def is_token_id(text: str) -> bool:
     """Whether the text has the form of an API token's id."""
     return _TOKEN_ID.fullmatch(text) is not None
+
+
+def is_share_id(text: str) -> bool:
+    """Whether the text has the form of a share link's id."""
+    return _SHARE_ID.fullmatch(text) is not None
 
 
 def is_sha256(text: str) -> bool:

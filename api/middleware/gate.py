@@ -16,6 +16,8 @@ PUBLIC_PATHS = frozenset({"/", "/health", "/livez", "/readyz", "/openapi.json", 
 PUBLIC_ROUTES = PUBLIC_PATHS | {"/auth/login", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"}
 """What answers without an identity; ``PUBLIC_PATHS`` also where the REST door is closed."""
 PUBLIC_PREFIXES = ("/static/",)
+_SHARES = "/s/"
+"""Share links bring their own secret; the door behind looks at it."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEFORE_CHANGE = frozenset({("GET", "/me"), ("POST", "/me/password"), ("POST", "/auth/logout")})
 """What an account may do before it has changed its first password."""
@@ -74,7 +76,7 @@ class Gate:
 
     def _is_public(self, raw_path: bytes) -> bool:
         path = raw_path.decode("latin-1")
-        return path in self._public or path.startswith(PUBLIC_PREFIXES)
+        return path in self._public or path.startswith((*PUBLIC_PREFIXES, _SHARES))
 
     async def _actor(self, scope: Scope) -> Actor:
         identity = await self._authenticator.authenticate(_authorization(scope))

@@ -19,7 +19,7 @@ API_TOKEN_PREFIX = "gv_token_"
 REFRESH_PREFIX = "gv_refresh_"
 INVITE_PREFIX = "gv_invite_"
 _SESSION_ID = re.compile(r"[0-9a-f]{32}")
-_SECRET_CHARS = 43
+SECRET_CHARS = 43
 
 
 class Shown(NamedTuple):
@@ -87,7 +87,7 @@ def _read(text: str, prefix: str) -> Shown | None:
 
 
 def _is_secret(text: str) -> bool:
-    if len(text) != _SECRET_CHARS or not text.isascii():
+    if len(text) != SECRET_CHARS or not text.isascii():
         return False
     try:
         return len(base64.b64decode(text + "=", altchars=b"-_", validate=True)) == SECRET_BYTES

@@ -9,6 +9,7 @@ from govault.client.admin import Admin
 from govault.client.files import Files
 from govault.client.members import Members
 from govault.client.repair import Repair
+from govault.client.shares import Shares
 from govault.client.spaces import Spaces, Trash
 from govault.client.transport import TokenSource, Transport
 
@@ -17,7 +18,7 @@ class Client:
     """``async with Client(url, token) as vault``. Safe for many tasks at once; connections are bounded and reused.
 
     Attributes:
-        files: Files and folders; ``access`` who may do what with them.
+        files: Files and folders; ``access`` who may do what with them; ``shares`` links to them.
         accounts: Accounts, groups, sessions, API tokens and invites.
         members: The nodes of the vault and who of them holds what.
         spaces: Spaces; ``trash`` what was removed; ``repair`` the node's replicas; ``admin`` the rest of its upkeep.
@@ -29,6 +30,7 @@ class Client:
         self.transport = Transport(url, token, connections=connections, ca_file=ca_file)
         self.files = Files(self.transport)
         self.access = Access(self.transport, self.files)
+        self.shares = Shares(self.transport, self.files)
         self.spaces = Spaces(self.transport)
         self.trash = Trash(self.transport)
         self.admin = Admin(self.transport)

@@ -39,6 +39,7 @@ from govault.domain.apply_members import (
 from govault.domain.apply_metadata import change_metadata
 from govault.domain.apply_parts import add_parts, release_parts
 from govault.domain.apply_removal import prune, purge
+from govault.domain.apply_shares import create_share, revoke_share, use_share
 from govault.domain.apply_spaces import change_space, close_space, open_space
 from govault.domain.apply_tree import make, make_trash, move, restore
 from govault.domain.authority import authorise
@@ -99,6 +100,7 @@ from schemas.events.peers import (
     NodeSuspected,
     SealingRootOpened,
 )
+from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
 from schemas.ids import is_account_id
 from schemas.topics import Topic
 
@@ -303,6 +305,15 @@ def _decide_removals(draft: Draft, event: Event) -> Decision:
         case OwnerChanged() as data:
             _open_space_of(draft)
             return change_owner(draft, data)
+        case ShareCreated() as data:
+            _open_space_of(draft)
+            return create_share(draft, event, data)
+        case ShareRevoked() as data:
+            _space_of(draft)
+            return revoke_share(draft, data)
+        case ShareUsed() as data:
+            _open_space_of(draft)
+            return use_share(draft, data)
         case SpaceClosed() as data:
             return close_space(draft, data, _space_of(draft))
         case SpaceOpened() as data:

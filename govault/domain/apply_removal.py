@@ -87,6 +87,7 @@ def _purge_one(draft: Draft, entity_id: str) -> None:
     draft.delete_entity(entity)
     if draft.partition.rules >= ACCESS_RULES:
         draft.delete_access(entity_id)
+        draft.delete_shares(entity_id)
 
 
 def _end_versions(draft: Draft, file: FileRow, numbers: Iterable[int]) -> None:

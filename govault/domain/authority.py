@@ -4,6 +4,7 @@ Somebody who may not even read is told that there is nothing: what does not exis
 """
 
 from govault.domain.access import Level, level_at
+from govault.domain.apply_shares import SHARE_PREFIX, may_drop
 from govault.domain.draft import Draft
 from govault.domain.outcomes import Refusal
 from govault.domain.reasons import Reason
@@ -25,6 +26,7 @@ from schemas.events.files import (
     VersionCommitted,
     VersionsPruned,
 )
+from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
 
 
 def authorise(draft: Draft, event: Event) -> None:
@@ -33,6 +35,9 @@ def authorise(draft: Draft, event: Event) -> None:
     Raises:
         Refusal: He may not, or may not know of it.
     """
+    if event.actor.startswith(SHARE_PREFIX):
+        _authorise_link(draft, event)
+        return
     match event.data:
         case VersionCommitted(path=str(path), file_id=None) | FolderMade(path=path):
             _need(draft, event, _deepest(draft, path), Level.WRITE)
@@ -58,11 +63,28 @@ def authorise(draft: Draft, event: Event) -> None:
                 _need(draft, event, None, Level.OWNER, hidden=Reason.SPACE_UNKNOWN)
             else:
                 _need_at(draft, event, target_id, Level.OWNER)
+        case ShareCreated(target_id=target_id) | ShareRevoked(target_id=target_id):
+            _need_at(draft, event, target_id, Level.OWNER)
         case SpaceChanged() | SpaceClosed():
             _need(draft, event, None, Level.OWNER, hidden=Reason.SPACE_UNKNOWN)
         case ManifestPartsAdded() | SpaceOpened():
             # Parts give nobody anything before a commit lists them; a space's name was given by the directory.
             return
+        case _:
+            raise Refusal(Reason.ACCESS_DENIED)
+
+
+def _authorise_link(draft: Draft, event: Event) -> None:
+    """Whoever asks by a link counts his use, and puts new files where it says; nothing else."""
+    match event.data:
+        case ShareUsed(share_id=share_id) if event.actor == SHARE_PREFIX + share_id:
+            return
+        case ManifestPartsAdded():
+            return
+        case VersionCommitted(path=str(path), file_id=None):
+            folder, now_ms = _deepest(draft, path), draft.vault_time_ms
+            if not may_drop(draft.reader, draft.space_id, now_ms, event.actor, folder):
+                raise Refusal(Reason.ACCESS_DENIED)
         case _:
             raise Refusal(Reason.ACCESS_DENIED)
 

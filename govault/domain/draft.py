@@ -13,6 +13,7 @@ from govault.domain.rows import (
     PartitionRow,
     PartRow,
     Put,
+    SharesRow,
     SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
@@ -162,6 +163,16 @@ class Draft:
     def delete_access(self, target_id: str) -> None:
         """Forget what was granted at a target that ends."""
         row = self.reader.access(target_id)
+        if row is not None:
+            self._unread.append(Delete(row))
+
+    def put_shares(self, row: SharesRow) -> None:
+        """Set the links to a target; once in an event."""
+        self._unread.append(Put(row))
+
+    def delete_shares(self, target_id: str) -> None:
+        """Forget the links to a target that ends."""
+        row = self.reader.shares(target_id)
         if row is not None:
             self._unread.append(Delete(row))
 

@@ -27,6 +27,7 @@ from govault.domain.rows import (
     PartitionRow,
     PartRow,
     SealingRootRow,
+    SharesRow,
     SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
@@ -80,6 +81,9 @@ class FilesReader(OutcomesReader, Protocol):
 
     def access(self, target_id: str) -> AccessRow | None:
         """What is granted at a space, file or folder; None: nothing ever was."""
+
+    def shares(self, target_id: str) -> SharesRow | None:
+        """The links to a file or folder; None: there never was one."""
 
     def version(self, file_id: str, number: int) -> VersionRow | None:
         """A retained version that is not the current one."""

@@ -38,6 +38,7 @@ from govault.domain.rows import (
     Put,
     Row,
     SealingRootRow,
+    SharesRow,
     SpaceNameRow,
     SpaceReplicasRow,
     SpaceRow,
@@ -156,6 +157,9 @@ class MemoryPartition(_Rows):
 
     def access(self, target_id: str) -> AccessRow | None:
         return self._get(AccessRow, target_id)
+
+    def shares(self, target_id: str) -> SharesRow | None:
+        return self._get(SharesRow, target_id)
 
     def version(self, file_id: str, number: int) -> VersionRow | None:
         return self._get(VersionRow, file_id, number)

@@ -60,4 +60,7 @@ class Reason(StrEnum):
     ACCESS_DENIED = "access-denied"
     """Who asks may read it, and not do that."""
     TOO_MANY_GRANTS = "too-many-grants"
+    TOO_MANY_SHARES = "too-many-shares"
+    SHARE_CLOSED = "share-closed"
+    """A link that was never made, was revoked, has expired or is used up."""
     SIGNING_KEY_NOT_NEXT = "signing-key-not-next"

@@ -150,6 +150,38 @@ class AccessRow(NamedTuple):
     """+1 at every accepted change of the grants or the owner."""
 
 
+class Share(NamedTuple):
+    """A share link.
+
+    Attributes:
+        mode: ``read`` or ``upload``.
+        secret_hash: SHA-256 of its secret, hex.
+        verifier: Of its password; empty: none is asked for.
+        expires_ms: In vault time; None: never.
+        uses_max: None: any number.
+    """
+
+    share_id: str
+    mode: str
+    secret_hash: str
+    verifier: str
+    expires_ms: int | None
+    uses_max: int | None
+    uses: int
+    name: str
+    created_by: str
+    created_ms: int
+
+
+class SharesRow(NamedTuple):
+    """The links to one file or folder; absent where there never was one."""
+
+    target_id: str
+    space_id: str
+    shares: tuple[Share, ...] = ()
+    """In the order they were made; at most SHARES_PER_TARGET_MAX."""
+
+
 class VersionRow(NamedTuple):
     """A retained version that is not the current one."""
 
@@ -303,6 +335,7 @@ Row = (
     | FileRow
     | FolderRow
     | AccessRow
+    | SharesRow
     | VersionRow
     | PartRow
     | PackedPartRow
@@ -341,6 +374,7 @@ KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     FileRow: ("entity_id",),
     FolderRow: ("entity_id",),
     AccessRow: ("target_id",),
+    SharesRow: ("target_id",),
     VersionRow: ("file_id", "number"),
     PartRow: ("space_id", "part_id"),
     PackedPartRow: ("space_id", "part_id"),

@@ -42,6 +42,7 @@ from govault.services.log_clock import LogClock
 from govault.services.members import ThisNode
 from govault.services.purges import PurgeBudget
 from govault.services.rules_raising import RulesRaiser
+from govault.services.shares import Shares
 from govault.services.upkeep import NodeSources, Upkeep, UpkeepPorts, assemble_upkeep
 from govault.storage.keyring import Keyring
 from govault.storage.store import PackChunkStore
@@ -246,7 +247,15 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
                 *accounts.workers,
             ),
         )
-        services = replace(services, accounts=accounts.services, upkeep=upkeep)
+        shares = Shares(
+            services.views,
+            services.targets,
+            services.submitter,
+            accounts.services.registry.passwords,
+            clock,
+            ports.randomness,
+        )
+        services = replace(services, accounts=accounts.services, shares=shares, upkeep=upkeep)
         # Before anybody comes in: what others seal must open here, and what is sealed here must open there.
         await upkeep.roots.follow()
         store.on_missing_root(upkeep.roots.wait_for)

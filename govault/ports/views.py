@@ -15,6 +15,7 @@ from govault.domain.rows import (
     NodeRow,
     OutcomeRow,
     PartitionRow,
+    SharesRow,
     SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
@@ -139,6 +140,9 @@ class Views(Protocol):
 
     def list_trash(self, space_id: str | None, after: str, limit: int) -> list[Entity]:
         """Trash roots, by entity id."""
+
+    def share_rows(self, partition: int, after: str, limit: int) -> list[SharesRow]:
+        """Links of a ``.files`` partition by their target's id, behind one."""
 
     def search(self, query: SearchQuery) -> SearchPage:
         """Files by indexed properties; one page. May take tens of milliseconds: call it off the loop."""

@@ -12,6 +12,7 @@ from govault.services.form_uploads import FormUploads
 from govault.services.known_contents import KnownContents
 from govault.services.namespace import Namespace, assemble_namespace
 from govault.services.outcomes import Outcomes
+from govault.services.shares import Shares
 from govault.services.submit import Submitter
 from govault.services.targets import Targets
 from govault.services.upkeep import Upkeep
@@ -35,6 +36,7 @@ class Services:
     outcomes: Outcomes
     namespace: Namespace
     accounts: AccountServices | None = None
+    shares: Shares | None = None
     upkeep: Upkeep | None = None
     """Set by the node, which alone knows the rest of what upkeep needs."""
 

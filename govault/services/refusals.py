@@ -63,6 +63,8 @@ REFUSALS: dict[Reason, tuple[_Family, str]] = {
     Reason.NOT_ALLOWED: (AccessDenied, "this account may not do that"),
     Reason.ACCESS_DENIED: (AccessDenied, "you may read this, but not do that; ask its owner for more"),
     Reason.TOO_MANY_GRANTS: (Conflict, "as much is granted there as can be; grant to a group instead"),
+    Reason.TOO_MANY_SHARES: (Conflict, "there are as many links to it as there can be; revoke one first"),
+    Reason.SHARE_CLOSED: (NotFound, "the link is unknown, revoked, expired or used up; ask for a new one"),
     Reason.SIGNING_KEY_NOT_NEXT: (Conflict, "another signing key was opened meanwhile"),
     Reason.EVENT_INVALID: (InvalidRequest, "the request contradicts itself"),
 }

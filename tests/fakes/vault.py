@@ -15,6 +15,7 @@ from govault.domain.actor import Actor
 from govault.ports import ChunkStore
 from govault.services.accounts.assembly import Registration
 from govault.services.catalog import Services, assemble
+from govault.services.shares import Shares
 from govault.storage.keyring import Keyring
 from govault.storage.options import StoreOptions
 from govault.storage.store import PackChunkStore
@@ -97,7 +98,8 @@ async def open_vault(
     )
     await services.namespace.spaces.ensure_default_space()
     accounts = accounts_of(services, log, clock, randomness, mac_key, TOKEN, registration)
-    services = replace(services, accounts=accounts)
+    shares = Shares(views, services.targets, services.submitter, accounts.registry.passwords, clock, randomness)
+    services = replace(services, accounts=accounts, shares=shares)
     following = asyncio.create_task(accounts.table.run())
     await accounts.signing_keys.work()
     await accounts.table.wait_read(-1, 5)

@@ -1,6 +1,6 @@
 """Records golden logs: ``python -m tests.golden.domain.record NAME SEED EVENTS``.
 
-A name ``rules-2-…`` is a history of several people and what they grant.
+A name ``rules-2-…`` is a history of several people, what they grant and, where it ends in ``shares``, their links.
 
 A golden log is a history with the outcome of every event and the digest of the state it ends in, as decided by the
 rules in force when it was recorded. It is never recorded again: whatever the code becomes, these rules decide so.
@@ -19,7 +19,7 @@ from govault.domain.position import Outcome
 from govault.domain.rows import PackedPartRow, PartRow, Row
 from govault.domain.version_numbers import VersionNumbers
 from schemas.codec import encode
-from tests.property.domain.access_histories import AccessHistoryWriter
+from tests.property.domain.access_histories import AccessHistoryWriter, ShareHistoryWriter
 from tests.property.domain.histories import HistoryWriter
 
 FOLDER = Path(__file__).parent / "logs"
@@ -89,7 +89,8 @@ def main(name: str, seed: str, events: str) -> None:
     path = FOLDER / f"{name}.jsonl"
     if path.exists():
         raise SystemExit(f"{path.name} is recorded already: a golden log never changes")
-    raw = recorded(int(seed), int(events), HistoryWriter if name.startswith("rules-1-") else AccessHistoryWriter)
+    people = ShareHistoryWriter if name.endswith("-shares") else AccessHistoryWriter
+    raw = recorded(int(seed), int(events), HistoryWriter if name.startswith("rules-1-") else people)
     path.write_bytes(raw)
     with SUMS.open("a") as sums:
         sums.write(f"{hashlib.sha256(raw).hexdigest()}  {path.name}\n")

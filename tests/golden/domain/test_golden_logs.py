@@ -13,10 +13,11 @@ from govault.domain.rules import RULES_LATEST
 from schemas.codec import decode
 from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 from schemas.events.files import FilesEvent
+from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
 from tests.golden.domain.record import FOLDER, SUMS, state_digest, told
 from tests.unit.domain.recount import check_partition
 
-OF_ACCESS = {AccessGranted, AccessRevoked, OwnerChanged}
+OF_ACCESS = {AccessGranted, AccessRevoked, OwnerChanged, ShareCreated, ShareRevoked, ShareUsed}
 LOGS = sorted(FOLDER.glob("*.jsonl"))
 
 

@@ -70,6 +70,7 @@ from schemas.events.records import (
     RequestAudited,
 )
 from schemas.events.sessions import SessionEnded, SessionOpened, SessionRefreshed
+from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
 
 S = "s_01HF7YAT00DC9XRR3SDYCM8ZZZ"
 F = "f_01HF7YAT00DC9XRR3SDYCM8AAA"
@@ -77,6 +78,7 @@ G = "f_01HF7YAT00DC9XRR3SDYCM8BBB"
 A = "a_01HF7YAT00DC9XRR3SDYCM8AAA"
 OTHER_A = "a_01HF7YAT00DC9XRR3SDYCM8BBB"
 TEAM = "g_01HF7YAT00DC9XRR3SDYCM8CCC"
+LINK = "l_01HF7YAT00DC9XRR3SDYCM8EEE"
 SESSION = "0f8c1a5e2b7d4c93a6e1f0b2d3c4a5b6"
 TOKEN = "t_01HF7YAT00DC9XRR3SDYCM8DDD"
 SEALED = "c2VhbGVk"
@@ -218,6 +220,19 @@ FULL: tuple[EventData, ...] = (
     SessionOpened(session_id=SESSION, account_id=A, refresh_hash=HASH, expires_ms=1_800_000_000_000),
     SessionRefreshed(session_id=SESSION, account_id=A, from_hash=HASH, to_hash=OTHER_HASH),
     SessionEnded(session_id=SESSION, account_id=A, reason="revoked"),
+    ShareCreated(
+        space_id=S,
+        target_id=F,
+        share_id=LINK,
+        mode="upload",
+        secret_hash=HASH,
+        verifier="$argon2id$...",
+        expires_ms=1_800_000_000_000,
+        uses_max=3,
+        name="for the printer",
+    ),
+    ShareRevoked(space_id=S, target_id=F, share_id=LINK),
+    ShareUsed(space_id=S, target_id=F, share_id=LINK),
 )
 
 MINIMAL: tuple[EventData, ...] = (
@@ -251,6 +266,7 @@ MINIMAL: tuple[EventData, ...] = (
     ApiTokenIssued(token_id=TOKEN, account_id=A, name="ci", secret_hash=HASH, scopes=("admin",)),
     InviteIssued(invite_hash=HASH, expires_ms=1_800_000_000_000),
     SessionEnded(session_id=SESSION, account_id=A),
+    ShareCreated(space_id=S, target_id=F, share_id=LINK, mode="read", secret_hash=HASH),
 )
 
 EXAMPLES: dict[type[EventData], EventData] = {type(data): data for data in FULL}

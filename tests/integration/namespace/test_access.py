@@ -26,6 +26,10 @@ PUBLIC = {
     "POST /auth/login",
     "POST /auth/refresh",
     "POST /auth/register",
+    # Whoever has a link's secret: tests/integration/namespace/test_shares.py.
+    "GET /s/{token}",
+    "GET /s/{token}/{path}",
+    "PUT /s/{token}/{path}",
 }
 OWN = {
     "DELETE /groups/{group}/members/{account}",
@@ -36,6 +40,7 @@ OWN = {
     "GET /groups/{group}",
     "GET /groups/{group}/members",
     "GET /me",
+    "GET /shares",
     "GET /me/sessions",
     "GET /me/tokens",
     "PATCH /groups/{group}",
@@ -46,6 +51,12 @@ OWN = {
     "PUT /groups/{group}/members/{account}",
 }
 """About whoever asks; what each does is tested with accounts."""
+SHARES = {
+    "DELETE /files/{ref}/shares/{share}": 404,
+    "GET /files/{ref}/shares": 200,
+    "POST /files/{ref}/shares": 201,
+}
+"""For who owns it or manages its space, and what he gets."""
 GRANTS = {
     "DELETE /files/{ref}/access/{principal}",
     "DELETE /spaces/{space}/access/{principal}",
@@ -146,7 +157,7 @@ async def every_route_asks(vault: Vault) -> None:
             for method in operations
             if method in ("get", "put", "post", "patch", "delete")
         }
-        known = READS | PUBLIC | OWN | GRANTS | ADMINISTRATORS | set(WRITES)
+        known = READS | PUBLIC | OWN | GRANTS | set(SHARES) | ADMINISTRATORS | set(WRITES)
         assert set(routes) == known, set(routes) ^ known
         for route, path in routes.items():
             if route in WRITES:
@@ -164,6 +175,12 @@ async def every_route_asks(vault: Vault) -> None:
             elif route in OWN:
                 assert told.pop("anonymous") == 401, route
                 assert 401 not in told.values(), route
+            elif route in SHARES:
+                expected = {"anonymous": 401, "stranger": 404, "reader": 403, "writer": 403}
+                expected |= dict.fromkeys(("owner", "manager"), SHARES[route])
+                ask = {} if method == "POST" else None
+                told = {who: (await people.ask(who, method, path, ask)).status_code for who in expected}
+                assert told == expected, route
             elif route in GRANTS:
                 ask = ASKS.get(route, {"level": "read"}) if method == "PUT" else None
                 path = path.replace("/unknown", "/public")

@@ -1,11 +1,13 @@
 """Histories of people who grant, revoke, own and try: rules 2, where the log decides who may."""
 
 from govault.domain.access import ENTITY_LEVELS, SPACE_ROLES
+from govault.domain.rows import SharesRow
 from schemas.envelope import Event
 from schemas.events import EventData
 from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 from schemas.events.files import RulesActivated, SpaceOpened
-from schemas.ids import ulid
+from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
+from schemas.ids import new_share_id, ulid
 from tests.property.domain.histories import HistoryWriter
 from tests.unit.domain.writing import SPACE, event_of
 
@@ -19,6 +21,7 @@ PEOPLE: dict[str, tuple[str, ...]] = {
     CAT: (CAT, "users"),
     "anonymous": ("public",),
 }
+SHARE = b"share-----"
 PRINCIPALS = (ANN, BOB, CAT, TEAM, "users", "public", "somebody")
 
 
@@ -55,3 +58,34 @@ class AccessHistoryWriter(HistoryWriter):
         return AccessGranted.model_validate(
             {"space_id": space_id, "target_id": target, "principal": principal, "level": level, "base_revision": base}
         )
+
+
+class ShareHistoryWriter(AccessHistoryWriter):
+    """The same, and links between them; half of those by an administrator, so that many are made."""
+
+    def next_event(self) -> Event:
+        event = super().next_event()
+        of_links = isinstance(event.data, ShareCreated | ShareRevoked | ShareUsed)
+        if not of_links or self.one_in(2) or event.id in {known.id for _, _, known in self.log}:
+            return event
+        return event._replace(actor="admin", principals=PEOPLE["admin"])
+
+    def access(self) -> EventData:
+        entity = self.an_entity()
+        if entity is None or not self.one_in(2):
+            return super().access()
+        return self.share(entity.space_id, entity.entity_id)
+
+    def share(self, space_id: str, target_id: str) -> EventData:
+        place = {"space_id": space_id, "target_id": target_id, "share_id": new_share_id(self.rng.randrange(20), SHARE)}
+        kind = self.rng.choice((ShareCreated, ShareCreated, ShareUsed, ShareRevoked))
+        if kind is not ShareCreated:
+            known = [row for row in self.state.rows(SharesRow) if row.shares]
+            if known and not self.one_in(5):
+                row = self.rng.choice(known)
+                share_id = self.rng.choice(row.shares).share_id
+                place = {"space_id": row.space_id, "target_id": row.target_id, "share_id": share_id}
+            return kind.model_validate(place)
+        wish = {"mode": self.rng.choice(("read", "upload")), "secret_hash": "ab" * 32}
+        bounds = {"uses_max": self.rng.choice((None, 1, 2)), "expires_ms": self.rng.choice((None, self.now_ms + 9000))}
+        return kind.model_validate(place | wish | bounds)

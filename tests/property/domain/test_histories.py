@@ -31,7 +31,7 @@ def history(rng: Random, events_max: int) -> HistoryWriter:
     return writer
 
 
-OF_ACCESS = {"AccessGranted", "AccessRevoked", "OwnerChanged"}
+OF_ACCESS = {"AccessGranted", "AccessRevoked", "OwnerChanged", "ShareCreated", "ShareRevoked", "ShareUsed"}
 """From rules 2 on; see test_access.py."""
 
 

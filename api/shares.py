@@ -1,0 +1,117 @@
+"""``/s/{token}``: what a share link leads to, for whoever has it. The door that turns a secret into an actor."""
+
+import base64
+import binascii
+from dataclasses import replace
+from urllib.parse import quote
+
+from api.archives import ArchiveDoor
+from api.blobs import Blobs
+from api.documents import dumps, entity_document
+from api.puts import Puts
+from api.raw import RawRequest
+from api.targets import tree_path_from_url
+from api.types import respond
+from govault.errors import AccessDenied, Conflict, InvalidRequest
+from govault.limits import PAGE_MAX
+from govault.services.catalog import Services
+from govault.services.shares import Opened, Shares, below, is_folder
+from govault.services.targets import ByPath
+
+_TOLD = ("type", "path", "name", "size_bytes", "media_type", "modified_at", "etag")
+"""Of an entry; the rest is the owner's."""
+
+
+class ShareDoor:
+    """GET, HEAD and PUT by a link. A use is counted when a content, an archive or an upload begins."""
+
+    def __init__(self, services: Services, blobs: Blobs, archives: ArchiveDoor, puts: Puts) -> None:
+        self._services = services
+        self._blobs = blobs
+        self._archives = archives
+        self._puts = puts
+
+    async def get(self, request: RawRequest) -> None:
+        """A file's content, a folder's entries, or with ``archive=zip`` all of a folder."""
+        opened = await self._open(request)
+        if opened.share.mode != "read":
+            raise AccessDenied("the link takes uploads and shows nothing", code="access-denied.share-upload")
+        path = below(opened, _path(request))
+        space = opened.located.space.name
+        located = self._services.targets.find(opened.actor, ByPath(space, path))
+        asked = _as(request, opened, {"space": space, "path": quote(path)})
+        if not is_folder(located.entity):
+            await self._count(request, opened)
+            await self._blobs.at_path(asked)
+        elif "archive" in request.query:
+            await self._count(request, opened)
+            await self._archives.get(asked)
+        else:
+            await self._list(request, space, path, opened)
+
+    async def put(self, request: RawRequest) -> None:
+        """A new file below a folder. One that is there already stays as it is."""
+        opened = await self._open(request)
+        if opened.share.mode != "upload":
+            raise AccessDenied("the link reads and takes nothing", code="access-denied.share-read")
+        path = tree_path_from_url(request.params["path"]).path
+        whole = below(opened, path)
+        space = opened.located.space
+        if self._services.views.resolve(space.space_id, whole) is not None:
+            raise Conflict("something is at that name already; choose another", code="conflict.occupied")
+        await self._shares().use(opened)
+        await self._puts.put(_as(request, opened, {"space": space.name, "path": quote(whole)}))
+
+    async def _open(self, request: RawRequest) -> Opened:
+        opened = await self._shares().open(request.params["token"], _password(request), request.actor)
+        request.scope["state"]["actor"] = opened.actor
+        request.scope["state"]["actor_name"] = opened.actor.name
+        return opened
+
+    async def _count(self, request: RawRequest, opened: Opened) -> None:
+        """What goes on in the middle of a content is the same use."""
+        starts = (request.header(b"range") or "bytes=0-").replace(" ", "").startswith("bytes=0-")
+        if not request.is_head and starts:
+            await self._shares().use(opened)
+
+    async def _list(self, request: RawRequest, space: str, path: str, opened: Opened) -> None:
+        """Entries, with paths below the folder of the link: what is above it is nobody's business."""
+        cursor, limit = request.query.get("cursor", ""), PAGE_MAX
+        page = await self._services.namespace.listing.folder(space, path, cursor, limit, recursive=False)
+        strip = len(opened.located.path) + 1
+        items = []
+        for found in page.items:
+            document = entity_document(found.row, space, found.path[strip:])
+            items.append({name: document[name] for name in _TOLD if name in document})
+        body = {"items": items, "more": bool(page.next_cursor), "next_cursor": page.next_cursor or None}
+        headers = [(b"content-type", b"application/json"), (b"cache-control", b"private, no-store")]
+        await respond(request.send, 200, headers, dumps(body))
+
+    def _shares(self) -> Shares:
+        assert self._services.shares is not None
+        return self._services.shares
+
+
+def _as(request: RawRequest, opened: Opened, params: dict[str, str]) -> RawRequest:
+    query = {name: value for name, value in request.query.items() if name != "cursor"}
+    return replace(request, params=params, query=query)
+
+
+def _path(request: RawRequest) -> str:
+    raw = request.params.get("path", "").rstrip("/")
+    return tree_path_from_url(raw).path if raw else ""
+
+
+def _password(request: RawRequest) -> str | None:
+    """The password of HTTP's Basic scheme (RFC 7617), which browsers ask for by themselves; the name is nobody's.
+
+    Raises:
+        InvalidRequest: The header is malformed.
+    """
+    scheme, _, given = (request.header(b"authorization") or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    except (binascii.Error, ValueError) as error:
+        raise InvalidRequest("the Authorization header is not of the Basic scheme", rule="authorization") from error
