@@ -158,7 +158,8 @@ class Targets:
             InvalidRequest: The reference has no known form, or names the top of a space.
         """
         located = self._found(actor, target)
-        self.check(actor, located.space, located.entity, need)
+        if need > Level.READ:  # What he may not read was not found.
+            self.check(actor, located.space, located.entity, need)
         return located
 
     def file(self, actor: Actor, target: Target, need: Level = Level.READ) -> tuple[Located, FileRow]:

@@ -5,12 +5,14 @@ measured on a real node.
 """
 
 import hashlib
+import json
 import random
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 from govault.domain.access import Level, level_at
@@ -172,32 +174,48 @@ def _granted(space_id: str, entity_id: str) -> EventData:
 
 
 def _gate(table: Table, scratch: Path) -> None:
-    """An authenticated GET against the public route, both on one node."""
+    """An authenticated GET against the public route, both on one node: by the operator, a session and an API token."""
     node = NodeProcess(scratch / "vault")
     node.start()
     try:
-        _put(node, "/spaces/main/files/small")
-        token = ["-H", f"Authorization: Bearer {node.token}"]
+        operator = f"Bearer {node.token}"
+        _ask(node, "PUT", "/spaces/main/files/deep/down/here/small", bytes(small_objects.SIZE_BYTES), operator)
         public = small_objects.wrk(node, GET_S, [f"{node.url}/livez"])
-        asked = {
-            "GET /spaces/main/access": "/spaces/main/access",
-            "GET of 4 KB": "/spaces/main/files/small",
-        }
-        for what, path in asked.items():
-            load = small_objects.wrk(node, GET_S, [*token, f"{node.url}{path}"])
+        for who, token in {"the operator": operator, **_reader(node, operator)}.items():
+            wanted = f"{node.url}/spaces/main/files/deep/down/here/small"
+            load = small_objects.wrk(node, GET_S, ["-H", f"Authorization: {token}", wanted])
             ours, theirs = _each_us(load), _each_us(public)
-            table.add(f"authenticated {what}, processor", f"{ours:.0f} µs", peer=f"public /livez {theirs:.0f} µs",
-                      ratio=ours / theirs)  # fmt: skip
+            table.add(f"authenticated GET of 4 KB, {who}, processor", f"{ours:.0f} µs",
+                      peer=f"public /livez {theirs:.0f} µs", ratio=ours / theirs)  # fmt: skip
             table.note(f"{load.rate:.0f}/s; the public route {public.rate:.0f}/s")
     finally:
         node.stop()
 
 
-def _put(node: NodeProcess, path: str) -> None:
-    request = Request(f"{node.url}{path}", bytes(small_objects.SIZE_BYTES), method="PUT")
-    request.add_header("Authorization", f"Bearer {node.token}")
+def _reader(node: NodeProcess, operator: str) -> dict[str, str]:
+    """Credentials of an account in three groups, which reads because one of them was granted the space."""
+    login = {"login": "reader", "password": "a long password of the bench"}
+    made = _ask(node, "POST", "/accounts", login, operator)
+    for number in range(3):
+        group = _ask(node, "POST", "/groups", {"name": f"group-{number}"}, operator)
+        _ask(node, "PUT", f"/groups/{group['id']}/members/{made['id']}", {}, operator)
+    while not _ask(node, "GET", "/spaces/main/access", None, operator)["decided"]:
+        time.sleep(0.1)
+    _ask(node, "PUT", f"/spaces/main/access/{group['id']}", {"level": "viewer"}, operator)
+    session = f"Bearer {_ask(node, 'POST', '/auth/login', login, None)['access_token']}"
+    token = _ask(node, "POST", "/me/tokens", {"name": "bench", "scopes": ["read"]}, session)["token"]
+    return {"a session": session, "an API token": f"Bearer {token}"}
+
+
+def _ask(node: NodeProcess, method: str, path: str, body: bytes | dict[str, Any] | None, token: str | None) -> Any:
+    sent = json.dumps(body).encode() if isinstance(body, dict) else body
+    request = Request(f"{node.url}{path}", sent, method=method)
+    if isinstance(body, dict):
+        request.add_header("Content-Type", "application/json")
+    if token is not None:
+        request.add_header("Authorization", token)
     with urlopen(request, timeout=30) as answer:
-        assert answer.status in (200, 201)
+        return json.loads(answer.read() or b"null")
 
 
 def _each_us(load: small_objects.Load) -> float:

@@ -16,14 +16,16 @@ LEVELS = ("read", "write")
 ROLES = ("viewer", "editor", "manager")
 
 _WORDS = (
-    "PRINCIPAL is an account (a_…), a group (g_…), 'users' (any account) or 'public' (anybody, without login too). "
+    "PRINCIPAL is an account (a_…), a group (g_…), 'users' (any account) or 'public' (anybody). group:NAME names a "
+    "group that you are in and, for administrators, user:LOGIN an account; 'govault whoami' tells one's own id. "
     "At a file or folder one grants read or write; at a space (SPACE:/) a role: viewer reads, editor writes, manager "
     "also grants and changes the space. What is granted at a folder or space holds for all that is in it."
 )
 Ref = Annotated[
     str, typer.Argument(metavar="REF", help="SPACE:/path, a file or folder id, or SPACE:/ for the whole space.")
 ]
-Principal = Annotated[str, typer.Argument(metavar="PRINCIPAL", help="a_… (account), g_… (group), users or public.")]
+_PRINCIPALS = "a_… or user:LOGIN (account), g_… or group:NAME, users or public"
+Principal = Annotated[str, typer.Argument(metavar="PRINCIPAL", help=f"{_PRINCIPALS}.")]
 IfRevision = Annotated[
     int | None,
     typer.Option(
@@ -64,7 +66,7 @@ def grant(
         if level not in fitting:
             at = "a space" if what.is_space_top else "a file or folder"
             raise InvalidRequest(f"{level!r} cannot be granted at {at}; {', '.join(fitting)} can", rule="level")
-        emit(await vault.access.grant(what, principal, level, revision=if_revision))
+        emit(await vault.access.grant(what, await _id_of(vault, principal), level, revision=if_revision))
 
     connect(act)
 
@@ -75,7 +77,8 @@ def revoke(ref: Ref, principal: Principal, if_revision: IfRevision = None) -> No
     async def act(vault: "Client") -> None:
         from govault.client import Reference
 
-        emit(await vault.access.revoke(Reference.parse(ref), principal, revision=if_revision))
+        whose = await _id_of(vault, principal)
+        emit(await vault.access.revoke(Reference.parse(ref), whose, revision=if_revision))
 
     connect(act)
 
@@ -95,7 +98,7 @@ def show(ref: Ref) -> None:
 def explain(
     ref: Ref,
     principal: Annotated[
-        str | None, typer.Argument(metavar="PRINCIPAL", help="a_…, g_…, users or public; without it, yourself.")
+        str | None, typer.Argument(metavar="PRINCIPAL", help=f"{_PRINCIPALS}; without it, yourself.")
     ] = None,
 ) -> None:
     """Tell what a principal may do there: every grant and owner that counts, and the level that comes of them.
@@ -107,7 +110,8 @@ def explain(
     async def act(vault: "Client") -> None:
         from govault.client import Reference
 
-        told = await vault.access.explain(Reference.parse(ref), principal)
+        whose = None if principal is None else await _id_of(vault, principal)
+        told = await vault.access.explain(Reference.parse(ref), whose)
         emit(told, lambda: _told(told))
 
     connect(act)
@@ -115,7 +119,7 @@ def explain(
 
 def owner(
     ref: Annotated[str, typer.Argument(metavar="REF", help="SPACE:/path, or a file or folder id.")],
-    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account's id (a_…).")],
+    account: Annotated[str, typer.Argument(metavar="ACCOUNT", help="a_… or user:LOGIN.")],
     if_revision: IfRevision = None,
 ) -> None:
     """Give a file or folder to another account. Whoever owned it keeps only what is granted to him."""
@@ -123,9 +127,20 @@ def owner(
     async def act(vault: "Client") -> None:
         from govault.client import Reference
 
-        emit(await vault.access.change_owner(Reference.parse(ref), account, revision=if_revision))
+        to = await _id_of(vault, account)
+        emit(await vault.access.change_owner(Reference.parse(ref), to, revision=if_revision))
 
     connect(act)
+
+
+async def _id_of(vault: "Client", principal: str) -> str:
+    """The principal's own name: ids never change, logins and the names of groups do."""
+    kind, _, name = principal.partition(":")
+    if kind == "user" and name:
+        return (await vault.accounts.get(name)).id
+    if kind == "group" and name:
+        return (await vault.accounts.group(name)).id
+    return principal
 
 
 def _shown(shown: Any) -> str:

@@ -63,3 +63,19 @@ def test_a_grant_at_a_folder_is_given_explained_and_taken_back(govault: Shell, d
     assert stale.code == 5
     govault.ok("access", "revoke", f"{space}:/d", "users", "--if-revision", "1")
     assert govault.ok("access", "explain", f"{space}:/d/a.txt", "users", "--json").document["level"] == "read"
+
+
+def test_accounts_and_groups_are_granted_by_name_and_shown_by_id(govault: Shell, deciding: str) -> None:
+    made = govault.ok("user", "create", f"ada-{deciding}", "--json").document
+    group = govault.ok("group", "create", f"team-{deciding}", "--json").document
+    govault.ok("mkdir", f"{deciding}:/d")
+    govault.ok("access", "grant", f"{deciding}:/d", f"user:ada-{deciding}", "read")
+    govault.ok("access", "grant", f"{deciding}:/d", f"group:team-{deciding}", "write")
+    shown = govault.ok("access", "show", f"{deciding}:/d", "--json").document
+    assert {one["principal"]: one["level"] for one in shown["grants"]} == {made["id"]: "read", group["id"]: "write"}
+    govault.ok("group", "add", f"team-{deciding}", f"ada-{deciding}")
+    told = govault.ok("access", "explain", f"{deciding}:/d", f"user:ada-{deciding}")
+    assert told.out.splitlines()[-1] == f"{made['id']}: write"
+    govault.ok("access", "owner", f"{deciding}:/d", f"user:ada-{deciding}")
+    assert govault.ok("access", "show", f"{deciding}:/d", "--json").document["owner"] == made["id"]
+    assert govault("access", "grant", f"{deciding}:/d", "user:nobody-at-all", "read").code == 3
