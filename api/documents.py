@@ -154,7 +154,7 @@ def metadata_etag(revision: int, document: Document) -> str:
 
 
 def space_document(
-    row: DirectoryRow, settings: SpaceRow | None, totals: TotalsRow, replicas: SpaceReplicasRow | None
+    row: DirectoryRow, settings: SpaceRow | None, totals: TotalsRow | None, replicas: SpaceReplicasRow | None
 ) -> Document:
     """A space; without settings it is on its way to be opened."""
     state = "opening" if settings is None else "closing" if settings.closed else "open"
@@ -173,10 +173,10 @@ def space_document(
         },
         "revision": settings.revision if settings else 0,
         "state": state,
-        "files": totals.files,
-        "folders": totals.folders,
-        "versions": totals.versions,
-        "logical_bytes": totals.logical_bytes,
+        "files": totals.files if totals else None,
+        "folders": totals.folders if totals else None,
+        "versions": totals.versions if totals else None,
+        "logical_bytes": totals.logical_bytes if totals else None,
         "created_at": instant(row.created_ms),
     }
 
@@ -216,9 +216,9 @@ def emptied_document(totals: TotalsRow) -> Document:
     """What the removal of a space would remove."""
     return {
         "dry_run": True,
-        "files": totals.files,
-        "folders": totals.folders,
-        "versions": totals.versions,
+        "files": totals.files if totals else None,
+        "folders": totals.folders if totals else None,
+        "versions": totals.versions if totals else None,
         "size_bytes": totals.logical_bytes,
         "more": False,
     }

@@ -77,7 +77,7 @@ class ShareDoor:
     async def _list(self, request: RawRequest, space: str, path: str, opened: Opened) -> None:
         """Entries, with paths below the folder of the link: what is above it is nobody's business."""
         cursor, limit = request.query.get("cursor", ""), PAGE_MAX
-        page = await self._services.namespace.listing.folder(space, path, cursor, limit, recursive=False)
+        page = await self._services.namespace.listing.folder(opened.actor, space, path, cursor, limit, recursive=False)
         strip = len(opened.located.path) + 1
         items = []
         for found in page.items:

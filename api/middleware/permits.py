@@ -10,6 +10,11 @@ from govault.errors import AccessDenied
 
 _READS = ("GET", "HEAD")
 OPEN: tuple[tuple[tuple[str, ...], str], ...] = (
+    (_READS, "/spaces"),
+    (_READS, "/spaces/{space}"),
+    (_READS, "/spaces/{space}/folders/{path}"),
+    (_READS, "/files"),
+    (_READS, "/trash"),
     (_READS, "/spaces/{space}/files/{path}"),
     (_READS, "/files/{ref}"),
     (_READS, "/files/{ref}/metadata"),

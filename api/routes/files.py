@@ -78,13 +78,17 @@ async def files_query(
 @router.get("/files", operation_id="list_files", response_model=FilesPage, responses={**TELLS_NEXT, **problems(404)})
 async def list_files(
     request: Request,
+    actor: ActorDep,
     services: ServicesDep,
     query: Annotated[FilesQuery, Depends(files_query)],
     cursor: Cursor = "",
     limit: Limit = LIMIT_DEFAULT,
 ) -> Response:
-    """List files, or search them: all filters that are given must hold."""
-    page = await services.namespace.listing.files(query, cursor, limit)
+    """List files that you may read, or search them: all filters that are given must hold.
+
+    A page looks at a bounded number of files: it may be short, or empty, and still have a next one.
+    """
+    page = await services.namespace.listing.files(actor, query, cursor, limit)
     names = services.namespace.targets.space_names(file.space_id for file, _ in page.items)
     items = [file_document(file, names[file.space_id], path) for file, path in page.items]
     return page_answer(request, page_document(items, page.next_cursor, prefixes=page.prefixes))

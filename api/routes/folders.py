@@ -60,6 +60,7 @@ async def list_folder(
     request: Request,
     space: SpaceParam,
     path: FolderPathParam,
+    actor: ActorDep,
     services: ServicesDep,
     recursive: Annotated[bool, Query(description="Everything below it, depth first.")] = False,
     cursor: Cursor = "",
@@ -68,8 +69,11 @@ async def list_folder(
         Literal["zip"] | None, Query(description="Stream the folder as an archive instead of listing it.")
     ] = None,
 ) -> Response:
-    """List a folder: its entries in byte order of their names, a folder's as `name/`."""
-    page = await services.namespace.listing.folder(space, path, cursor, limit, recursive)
+    """List a folder: its entries in byte order of their names, a folder's as `name/`.
+
+    Where you may not read the folder, you see of it what is yours or granted to you, and what leads there.
+    """
+    page = await services.namespace.listing.folder(actor, space, path, cursor, limit, recursive)
     folder = top_document(page.space) if page.folder is None else folder_document(page.folder, space, path)
     items = [entity_document(found.row, space, found.path) for found in page.items]
     return page_answer(request, page_document(items, page.next_cursor, folder=folder))

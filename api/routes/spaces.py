@@ -1,5 +1,6 @@
 """``/spaces`` and ``/spaces/{space}``."""
 
+import asyncio
 from itertools import islice
 from typing import Annotated
 
@@ -37,10 +38,12 @@ _BOUND = ("spaces",)
 
 @router.get("/spaces", operation_id="list_spaces", response_model=SpacesPage, responses={**TELLS_NEXT, **problems()})
 async def list_spaces(
-    request: Request, services: ServicesDep, cursor: Cursor = "", limit: Limit = LIMIT_DEFAULT
+    request: Request, actor: ActorDep, services: ServicesDep, cursor: Cursor = "", limit: Limit = LIMIT_DEFAULT
 ) -> Response:
-    """List the spaces by name."""
-    states = list(islice(services.namespace.spaces.listed(cursors.place(_BOUND, cursor)), limit + 1))
+    """List by name the spaces in which something is yours or granted to you."""
+    after = cursors.place(_BOUND, cursor)
+    seen = services.namespace.spaces.seen
+    states = await asyncio.to_thread(lambda: list(islice(seen(actor, after), limit + 1)))
     following = cursors.make(_BOUND, states[limit - 1].row.name) if len(states) > limit else ""
     return page_answer(request, page_document([_document(state) for state in states[:limit]], following))
 
@@ -61,9 +64,9 @@ async def create_space(ask: SpaceAsk, actor: ActorDep, services: ServicesDep, _k
 @router.get(
     "/spaces/{space}", operation_id="get_space", response_model=SpaceDocument, responses={**TELLS_ETAG, **problems(404)}
 )
-async def get_space(space: SpaceParam, services: ServicesDep) -> Response:
+async def get_space(space: SpaceParam, actor: ActorDep, services: ServicesDep) -> Response:
     """Tell a space's settings and totals. The ETag is the settings' revision."""
-    state = services.namespace.spaces.get(space)
+    state = services.namespace.spaces.see(actor, space)
     return answer(_document(state), headers={"etag": _etag(state)})
 
 

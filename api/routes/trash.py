@@ -1,6 +1,5 @@
 """``/trash``: listed, emptied, brought back."""
 
-from itertools import islice
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request
@@ -40,15 +39,19 @@ OfSpace = Annotated[SpaceName | None, Query(description="Only of this space.")]
 
 @router.get("/trash", operation_id="list_trash", response_model=TrashPage, responses={**TELLS_NEXT, **problems(404)})
 async def list_trash(
-    request: Request, services: ServicesDep, space: OfSpace = None, cursor: Cursor = "", limit: Limit = LIMIT_DEFAULT
+    request: Request,
+    actor: ActorDep,
+    services: ServicesDep,
+    space: OfSpace = None,
+    cursor: Cursor = "",
+    limit: Limit = LIMIT_DEFAULT,
 ) -> Response:
-    """List the trash by id: roots only, a folder stands for all that is in it."""
+    """List the trash that you may read, by id: roots only, a folder stands for all that is in it."""
     namespace = services.namespace
-    space_id = None if space is None else namespace.targets.space(space).space_id
-    bound = ("trash", space_id)
-    roots = list(islice(namespace.trash.listed(space_id, cursors.place(bound, cursor)), limit + 1))
-    following = cursors.make(bound, roots[limit - 1].entity_id) if len(roots) > limit else ""
-    items = [_document(services, root) for root in roots[:limit]]
+    bound = ("trash", space)
+    page = namespace.trash.seen(actor, space, cursors.place(bound, cursor), limit)
+    following = cursors.make(bound, page.next_after) if page.next_after else ""
+    items = [_document(services, root) for root in page.roots]
     return page_answer(request, page_document(items, following))
 
 

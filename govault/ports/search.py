@@ -1,10 +1,9 @@
 """What is asked of the search index, and its answer."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from govault.domain.rows import (
-    FileRow,
-)
+from govault.domain.rows import FileRow
 
 
 class SearchQuery(NamedTuple):
@@ -27,6 +26,8 @@ class SearchQuery(NamedTuple):
     sort: str = ""
     """``path``, ``name``, ``size``, ``modified``, ``created``; ``-`` in front reverses. Empty: the cheapest order."""
     cursor: str = ""
+    sees: Callable[[FileRow], bool] | None = None
+    """Whether whoever asks may know of a file; asked in a thread, of files that match. None: of all."""
     limit: int = 100
 
 

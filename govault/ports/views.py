@@ -144,6 +144,12 @@ class Views(Protocol):
     def share_rows(self, partition: int, after: str, limit: int) -> list[SharesRow]:
         """Links of a ``.files`` partition by their target's id, behind one."""
 
+    def spaces_of(self, principals: Sequence[str], limit: int) -> set[str]:
+        """Ids of spaces in which any of the principals owns something or was granted something, also of closed ones."""
+
+    def targets_of(self, space_id: str, principals: Sequence[str], limit: int) -> list[str]:
+        """Ids of what the principals own or were granted in a space, in no order: the space itself, live and trash."""
+
     def search(self, query: SearchQuery) -> SearchPage:
         """Files by indexed properties; one page. May take tens of milliseconds: call it off the loop."""
 

@@ -68,7 +68,7 @@ class Archives:
             Conflict: It is a file.
         """
         if not path:
-            row = self.targets.space(space)
+            row = self.targets.space_for(actor, space)
             return row, row.space_id, f"{space}.zip"
         located = self.targets.find(actor, ByPath(space, path))
         folder = located.entity

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from hashlib import blake2b
 
 import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from govault.errors import InvalidRequest
 
@@ -40,6 +42,41 @@ def place(query: Query, cursor: str) -> str:
     except (binascii.Error, ValueError):
         pass
     raise _refused()
+
+
+class Veil:
+    """Keeps what a cursor names from whoever may not see it: a search may stop at a file that is hidden from him.
+
+    Every node of the vault has the same key, so that a page may come from another node than the one before.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        """Args:
+        key: 32 secret bytes.
+        """
+        self._cipher = AESSIV(key)
+
+    def hide(self, cursor: str, reader: str) -> str:
+        """A cursor for one reader; empty stays empty."""
+        if not cursor:
+            return ""
+        return base64.urlsafe_b64encode(self._cipher.encrypt(cursor.encode(), [reader.encode()])).rstrip(b"=").decode()
+
+    def show(self, hidden: str, reader: str) -> str:
+        """What was hidden for this reader.
+
+        Raises:
+            InvalidRequest: It was not.
+        """
+        if not hidden:
+            return ""
+        try:
+            raw = base64.b64decode(hidden + "=" * (-len(hidden) % 4), altchars=b"-_", validate=True)
+            if len(hidden) <= CURSOR_BYTES_MAX:
+                return self._cipher.decrypt(raw, [reader.encode()]).decode()
+        except (binascii.Error, ValueError, InvalidTag):
+            pass
+        raise _refused()
 
 
 def number(query: Query, cursor: str) -> int | None:

@@ -6,6 +6,7 @@ from govault.ports import Clock, Randomness, Views
 from govault.services.access import Access
 from govault.services.changes import Changes
 from govault.services.copies import Copies
+from govault.services.cursors import Veil
 from govault.services.folders import Folders
 from govault.services.history import History
 from govault.services.listing import Listing
@@ -41,7 +42,12 @@ class Namespace:
 
 
 def assemble_namespace(
-    views: Views, submitter: Submitter, clock: Clock, randomness: Randomness, default_retention: Retention
+    views: Views,
+    submitter: Submitter,
+    clock: Clock,
+    randomness: Randomness,
+    default_retention: Retention,
+    cursor_key: bytes,
 ) -> Namespace:
     """Build them on the ports."""
     targets = Targets(views)
@@ -62,7 +68,7 @@ def assemble_namespace(
         metadata=metadata,
         changes=Changes(targets, moves, metadata),
         versions=Versions(views, targets, submitter, purges, recommits),
-        listing=Listing(views, targets),
+        listing=Listing(views, targets, Veil(cursor_key)),
         history=History(views),
         access=Access(views, targets, submitter),
     )

@@ -18,8 +18,9 @@ from govault.domain.rows import DirectoryRow, SpaceReplicasRow, SpaceRow, Totals
 from govault.errors import Conflict, GoVaultError, NotFound
 from govault.ports import Clock, Randomness, Views
 from govault.services.purges import PurgeBudget, Purges
+from govault.services.sight import Sight
 from govault.services.submit import Submitter
-from govault.services.targets import Targets
+from govault.services.targets import Targets, no_space
 from schemas.events.access import AccessGranted
 from schemas.events.directory import SpaceCreated, SpaceRemoved
 from schemas.events.files import Replication, Retention, SpaceChanged, SpaceClosed, SpaceOpened
@@ -34,7 +35,8 @@ class SpaceState(NamedTuple):
 
     row: DirectoryRow
     settings: SpaceRow | None
-    totals: TotalsRow
+    totals: TotalsRow | None
+    """None for who may not read all of it."""
     replicas: SpaceReplicasRow | None = None
 
 
@@ -58,8 +60,29 @@ class Spaces:
     default_retention: Retention = field(default_factory=Retention)
     """What a space keeps whose maker does not say."""
 
+    def seen(self, actor: Actor, after: str) -> Iterator[SpaceState]:
+        """Spaces in which something is for the actor, by name, behind a name; without totals where he reads not all."""
+        sight = Sight(self.views, Targets(self.views), actor)
+        if sight.is_whole:
+            return self.listed(after)
+        return (self._state_for(sight, row) for row in sight.spaces() if row.name > after)
+
+    def see(self, actor: Actor, name: str) -> SpaceState:
+        """A space as the actor sees it, also while it opens or closes.
+
+        Raises:
+            NotFound: None has the name, or nothing in it is for the actor.
+        """
+        state = self.get(name)
+        sight = Sight(self.views, Targets(self.views), actor)
+        if sight.is_whole:
+            return state
+        if sight.tree(state.row).is_empty():
+            raise no_space(name)
+        return self._state_for(sight, state.row)
+
     def listed(self, after: str) -> Iterator[SpaceState]:
-        """Spaces by name, behind a name."""
+        """All spaces by name, behind a name."""
         return (self._state(row) for row in self.views.spaces() if row.name > after)
 
     def get(self, name: str) -> SpaceState:
@@ -70,7 +93,7 @@ class Spaces:
         """
         row = self.views.space_named(name)
         if row is None:
-            raise NotFound(f"there is no space {name!r}", code="not-found.space-unknown", space=name)
+            raise no_space(name)
         return self._state(row)
 
     async def create(self, actor: Actor, name: str, wish: SpaceWish) -> SpaceState:
@@ -141,7 +164,7 @@ class Spaces:
             NotFound, AccessDenied: As ``managed``.
             Conflict: It is not empty, and ``force`` was not asked.
         """
-        totals = self.managed(actor, name).totals
+        totals = self.views.totals(self.managed(actor, name).row.space_id)
         if not force and (totals.files or totals.folders):
             raise Conflict(
                 "the space is not empty; empty it (its trash too), or ask with force",
@@ -220,6 +243,10 @@ class Spaces:
             wishes.setdefault(row.partition, set()).add(None if asked is None else asked.replicas)
         alike = [partition for partition, found in wishes.items() if found <= {replicas}]
         return alike or self.views.partitions()
+
+    def _state_for(self, sight: Sight, row: DirectoryRow) -> SpaceState:
+        state = self._state(row)
+        return state if sight.tree(row).reads(row.space_id) else state._replace(totals=None)
 
     def _state(self, row: DirectoryRow) -> SpaceState:
         views = self.views

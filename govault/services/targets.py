@@ -136,7 +136,7 @@ class Targets:
             NotFound: The actor may not even read it: for him there is no such space.
             AccessDenied: He may read it, and not more.
         """
-        level = self._level_of_space(actor, space, entity)
+        level = self.level_in(actor, space, entity)
         if level >= need:
             return
         if level >= Level.READ:
@@ -199,7 +199,7 @@ class Targets:
         if is_unchecked(actor.name, actor.principals):
             return Level.OWNER
         space = self.views.space(entity.space_id)
-        return Level.NONE if space is None else self._level_of_space(actor, space, entity)
+        return Level.NONE if space is None else self.level_in(actor, space, entity)
 
     def files_with(self, actor: Actor, sha256: str, limit: int) -> list[tuple[FileRow, int]]:
         """Live files with a version of this content that the actor may read, each with its newest such version.
@@ -211,7 +211,8 @@ class Targets:
         found = self.views.files_with_hash(sha256, CANDIDATES_BY_HASH_MAX)
         return [pair for pair in found if self.level(actor, pair[0]) >= Level.READ][:limit]
 
-    def _level_of_space(self, actor: Actor, space: DirectoryRow, entity: Entity | None = None) -> Level:
+    def level_in(self, actor: Actor, space: DirectoryRow, entity: Entity | None = None) -> Level:
+        """The same in a space that is known; of the space itself where ``entity`` is None."""
         if is_unchecked(actor.name, actor.principals):
             return Level.OWNER
         if self.views.partition_row(space.partition).rules < ACCESS_RULES:
@@ -261,7 +262,7 @@ class Targets:
                 "the top of a space cannot be moved, copied, changed or removed; name something in it", rule="top"
             )
         entity = self._readable(actor, self.views.resolve(space.space_id, target.path))
-        if entity is None and self._level_of_space(actor, space) < Level.READ:
+        if entity is None and self.level_in(actor, space) < Level.READ:
             # Who may not read the space learns nothing of it, not even that it is there.
             raise no_space(target.space)
         if entity is None:

@@ -1,6 +1,6 @@
 """Trash: into it, out of it, and what is in it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,13 +8,22 @@ from govault.domain.access import Level, is_unchecked
 from govault.domain.actor import Actor
 from govault.domain.rows import DirectoryRow, Entity
 from govault.errors import AccessDenied, NotFound
+from govault.limits import TRASH_JUDGED_PER_PAGE_MAX
 from govault.ports import Clock, Views
 from govault.services.purges import PurgeBudget, Purges
+from govault.services.sight import Sight
 from govault.services.submit import Submitter
-from govault.services.targets import ByRef, Guard, Located, Target, Targets
+from govault.services.targets import ByRef, Guard, Located, Target, Targets, no_space
 from schemas.events.files import EntityRestored, EntityTrashed
 
 _PAGE = 200
+
+
+class TrashPage(NamedTuple):
+    """A page of roots of trash, and the id behind which the next begins; empty at the end."""
+
+    roots: list[Entity]
+    next_after: str
 
 
 class Trashed(NamedTuple):
@@ -116,6 +125,38 @@ class Trash:
             await self.purges.purge_tree(actor, entity, budget)
             if budget.exhausted:
                 return
+
+    def seen(self, actor: Actor, space: str | None, after: str, limit: int) -> TrashPage:
+        """Trash roots by id, behind an id, of those that the actor may read: in a space, or in all.
+
+        For who may not read all of it, a page looks at a bounded number.
+
+        Raises:
+            NotFound: There is no such space, as far as the actor may know.
+        """
+        space_id = None if space is None else self._space_id(actor, space)
+        sees = self._judge(actor)
+        roots: list[Entity] = []
+        last = after
+        for looked, root in enumerate(self.listed(space_id, after)):
+            if len(roots) == limit or (looked == TRASH_JUDGED_PER_PAGE_MAX and sees is not None):
+                return TrashPage(roots, last)
+            last = root.entity_id
+            if sees is None or sees(root):
+                roots.append(root)
+        return TrashPage(roots, "")
+
+    def _space_id(self, actor: Actor, space: str) -> str:
+        row = self.views.space_named(space)
+        sight = Sight(self.views, self.targets, actor)
+        if row is not None and not sight.is_whole and sight.tree(row).is_empty():
+            raise no_space(space)
+        return self.targets.space(space).space_id
+
+    def _judge(self, actor: Actor) -> Callable[[Entity], bool] | None:
+        if is_unchecked(actor.name, actor.principals):
+            return None
+        return lambda root: self.targets.level(actor, root) >= Level.READ
 
     def listed(self, space_id: str | None, after: str) -> Iterator[Entity]:
         """Trash roots by id, behind an id; those of open spaces."""

@@ -1,12 +1,26 @@
 """Walks through trees of entries, page by page: never a whole tree in memory, and it survives changes on the way."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from govault.domain.rows import EntryRow, FileRow, FolderRow
-from govault.ports import Views
+from govault.domain.rows import Entity, EntryRow, FileRow, FolderRow
 
 PAGE = 500
+
+
+class Tree(Protocol):
+    """What a walk reads: ``Views``, or the part of a space that somebody sees."""
+
+    def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
+        """The live entry of a name."""
+
+    def entity(self, entity_id: str) -> Entity | None:
+        """A file or folder."""
+
+    def list_folder(
+        self, space_id: str, parent_id: str, after: str, limit: int
+    ) -> list[tuple[EntryRow, FileRow | FolderRow]]:
+        """Entries of a folder in key order, behind a key."""
 
 
 class Found(NamedTuple):
@@ -17,7 +31,7 @@ class Found(NamedTuple):
 
 
 def walk(
-    views: Views, space_id: str, folder_id: str, after: str = "", prefix: str = "", page: int = PAGE
+    views: Tree, space_id: str, folder_id: str, after: str = "", prefix: str = "", page: int = PAGE
 ) -> Iterator[Found]:
     """Everything below a folder, depth first, in byte order of paths (a folder's own is ``path/``).
 
@@ -47,7 +61,7 @@ def walk(
             stack.append(_Level(views, space_id, found.row.entity_id, f"{found.path}/", page=page))
 
 
-def folder_below(views: Views, space_id: str, folder_id: str, names: Iterable[str]) -> str | None:
+def folder_below(views: Tree, space_id: str, folder_id: str, names: Iterable[str]) -> str | None:
     """The id of the folder that names lead to, from a folder on; None where one of them is no folder's."""
     for name in names:
         entry = views.entry(space_id, folder_id, name)
@@ -57,7 +71,7 @@ def folder_below(views: Views, space_id: str, folder_id: str, names: Iterable[st
     return folder_id
 
 
-def postorder(views: Views, space_id: str, folder_id: str) -> Iterator[FileRow | FolderRow]:
+def postorder(views: Tree, space_id: str, folder_id: str) -> Iterator[FileRow | FolderRow]:
     """Everything below a folder, each folder after what is in it: the order in which a tree can be purged."""
     stack: list[tuple[_Level, FolderRow | None]] = [(_Level(views, space_id, folder_id, ""), None)]
     while stack:
@@ -82,7 +96,7 @@ class _Level:
     """One folder of a walk: where it stands in it. A stack of them walks a tree of any depth."""
 
     def __init__(
-        self, views: Views, space_id: str, folder_id: str, base: str, start: str = "", page: int = PAGE
+        self, views: Tree, space_id: str, folder_id: str, base: str, start: str = "", page: int = PAGE
     ) -> None:
         self.views, self.space_id, self.folder_id = views, space_id, folder_id
         self.base, self.start, self.key = base, start, ""
@@ -122,7 +136,7 @@ class _Level:
         self._page += page
 
 
-def _seek(views: Views, top: _Level, after: str) -> list[_Level]:
+def _seek(views: Tree, top: _Level, after: str) -> list[_Level]:
     """The stack of a walk that goes on behind ``after``; where that is gone, behind the place it had."""
     stack, level = [top], top
     while after:

@@ -345,10 +345,10 @@ class SpaceDocument(ResponseModel):
     replication: ReplicationDocument
     revision: int = Field(description="Of the settings; the ETag carries it.")
     state: Literal["opening", "open", "closing"]
-    files: int = Field(description="Trash included, until it is purged.")
-    folders: int
-    versions: int
-    logical_bytes: int = Field(description="Sum of the sizes of all retained versions.")
+    files: int | None = Field(description="Trash included, until it is purged. Null where you may not read all of it.")
+    folders: int | None
+    versions: int | None
+    logical_bytes: int | None = Field(description="Sum of the sizes of all retained versions.")
     created_at: datetime
 
 

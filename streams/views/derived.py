@@ -2,17 +2,18 @@
 
 - by content: every retained version of a file under its SHA-256;
 - roots of trash, by space;
+- what each principal owns or was granted, by principal and space;
 - manifest parts without references, by the epoch since when;
 - files whose searchable fields changed and that no search segment covers yet, a list a batch.
 """
 
 from typing import Any
 
-from govault.domain.rows import FileRow, FolderRow, PartRow, Row, VersionRow
+from govault.domain.rows import AccessRow, FileRow, FolderRow, PartRow, Row, VersionRow
 from streams.views import keys
 
 _PRESENT = b""
-FOLLOWED = frozenset((FileRow, FolderRow, PartRow, VersionRow))
+FOLLOWED = frozenset((AccessRow, FileRow, FolderRow, PartRow, VersionRow))
 """Rows that any derived key follows from."""
 
 
@@ -30,6 +31,9 @@ class DerivedKeys:
             self._follow_file(old, new)  # type: ignore[arg-type]
         elif kind is FolderRow:
             self._follow_trash(old, new)  # type: ignore[arg-type]
+            self._follow_owner(old, new)  # type: ignore[arg-type]
+        elif kind is AccessRow:
+            self._follow_grants(old, new)  # type: ignore[arg-type]
         elif kind is PartRow:
             self._follow_part(old, new)  # type: ignore[arg-type]
         elif kind is VersionRow and new is None:
@@ -64,6 +68,7 @@ class DerivedKeys:
         elif old is None or old.current.number != new.current.number:
             self._keys[keys.hash_key(new.current.sha256, new.entity_id, new.current.number)] = True
         self._follow_trash(old, new)
+        self._follow_owner(old, new)
         if new is not None and (old is None or searchable(old) != searchable(new)):
             self._unindexed[new.entity_id] = new
 
@@ -76,6 +81,25 @@ class DerivedKeys:
         elif now and not was:
             assert new is not None
             self._keys[keys.trash_key(new.space_id, new.entity_id)] = True
+
+    def _follow_owner(self, old: FileRow | FolderRow | None, new: FileRow | FolderRow | None) -> None:
+        was = "" if old is None else old.owner
+        now = "" if new is None else new.owner
+        if was == now:
+            return
+        if was:
+            assert old is not None
+            self._keys[keys.principal_key(was, old.space_id, old.entity_id, True)] = False
+        if now:
+            assert new is not None
+            self._keys[keys.principal_key(now, new.space_id, new.entity_id, True)] = True
+
+    def _follow_grants(self, old: AccessRow | None, new: AccessRow | None) -> None:
+        for row, present in ((old, False), (new, True)):
+            if row is None:
+                continue
+            for principal, _ in row.grants:
+                self._keys[keys.principal_key(principal, row.space_id, row.target_id, False)] = present
 
     def _follow_part(self, old: PartRow | None, new: PartRow | None) -> None:
         before = (

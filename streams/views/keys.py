@@ -88,6 +88,7 @@ HASH_INDEX: Final = b"h"
 TRASH_INDEX: Final = b"t"
 IDLE_INDEX: Final = b"i"
 UNINDEXED: Final = b"u"
+PRINCIPAL_INDEX: Final = b"p"
 
 _TOPIC_BYTES: Final = {Topic.DIRECTORY: 1, Topic.FILES: 2, Topic.ACCOUNTS: 3, Topic.PEERS: 4}
 
@@ -141,6 +142,16 @@ def trash_key(space_id: str, entity_id: str) -> bytes:
 def idle_key(epoch: int, space_id: str, part_id: str) -> bytes:
     """The key of a part without references, by the epoch since when."""
     return b"i" + epoch.to_bytes(8, "big") + f"{space_id}\0{part_id}".encode()
+
+
+def principal_key(principal: str, space_id: str, target_id: str, owns: bool) -> bytes:
+    """The key under which is found what a principal owns or was granted, by space."""
+    return f"p{principal}\0{space_id}\0{target_id}\0{'o' if owns else 'g'}".encode()
+
+
+def principal_prefix(principal: str, space_id: str = "") -> bytes:
+    """What the keys of everything that a principal has (in a space) begin with."""
+    return f"p{principal}\0{space_id}\0".encode() if space_id else f"p{principal}\0".encode()
 
 
 def member_key(account_id: str, group_id: str) -> bytes:

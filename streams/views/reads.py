@@ -6,7 +6,7 @@ from govault.domain.manifest import ChunkRef
 from govault.domain.rows import Entity, EntryRow, FileRow, FolderRow, SharesRow, VersionContent
 from govault.ports import PartSpan, SearchPage, SearchQuery
 from schemas.ids import ChunkId
-from streams.views import manifests, namespace, references
+from streams.views import belongings, manifests, namespace, references
 from streams.views.generation import Generation
 from streams.views.search.query import search
 
@@ -51,6 +51,14 @@ class ServingReads:
     def share_rows(self, partition: int, after: str, limit: int) -> list[SharesRow]:
         """Links by their target's id, behind one."""
         return self._serving.files[partition].shares_after(after, limit)
+
+    def spaces_of(self, principals: Sequence[str], limit: int) -> set[str]:
+        """Spaces in which any of the principals has something."""
+        return belongings.spaces_of(self._serving, principals, limit)
+
+    def targets_of(self, space_id: str, principals: Sequence[str], limit: int) -> list[str]:
+        """What the principals own or were granted in a space."""
+        return belongings.targets_of(self._serving, space_id, principals, limit)
 
     def search(self, query: SearchQuery) -> SearchPage:
         """Files by indexed properties. For a thread: it may take tens of milliseconds."""

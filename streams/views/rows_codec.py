@@ -49,7 +49,7 @@ from govault.domain.rows import (
 )
 from govault.domain.version_numbers import VersionNumbers
 
-VIEWS_FORMAT = 6
+VIEWS_FORMAT = 7
 
 
 def encode_row(row: Row, since: int) -> bytes:

@@ -167,6 +167,8 @@ def _retention(keep_last: str | None, keep_within: str | None, trash_expires_aft
 
 
 def _figures(space: Any) -> str:
+    if space.files is None:
+        return "you see a part of it"
     return (
         f"{count(space.files, 'file')}, {count(space.folders, 'folder')}, {count(space.versions, 'version')}, "
         f"{size(space.logical_bytes)}"

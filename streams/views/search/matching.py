@@ -41,6 +41,10 @@ class Wanted:
             and (query.smaller is None or document.size_bytes < query.smaller)
         )
 
+    def may_know(self, row: FileRow) -> bool:
+        """Whether whoever asks may know of a file that matches."""
+        return self.query.sees is None or self.query.sees(row)
+
     def row_matches(self, row: FileRow, partition: int) -> bool:
         """``matches`` of a file's current row."""
         return self.matches(document_of(row, partition))

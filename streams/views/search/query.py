@@ -89,7 +89,7 @@ class _Judge:
         if not self._wanted.matches(document):
             return None
         path = self._paths.of(row)
-        if path is None or not path.startswith(self._wanted.query.prefix):
+        if path is None or not path.startswith(self._wanted.query.prefix) or not self._wanted.may_know(row):
             return None
         return Match(document, row, path)
 

@@ -91,11 +91,13 @@ def _everything(generation: Generation, wanted: Wanted, after: Place | None) -> 
 
 
 def _walk(generation: Generation, space_id: str, after: str, prefix: str) -> Iterator[Found]:
-    return walk(_Tree(generation), space_id, space_id, after, prefix)  # type: ignore[arg-type]
+    return walk(_Tree(generation), space_id, space_id, after, prefix)
 
 
 def _match(found: Found, partition: int, wanted: Wanted) -> Match | None:
     if not isinstance(found.row, FileRow):
         return None
     document = document_of(found.row, partition)
-    return Match(document, found.row, found.path) if wanted.matches(document) else None
+    if not wanted.matches(document) or not wanted.may_know(found.row):
+        return None
+    return Match(document, found.row, found.path)

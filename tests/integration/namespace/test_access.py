@@ -31,6 +31,14 @@ PUBLIC = {
     "GET /s/{token}/{path}",
     "PUT /s/{token}/{path}",
 }
+LISTS = {
+    "GET /files": 200,
+    "GET /spaces": 200,
+    "GET /spaces/{space}": 404,
+    "GET /spaces/{space}/folders/{path}": 404,
+    "GET /trash": 200,
+}
+"""Open to all accounts, each of which sees its own: see ``test_access_of_lists``. What a stranger is told."""
 OWN = {
     "DELETE /groups/{group}/members/{account}",
     "DELETE /me/sessions",
@@ -99,18 +107,13 @@ ADMINISTRATORS: set[str] = {
     "GET /admin/repair",
     "GET /admin/views",
     "GET /admin/workers",
-    "GET /files",
     "GET /layout",
     "GET /metrics",
     "GET /outcomes/{event_id}",
     "GET /peers",
     "GET /peers/{node}",
-    "GET /spaces",
-    "GET /spaces/{space}",
-    "GET /spaces/{space}/folders/{path}",
     "GET /stats",
     "GET /topology",
-    "GET /trash",
     "PATCH /admin/peers/{node}",
     "PATCH /admin/workers/{name}",
     "POST /admin/backup",
@@ -157,7 +160,7 @@ async def every_route_asks(vault: Vault) -> None:
             for method in operations
             if method in ("get", "put", "post", "patch", "delete")
         }
-        known = READS | PUBLIC | OWN | GRANTS | set(SHARES) | ADMINISTRATORS | set(WRITES)
+        known = READS | PUBLIC | OWN | GRANTS | set(SHARES) | ADMINISTRATORS | set(WRITES) | set(LISTS)
         assert set(routes) == known, set(routes) ^ known
         for route, path in routes.items():
             if route in WRITES:
@@ -172,6 +175,10 @@ async def every_route_asks(vault: Vault) -> None:
                     "anonymous": 401, "stranger": 404, "reader": 200, "writer": 200, "owner": 200, "manager": 200
                 }, route  # fmt: skip
                 assert (await people.ask("admin", method, path)).status_code == 200
+            elif route in LISTS:
+                path = path.replace("/docs/plan", "/docs")
+                told = {who: (await people.ask(who, method, path)).status_code for who in told}
+                assert told == {"anonymous": 401, "stranger": LISTS[route], **dict.fromkeys(list(told)[2:], 200)}, route
             elif route in OWN:
                 assert told.pop("anonymous") == 401, route
                 assert 401 not in told.values(), route

@@ -14,9 +14,10 @@ import pytest
 from govault.domain.access import Level, level_at
 from govault.domain.actor import Actor, system
 from govault.domain.principals import principals_of
-from govault.domain.rows import Entity
+from govault.domain.rows import Entity, FileRow
 from govault.errors import AccessDenied, Conflict, GoVaultError, NotFound
 from govault.services.access import AtSpace, Where
+from govault.services.listing import FilesQuery
 from govault.services.purges import PurgeBudget
 from govault.services.targets import ByRef
 from schemas.events.accounts import AccountChanged, AccountCreated, GroupCreated, GroupMembersChanged, GroupRemoved
@@ -288,11 +289,65 @@ async def test_people_may_what_a_naive_reference_says_and_on_every_node(tmp_path
     async with open_vault(tmp_path / "one") as vault:
         life = Life(vault, seed)
         await life.begin()
-        for _ in range(STEPS):
+        for step in range(STEPS):
             await life.step()
+            if step % 50 == 49:
+                await compare_lists(life)
         assert all(life.met[act] for act in ("make", "grant", "revoke", "own", "move", "trash", "restore")), life.met
         assert life.met["denied"] + life.met["hidden"] > 3, life.met
         compare_with_another_node(tmp_path / "other", life)
+
+
+async def compare_lists(life: Life) -> None:
+    """Everybody's lists have what he may read and what leads there, page by page, and no more."""
+    views, names = life.vault.views, life.vault.services.namespace
+    rows = [row for entity_id in life.reference.parent if (row := views.entity(entity_id)) is not None]
+    live = {path: row for row in rows if (path := views.path_of(row)) is not None}
+    for person in PEOPLE:
+        actor = Actor(person, principals_of(views.accounts(), person))
+        readable = {path for path, row in live.items() if life.reference.level(person, row.entity_id) > 0}
+        seen = {path for path in live if any(f"{one}/".startswith(f"{path}/") for one in readable)}
+        files = {path for path in readable if isinstance(live[path], FileRow)}
+        assert set(await files_of(life, actor, FilesQuery(name="*", sort="name"))) == files
+        if seen:
+            found = await tree_of(life, actor)
+            assert found == sorted(seen, key=lambda path: path_key(path, live))
+            assert await files_of(life, actor, FilesQuery(space="main")) == [path for path in found if path in files]
+            assert [state.row.name for state in names.spaces.seen(actor, "")] == ["main"]
+            reads_all = life.reference.level(person, life.space.space_id) > 0
+            assert (names.spaces.see(actor, "main").totals is not None) is reads_all
+        elif not actor.principals:
+            with pytest.raises(NotFound):
+                await tree_of(life, actor)
+        roots = {row.entity_id for row in rows if row.trashed_ms is not None}
+        own = {entity_id for entity_id in roots if life.reference.level(person, entity_id) > 0}
+        assert {root.entity_id for root in names.trash.seen(actor, None, "", 1000).roots} == own
+
+
+async def tree_of(life: Life, actor: Actor) -> list[str]:
+    found: list[str] = []
+    cursor = ""
+    while True:
+        page = await life.vault.services.namespace.listing.folder(actor, "main", "", cursor, 3, True)
+        found += [one.path for one in page.items]
+        cursor = page.next_cursor
+        if not cursor:
+            return found
+
+
+async def files_of(life: Life, actor: Actor, query: FilesQuery) -> list[str]:
+    found: list[str] = []
+    cursor = ""
+    while True:
+        page = await life.vault.services.namespace.listing.files(actor, query, cursor, 2)
+        found += [path for _, path in page.items]
+        cursor = page.next_cursor
+        if not cursor:
+            return found
+
+
+def path_key(path: str, live: dict[str, Entity]) -> bytes:
+    return (path if isinstance(live[path], FileRow) else f"{path}/").encode()
 
 
 def compare_with_another_node(root: Path, life: Life) -> None:
@@ -310,6 +365,11 @@ def compare_with_another_node(root: Path, life: Life) -> None:
                 counted_as = principals_of(views.accounts(), principal)
                 level = level_at(files, life.space.space_id, entity, principal, counted_as)
                 assert level is Level(life.reference.level(principal, target_id))
+        for principal in PRINCIPALS:
+            granted = {target_id for target_id, name in life.reference.grants if name == principal}
+            owned = {target_id for target_id, owner in life.reference.owner.items() if owner == principal}
+            assert set(views.targets_of(life.space.space_id, [principal], 1000)) == granted | owned
+            assert views.spaces_of([principal], 1000) == ({life.space.space_id} if granted | owned else set())
     finally:
         generation.close()
 
