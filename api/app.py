@@ -45,7 +45,9 @@ def create_app(services: Services, settings: ApiSettings, authenticator: Authent
     install_problems(rest, routers, dispatcher.methods_at)
     install_openapi(rest)
     gate = Gate(dispatcher, authenticator, lambda: services.views, settings.metrics_public)
-    audited = Audited(gate, lambda: services.upkeep.audit if services.upkeep is not None else None)
+    audited = Audited(
+        gate, lambda: services.upkeep.audit if services.upkeep is not None else None, reads=settings.audit_reads
+    )
     doors = Doors(audited, rest=settings.rest, metrics=settings.metrics)
     edge = Edge(doors, HttpMetrics(settings.registry), settings.access_log, _request_ids())
     dressed = ResponseHeaders(edge, settings.cors_origins)

@@ -1,4 +1,6 @@
-"""Request bodies as what services are asked for."""
+"""Request bodies and query fields as what services are asked for."""
+
+from datetime import datetime
 
 from starlette.responses import Response
 
@@ -6,6 +8,7 @@ from api.answers import answer
 from api.documents import Document, entity_document, metadata_etag
 from govault.domain.paths import normalise_path
 from govault.domain.rows import FileRow
+from govault.errors import InvalidRequest
 from govault.services.copies import CopyWish
 from govault.services.metadata import MetadataWish
 from govault.services.moves import MoveWish
@@ -70,3 +73,20 @@ def metadata_answer(located: Located, if_none_match: str | None) -> Response:
     if if_none_match is not None and (if_none_match.strip() == "*" or etag in if_none_match):
         return Response(status_code=304, headers=headers)
     return answer(document, headers=headers)
+
+
+def instant_ms(text: str | None, name: str) -> int | None:
+    """Milliseconds of an RFC 3339 date-time.
+
+    Raises:
+        InvalidRequest: It is none.
+    """
+    if text is None:
+        return None
+    try:
+        instant = datetime.fromisoformat(text.upper()) if "T" in text.upper() else None
+        if instant is not None and instant.tzinfo is not None:
+            return round(instant.timestamp() * 1000)
+    except (ValueError, OverflowError):
+        pass
+    raise InvalidRequest(f"{name} is a date and time with a zone, such as 2026-11-01T00:00:00Z", rule="instant")

@@ -25,6 +25,7 @@ class ApiSettings:
         rest: Whether the vault answers at all beyond health, documentation and metrics.
         metrics: Whether ``/metrics`` is served.
         tls: Whether browsers reach the node by HTTPS: then its cookies never travel in the clear.
+        audit_reads: Whether the audit trail keeps who read which content.
         access_log: Takes one entry a request.
         registry: Where this edge registers its metrics, and what ``/metrics`` shows.
     """
@@ -38,5 +39,6 @@ class ApiSettings:
     rest: bool = True
     metrics: bool = True
     tls: bool = False
+    audit_reads: bool = False
     access_log: AccessLog = to_structlog
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -1,37 +1,87 @@
-"""Refused requests go to the audit trail: who, what kind of request, why. Never a path or a name."""
+"""What the audit trail keeps of requests: who, what kind of request, of which thing, and what came of it.
 
+Refusals; and of what was answered logins, grants, links, accounts and administration, and reads of contents where the
+configuration asks for them. What changes files is in the log itself, with its actor. Never a path or a name.
+"""
+
+import re
 from collections.abc import Callable
 
-from api.types import App, Receive, Scope, Send
-from govault.domain.actor import Actor
-from govault.errors import AccessDenied, Authentication, Conflict, GoVaultError, InvalidRequest
+from api.types import App, Message, Receive, Scope, Send
+from govault.domain.actor import ANYBODY, Actor
+from govault.errors import AccessDenied, Authentication, Conflict, GoVaultError, InvalidRequest, TooManyRequests
 from govault.services.audit import AuditTrail
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
-_REFUSALS = (Authentication, AccessDenied, Conflict, InvalidRequest)
+_REFUSALS = (Authentication, AccessDenied, Conflict, InvalidRequest, TooManyRequests)
+_ACTS = re.compile(
+    r"/(auth|me|accounts|groups|invites|admin)(/|$)"
+    r"|/spaces(/\{space\}(/access.*)?)?$"
+    r"|/files/\{ref\}/(access|owner|shares)(/|$)"
+    r"|/s/"
+)
+"""Routes whose answered requests are kept, where they change something."""
+_CONTENTS = re.compile(
+    r"/spaces/\{space\}/files/\{path\}$|/files/\{ref\}$|/files/\{ref\}/versions/\{version\}/content$|/s/"
+)
+_CONVERTER = re.compile(r":[a-z]+}")
+"""How the framework shall read a parameter: nothing for people."""
+_ID = re.compile(r"(?<=/)(?:[fsagtl]_[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-9a-f]{64})(?=[/?@]|$)")
 
 
 class Audited:
-    """Notes refusals as they pass outward. Of reads only those for want of an identity or of a right."""
+    """Notes requests as their answers pass outward. Of refused reads only those for want of an identity or a right."""
 
-    def __init__(self, app: App, trail: Callable[[], AuditTrail | None]) -> None:
+    def __init__(self, app: App, trail: Callable[[], AuditTrail | None], *, reads: bool = False) -> None:
+        """Args:
+        reads: Whether contents that were read are noted too.
+        """
         self._app = app
         self._trail = trail
+        self._reads = reads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        try:
+        trail = self._trail()
+        if scope["type"] != "http" or trail is None:
             await self._app(scope, receive, send)
+            return
+        status = 500
+
+        async def seen(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, seen)
         except GoVaultError as error:
-            trail = self._trail()
-            if trail is not None and _is_refusal(scope, error):
-                action = f"{scope['method']} {scope['state'].get('route', 'unrouted')}"
-                trail.refused(_actor(scope), action, error.specific_code)
+            if _is_refusal(scope, error):
+                trail.refused(_actor(scope), _action(scope), error.specific_code, _subject(scope))
             raise
+        if status < 400 and self._is_kept(scope):
+            trail.allowed(_actor(scope), _action(scope), _subject(scope))
+
+    def _is_kept(self, scope: Scope) -> bool:
+        route = scope["state"].get("route", "")
+        if scope["method"] in _READS:
+            return self._reads and scope["method"] == "GET" and _CONTENTS.match(route) is not None
+        return _ACTS.match(route) is not None
+
+
+def _action(scope: Scope) -> str:
+    return f"{scope['method']} {_CONVERTER.sub('}', scope['state'].get('route', 'unrouted'))}"
+
+
+def _subject(scope: Scope) -> str:
+    """The first id in the path, which names nobody."""
+    found = _ID.search(scope["raw_path"].decode("latin-1"))
+    return found.group() if found is not None else ""
 
 
 def _is_refusal(scope: Scope, error: GoVaultError) -> bool:
-    if scope["type"] != "http" or not isinstance(error, _REFUSALS):
+    if not isinstance(error, _REFUSALS):
         return False
     return isinstance(error, Authentication | AccessDenied) or scope["method"] not in _READS
 
@@ -42,4 +92,4 @@ def _actor(scope: Scope) -> Actor:
     if isinstance(actor, Actor):
         return actor
     client = scope.get("client")
-    return Actor("anonymous", request_id=state["request_id"], address=client[0] if client else "")
+    return Actor(ANYBODY, request_id=state["request_id"], address=client[0] if client else "")

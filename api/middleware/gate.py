@@ -7,7 +7,7 @@ from api.middleware.permits import check_permit
 from api.settings import ACCESS_COOKIE
 from api.types import App, Message, Receive, Scope, Send, header
 from govault.auth.token import Authenticator, Identity
-from govault.domain.actor import Actor
+from govault.domain.actor import ANYBODY, Actor
 from govault.errors import AccessDenied, InvalidRequest
 from govault.limits import AT_LEAST_WAIT_S, IDEMPOTENCY_KEY_BYTES_MAX
 from govault.ports import Views
@@ -32,7 +32,7 @@ _FINGERPRINTED = (
 )
 _FINGERPRINTED_PREFIX = b"govault-"
 _NOT_FINGERPRINTED = b"govault-at-least"
-_ANYBODY = Identity("anonymous", ("public",))
+_ANYBODY = Identity(ANYBODY, ("public",))
 
 
 class Gate:

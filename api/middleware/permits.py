@@ -53,6 +53,7 @@ OWN: tuple[tuple[tuple[str, ...], str], ...] = (
     (("GET", "HEAD", "POST"), "/me/tokens"),
     (("DELETE",), "/me/tokens/{token}"),
     (("POST",), "/auth/logout"),
+    (_READS, "/audit"),
     (_READS, "/groups"),
     (("GET", "HEAD", "PATCH"), "/groups/{group}"),
     (_READS, "/groups/{group}/members"),

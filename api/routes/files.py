@@ -1,6 +1,5 @@
 """``/files`` (list and search) and ``/files/{ref}`` (changed, made trash). Bytes have doors of their own."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -23,11 +22,10 @@ from api.answers import (
     page_document,
     problems,
 )
-from api.asks import changed_answer, metadata_wish, move_wish
+from api.asks import changed_answer, instant_ms, metadata_wish, move_wish
 from api.deps import ActorDep, RefParam, ServicesDep
 from api.documents import file_document, trashed_answer
 from api.etags import file_conditions
-from govault.errors import InvalidRequest
 from govault.services.listing import FilesQuery
 from govault.services.targets import ByRef
 from schemas.rest.namespace import EntityDocument, FilePatch, FilesPage, SpaceName, TrashedAnswer
@@ -66,8 +64,8 @@ async def files_query(
         words=q,
         tag=tag,
         media_type=media_type,
-        since_ms=_instant_ms(since, "since"),
-        until_ms=_instant_ms(until, "until"),
+        since_ms=instant_ms(since, "since"),
+        until_ms=instant_ms(until, "until"),
         larger=larger,
         smaller=smaller,
         owner=owner,
@@ -135,16 +133,3 @@ async def trash_file(
     guard, match = file_conditions(if_match)
     trashed = await services.namespace.trash.trash(actor, ByRef(ref), match, guard, dry_run)
     return answer(trashed_answer(trashed, dry_run))
-
-
-def _instant_ms(text: str | None, name: str) -> int | None:
-    """Milliseconds of an RFC 3339 date-time."""
-    if text is None:
-        return None
-    try:
-        instant = datetime.fromisoformat(text.upper()) if "T" in text.upper() else None
-        if instant is not None and instant.tzinfo is not None:
-            return round(instant.timestamp() * 1000)
-    except (ValueError, OverflowError):
-        pass
-    raise InvalidRequest(f"{name} is a date and time with a zone, such as 2026-11-01T00:00:00Z", rule="instant")

@@ -15,6 +15,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "GET /accounts/{account}/tokens": ("token ls",),
     "POST /accounts/{account}/tokens": ("token create",),
     "DELETE /accounts/{account}/tokens/{token}": ("token revoke",),
+    "GET /audit": ("audit search",),
     "POST /auth/login": ("login",),
     "POST /auth/logout": ("logout",),
     "POST /auth/refresh": ("whoami",),

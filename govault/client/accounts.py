@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from govault.client.paging import items, read_as
+from govault.client.paging import Query, items, read_as
 from govault.client.references import segment
 from govault.client.transport import Transport
 from schemas.rest.accounts import (
@@ -26,6 +26,7 @@ from schemas.rest.accounts import (
     TokensDocument,
     WhoDocument,
 )
+from schemas.rest.audit import AuditDocument, AuditPage
 
 ME = "/me"
 
@@ -68,6 +69,15 @@ class Accounts:
     async def who_am_i(self) -> WhoDocument:
         """Who asks, and with what."""
         return read_as(WhoDocument, await self.transport.request("GET", ME))
+
+    async def audit(self, query: Query, limit: int) -> AsyncIterator[AuditDocument]:
+        """Entries of the audit trail, the newest first; ``limit`` 0: all."""
+        count = 0
+        async for entry in items(self.transport, "/audit", AuditPage, query):
+            yield entry
+            count += 1
+            if count == limit:
+                return
 
     # --- accounts --------------------------------------------------------------------------------------------
 

@@ -288,6 +288,10 @@ class AccountsSection(Section):
         description="Who makes accounts. admin: administrators alone; invite: also whoever they give an invite; open: "
         "anybody, for himself.",
     )
+    audit_reads: bool = Field(
+        False,
+        description="Whether the audit trail also keeps who read which content. Refusals, logins and acts it does.",
+    )
     password_hash: Literal["argon2id", "bcrypt"] = Field(
         "argon2id", description="How passwords are hashed. Others are verified too, and hashed anew at the next login."
     )

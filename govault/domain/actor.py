@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+ANYBODY = "anonymous"
+"""The actor of a request without any credential."""
+
 
 @dataclass(frozen=True, slots=True)
 class Actor:

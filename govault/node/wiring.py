@@ -165,6 +165,7 @@ def api_settings(configuration: Configuration, program_version: str, registry: C
         rest=server.doors.rest,
         metrics=server.doors.metrics,
         tls=server.tls.cert_file is not None,
+        audit_reads=configuration.accounts.audit_reads,
         access_log=access_log(configuration.logging.level, configuration.logging.format),
         registry=registry,
     )

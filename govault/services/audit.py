@@ -1,13 +1,20 @@
-"""The audit trail: refusals, written to ``.audit`` at a bounded rate from a bounded queue; drops are counted."""
+"""The audit trail: refusals, logins, grants and acts, to ``.audit`` from a bounded queue; drops are counted."""
 
 import asyncio
 import logging
 from collections import deque
 from dataclasses import dataclass
+from typing import Literal
 
-from govault.domain.actor import Actor
+from govault.domain.actor import ANYBODY, Actor
 from govault.errors import EventLog as EventLogError
-from govault.limits import AUDIT_EVENTS_PER_S, AUDIT_QUEUE_MAX, AUDIT_UNKNOWN_EVENTS_PER_S
+from govault.limits import (
+    AUDIT_BURST,
+    AUDIT_EVENTS_PER_S,
+    AUDIT_QUEUE_MAX,
+    AUDIT_UNKNOWN_BURST,
+    AUDIT_UNKNOWN_EVENTS_PER_S,
+)
 from govault.ports import Clock, EventLog, Randomness
 from schemas.envelope import Event
 from schemas.events.records import RequestAudited
@@ -15,7 +22,6 @@ from schemas.ids import new_event_id
 
 _log = logging.getLogger(__name__)
 _PARTITION = 0
-_BURST = 20
 
 
 @dataclass(slots=True)
@@ -30,14 +36,15 @@ class AuditCounts:
 class _Allowance:
     """A token bucket."""
 
-    def __init__(self, per_s: float, now_s: float) -> None:
+    def __init__(self, per_s: float, burst: int, now_s: float) -> None:
         self._per_s = per_s
-        self._left = float(_BURST)
+        self._burst = burst
+        self._left = float(burst)
         self._at_s = now_s
 
     def take(self, now_s: float) -> bool:
         """Whether one more is within the rate."""
-        self._left = min(_BURST, self._left + (now_s - self._at_s) * self._per_s)
+        self._left = min(self._burst, self._left + (now_s - self._at_s) * self._per_s)
         self._at_s = now_s
         if self._left < 1:
             return False
@@ -46,7 +53,7 @@ class _Allowance:
 
 
 class AuditTrail:
-    """Takes refusals from the doors and writes them behind their back: a door never waits for it.
+    """Takes notes from the doors and writes them behind their back: a door never waits for it.
 
     It is also a worker (``govault.services.workers.Worker``).
     """
@@ -61,8 +68,8 @@ class AuditTrail:
         self._queue: deque[Event] = deque()
         self._some = asyncio.Event()
         now_s = clock.monotonic_s()
-        self._known = _Allowance(AUDIT_EVENTS_PER_S, now_s)
-        self._unknown = _Allowance(AUDIT_UNKNOWN_EVENTS_PER_S, now_s)
+        self._known = _Allowance(AUDIT_EVENTS_PER_S, AUDIT_BURST, now_s)
+        self._unknown = _Allowance(AUDIT_UNKNOWN_EVENTS_PER_S, AUDIT_UNKNOWN_BURST, now_s)
         self.counts = AuditCounts()
 
     def refused(self, actor: Actor, action: str, code: str, subject: str = "") -> None:
@@ -73,6 +80,13 @@ class AuditTrail:
             code: The problem's stable code.
             subject: What it was asked of, e.g. a file id; empty where nobody knows.
         """
+        self._note(actor, action, "refused", code, subject)
+
+    def allowed(self, actor: Actor, action: str, subject: str = "") -> None:
+        """Note a request that was answered, in the same way."""
+        self._note(actor, action, "allowed", "", subject)
+
+    def _note(self, actor: Actor, action: str, outcome: Literal["refused", "allowed"], code: str, subject: str) -> None:
         self.counts.noted += 1
         if len(self._queue) >= AUDIT_QUEUE_MAX or not self._allow(actor):
             self.counts.dropped += 1
@@ -80,7 +94,7 @@ class AuditTrail:
         now_ms = self._clock.time_ms()
         data = RequestAudited(
             action=action,
-            outcome="refused",
+            outcome=outcome,
             code=code,
             request_id=actor.request_id,
             address=actor.address,
@@ -100,7 +114,7 @@ class AuditTrail:
 
     def _allow(self, actor: Actor) -> bool:
         # Whoever hammers at the door without a token must neither fill the log nor hide what others were refused.
-        allowance = self._known if actor.principals else self._unknown
+        allowance = self._unknown if actor.name == ANYBODY else self._known
         return allowance.take(self._clock.monotonic_s())
 
     async def work(self) -> bool:

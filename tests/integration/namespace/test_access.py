@@ -40,6 +40,7 @@ LISTS = {
 }
 """Open to all accounts, each of which sees its own: see ``test_access_of_lists``. What a stranger is told."""
 OWN = {
+    "GET /audit",
     "DELETE /groups/{group}/members/{account}",
     "DELETE /me/sessions",
     "DELETE /me/sessions/{session}",
