@@ -180,6 +180,8 @@ SIGNING_KEY_PERIOD_S = 30 * 86_400
 ACCOUNTS_LAG_S_MAX = 60.0
 ACCOUNTS_LOOK_S = 10.0
 FOLLOW_RENEW_S = 60.0
+COMPACTION_LAG_MS = 60_000
+"""After this what was replaced or destroyed on a compacted topic is due to go from the log's files."""
 LOGIN_ATTEMPTS_FREE = 5
 LOGIN_WAIT_S_MAX = 60.0
 LOGINS_TRACKED_MAX = 20_000

@@ -74,3 +74,4 @@ TOPICS: tuple[TopicSpec, ...] = (
     TopicSpec(Topic.CHECKPOINTS, key="node id", carries="Digests, signed."),
 )
 FOLDED_TOPICS: tuple[Topic, ...] = tuple(spec.topic for spec in TOPICS if spec.folded)
+COMPACTED_TOPICS: frozenset[Topic] = frozenset(spec.topic for spec in TOPICS if spec.compacted)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from govault.errors import Config
 from govault.ports import LogRecord
-from schemas.topics import TOPICS, Topic
+from schemas.topics import COMPACTED_TOPICS, TOPICS, Topic
 from streams.broker.failures import BrokerFailure
 from streams.broker.restoring import LogFolderWriter, RestoredRecord
 from streams.connection import Connection
@@ -36,11 +36,20 @@ class EmbeddedLogRestorer:
         self._writer.add_topic(self._connection.topic_name(topic), partitions, settings)
 
     def restore(self, topic: Topic, partition: int, records: Iterator[LogRecord]) -> int:
-        """Write a partition's records."""
+        """Write a partition's records.
+
+        On a compacted topic an empty value is a tombstone, which compaction has to know.
+        """
+        compacted = topic in COMPACTED_TOPICS
         return self._writer.write(
             self._connection.topic_name(topic),
             partition,
-            (RestoredRecord(r.position.offset, r.time_ms, r.key, r.value, r.headers) for r in records),
+            (
+                RestoredRecord(
+                    r.position.offset, r.time_ms, r.key, (r.value or None) if compacted else r.value, r.headers
+                )
+                for r in records
+            ),
         )
 
     def finish(self) -> None:

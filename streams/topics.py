@@ -11,7 +11,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from govault.errors import Config, EventLog
-from govault.limits import EVENT_BYTES_MAX, KIB
+from govault.limits import COMPACTION_LAG_MS, EVENT_BYTES_MAX, KIB
 from schemas.topics import TOPICS, Topic, TopicSpec
 from streams.connection import Connection
 
@@ -23,6 +23,7 @@ COPIES_OF_CLUSTER = 3
 COPIES_IN_SYNC = 2
 _FOR_EVER = "-1"
 _MADE_POLL_S = 0.1
+TOMBSTONES_KEPT_MS = 30 * 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ async def ensure_topics(
                 _refuse_lost(connection, there, applied)
                 await _create(admin, connection, files_partitions, [s for s in TOPICS if s.topic not in there])
                 found = await _describe(admin, connection)
+                await _adopt_forgetting(admin, connection, found)
             finally:
                 await admin.close()
     except (KafkaError, OSError, TimeoutError) as error:
@@ -98,10 +100,24 @@ def differences_of(spec: TopicSpec, connection: Connection, files_partitions: in
 
 def settings_of(spec: TopicSpec, connection: Connection) -> dict[str, str]:
     """The settings a topic is created with."""
-    settings = _checked(spec, connection) | {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
+    settings = _checked(spec, connection) | forgetting_of(spec) | {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
     if connection.replicated:
         settings["min.insync.replicas"] = str(COPIES_IN_SYNC)
     return settings
+
+
+def forgetting_of(spec: TopicSpec) -> dict[str, str]:
+    """How soon a compacted topic forgets what has a newer record or a tombstone.
+
+    A tombstone outlives every reader that may have missed it.
+    """
+    if not spec.compacted:
+        return {}
+    return {
+        "max.compaction.lag.ms": str(COMPACTION_LAG_MS),
+        "min.cleanable.dirty.ratio": "0.01",
+        "delete.retention.ms": str(TOMBSTONES_KEPT_MS),
+    }
 
 
 def _checked(spec: TopicSpec, connection: Connection) -> dict[str, str]:
@@ -157,6 +173,32 @@ async def _create(
     # A broker of a cluster hears of a new topic a moment after it was made.
     while not {spec.topic for spec in lacking} <= (await _there(admin, connection)).keys():  # noqa: ASYNC110
         await asyncio.sleep(_MADE_POLL_S)
+
+
+async def _adopt_forgetting(admin: AIOKafkaAdminClient, connection: Connection, found: Mapping[Topic, Found]) -> None:
+    """Give compacted topics that an earlier version made the terms on which they forget."""
+    for spec in TOPICS:
+        terms = forgetting_of(spec)
+        there = found[spec.topic].settings if spec.topic in found else terms
+        lacking = {setting: value for setting, value in terms.items() if there.get(setting) != value}
+        if not lacking:
+            continue
+        name = connection.topic_name(spec.topic)
+        settings = settings_of(spec, connection) | {"retention.ms": str(spec.retention_ms)}
+        asked = ConfigResource(ConfigResourceType.TOPIC, name, settings)
+        refusals = [row for answer in await admin.alter_configs([asked]) for row in answer.resources if row[0]]
+        changes = ",".join(f"{setting}={value}" for setting, value in lacking.items())
+        if refusals:
+            _log.warning(
+                "destroyed keys stay on %s longer than they should, for the log refuses to change it (%s): "
+                "`kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s`",
+                name,
+                refusals[0][1],
+                name,
+                changes,
+            )
+        else:
+            _log.info("set %s of %s", changes, name)
 
 
 async def _describe(admin: AIOKafkaAdminClient, connection: Connection) -> dict[Topic, Found]:

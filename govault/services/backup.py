@@ -27,7 +27,7 @@ from govault.services.backup_files import (
     sync_folders,
 )
 from govault.services.collection import Collector
-from schemas.topics import Topic
+from schemas.topics import COMPACTED_TOPICS, Topic
 
 Said = Callable[[int, int, str, str], None]
 """Told (done, of how many, of what, at what)."""
@@ -167,9 +167,12 @@ class Backup:
         writer = HashingWriter(folder, f"log/{topic.value}/{partition}")
         records = 0
         try:
+            newest = await self._newest(topic, partition, begin, end)
             writer.write(LOG_MAGIC)
             if begin < end:
                 async for record in self._reader.read(topic, partition, begin, end):
+                    if newest is not None and newest[record.key] != record.position.offset:
+                        continue
                     writer.write(encode_record(record))
                     records += 1
                     if records % SCAN_YIELD_ROWS == 0:
@@ -180,6 +183,18 @@ class Backup:
         file = await asyncio.to_thread(writer.close)
         history, view = self._digests_at(topic, partition, end - 1)
         return file, BackedUpPartition(topic.value, partition, begin, end, records, history, view)
+
+    async def _newest(self, topic: Topic, partition: int, begin: int, end: int) -> dict[bytes, int] | None:
+        """Of a compacted topic: key → offset of its newest record; None of another.
+
+        A key that was destroyed may still lie in the log, for compaction comes later: a backup must not carry it off.
+        """
+        if topic not in COMPACTED_TOPICS or begin >= end:
+            return None
+        newest: dict[bytes, int] = {}
+        async for record in self._reader.read(topic, partition, begin, end):
+            newest[record.key] = record.position.offset
+        return newest
 
     def _digests_at(self, topic: Topic, partition: int, offset: int) -> tuple[str, str]:
         for row in self._upkeep.status():

@@ -41,7 +41,9 @@ Write order
                       write-ahead log may be written again.
     Topics            catalogue replaced → topic in use; catalogue replaced → files removed.
     Retention         checkpoint with the new start → files unlinked → folder synced.
-    Compaction        new segments and folder synced → checkpoint naming them → old ones unlinked.
+    Compaction        new segments and folder synced → where the topic has to forget: two checkpoints,
+                      each followed by zeros over the turn that it freed → checkpoint naming the
+                      new segments → old ones unlinked.
     Producer ids      block reserved on disk → first id of it given out.
     A failed write or fsync ends the process with its own exit code (`failures`); it is never
     retried, because the system may have dropped the data and report success the next time.

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import TypeVar
 
-from streams.broker.checkpoint import run_checkpoint
+from streams.broker.checkpoint import CheckpointPlan, run_checkpoint
 from streams.broker.cycle import Cycle, run_cycle
 from streams.broker.disk import Disk
 from streams.broker.failures import BrokerFailure, failure_of
@@ -80,6 +80,7 @@ class Committer:
         self._taken_done = self._gathering
         self._checkpointing = False
         self._checkpoint_ran = False
+        self._clearing_wanted = False
         self._checkpoint_task: asyncio.Task[None] | None = None
         self._wanted: asyncio.Future[None] | None = None
         self._checkpoint_wanted: asyncio.Future[None] | None = None
@@ -130,6 +131,18 @@ class Committer:
         wanted = self._wanted
         self._soon()
         await asyncio.shield(wanted)
+
+    async def clear_wal(self) -> None:
+        """Leave nothing in the write-ahead log of what was written before this call.
+
+        Each checkpoint frees the file of the turn that it ends, so two of them reach both.
+
+        Raises:
+            BrokerFailure: it was reported before.
+        """
+        for _ in range(2):
+            self._clearing_wanted = True
+            await self.checkpoint()
 
     async def quiet(self) -> None:
         """Wait until everything queued before this call is committed."""
@@ -231,10 +244,17 @@ class Committer:
         """Plan on the loop and between cycles; run beside them."""
         self._checkpointing = True
         self._checkpoint_wanted, self._wanted = self._wanted, None
+        clearing, self._clearing_wanted = self._clearing_wanted, False
         plan = self._store.plan_checkpoint()
         # Handed over at once: what removes files later in this thread must come after it.
-        running = self._loop.run_in_executor(self._housekeeper, run_checkpoint, self._store.disk, plan, self._sync_all)
+        running = self._loop.run_in_executor(self._housekeeper, self._run_checkpoint, plan, clearing)
         self._checkpoint_task = self._loop.create_task(self._end_checkpoint(running))
+
+    def _run_checkpoint(self, plan: CheckpointPlan, clearing: bool) -> None:
+        run_checkpoint(self._store.disk, plan, self._sync_all)
+        if clearing:
+            # No turn begins in that file before this one's checkpoint counts as run.
+            self._store.wal.clear(plan.checkpoint.wal_epoch)
 
     async def _end_checkpoint(self, running: asyncio.Future[None]) -> None:
         try:

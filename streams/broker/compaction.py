@@ -4,6 +4,9 @@ Closed segments are read and written anew beside the serving ones, in a worker t
 order: new segments synced → folder synced → segments exchanged in memory → checkpoint that names
 the new ones durable → old ones unlinked. A crash before the checkpoint leaves new files that the
 next start removes, one after it leaves old ones.
+
+A topic with a bound on compaction's lag promises that what has a newer record or a tombstone is
+gone by then: from the active segment too, which is closed for that, and from the write-ahead log.
 """
 
 from __future__ import annotations
@@ -80,6 +83,10 @@ async def compact(committer: Committer, store: LogStore, partition: Partition, n
     made = await asyncio.get_running_loop().run_in_executor(
         None, write_compacted, store.disk, partition, sources, horizon_ms
     )
+    won = sum(s.size for s in closed) - sum(s.size for s in made)
+    if won and partition.config.promises_to_forget:
+        # Before the segments are exchanged: should the log end in between, compaction is due again.
+        await committer.clear_wal()
     if partition.segments[: len(closed)] != closed:
         # Retention took some of them meanwhile: what was made from them is of no use.
         await committer.on_disk(lambda: remove_segments(store.disk, partition.folder, made))
@@ -91,7 +98,7 @@ async def compact(committer: Committer, store: LogStore, partition: Partition, n
         store.files.forget(segment.path)
         segment.close_writer()
     await committer.on_disk(lambda: remove_segments(store.disk, partition.folder, closed))
-    return sum(s.size for s in closed) - sum(s.size for s in made)
+    return won
 
 
 def write_compacted(disk: Disk, partition: Partition, sources: list[Source], horizon_ms: int) -> list[Segment]:

@@ -124,6 +124,11 @@ class TopicConfig:
             dirty_ratio_min=float(values["min.cleanable.dirty.ratio"]),
         )
 
+    @property
+    def promises_to_forget(self) -> bool:
+        """Whether superseded records must be gone within a bounded time, wherever they lie."""
+        return self.is_compacted and self.compaction_lag_ms_max < _INT64_MAX
+
     def value(self, name: str) -> str:
         """What is in force."""
         return self.explicit.get(name, SETTINGS[name].default)

@@ -17,7 +17,7 @@ from typing import Final
 from crc32c import crc32c
 
 from streams.broker.disk import Disk, File
-from streams.broker.limits import WAL_FILE_BYTES
+from streams.broker.limits import MIB, WAL_FILE_BYTES
 
 FOLDER: Final = "wal"
 KIND_BATCH: Final = 1
@@ -25,6 +25,7 @@ KIND_OFFSETS: Final = 2
 
 _FRAME = Struct(">IIQB")
 _UNSUMMED = 4
+_CLEARED_AT_ONCE_BYTES = 1 * MIB
 _PLACE = Struct(">16si")  # topic id, partition
 
 Buffer = bytes | bytearray | memoryview
@@ -97,6 +98,22 @@ class WriteAheadLog:
         file.pwrite([data], self._position)
         file.sync()
         self._position += len(data)
+
+    def clear(self, epoch: int) -> None:
+        """Overwrite the file of a turn that a checkpoint made free, and before another turn takes it.
+
+        What was deleted must not be found there until chance overwrites it. Blocks.
+        """
+        which = epoch % 2
+        file = self._files[which]
+        if file is None:
+            if not self._disk.exists(_path(which)):
+                return
+            file = self._files[which] = self._disk.open(_path(which))
+        size = file.size()
+        for position in range(0, size, _CLEARED_AT_ONCE_BYTES):
+            file.pwrite([bytes(min(_CLEARED_AT_ONCE_BYTES, size - position))], position)
+        file.sync()
 
     def _file(self) -> File:
         which = self.epoch % 2

@@ -107,6 +107,7 @@ class CompactionLab:
         self.acknowledged = 0
         """Offsets below are acknowledged."""
         self.states = 0
+        self.cleared = 0
         self._looking = False
         self.disk.before_change = self.before_change
 
@@ -130,12 +131,21 @@ class CompactionLab:
             return
         sources = [Source(s.path, s.base_offset, s.size, s.next_offset, s.version) for s in closed]
         made = write_compacted(self.disk, self.partition, sources, self.driver.now)
+        if self.rng.random() < 0.5:
+            self.clear_wal()
         self.partition.segments[: len(closed)] = made
         self.partition.cleaned_offset = closed[-1].next_offset
         self.driver.checkpoint()
         for segment in closed:
             self.driver.store.files.forget(segment.path)
         remove_segments(self.disk, self.partition.folder, closed)
+
+    def clear_wal(self) -> None:
+        for _ in range(2):
+            epoch = self.driver.store.wal.epoch
+            self.driver.checkpoint()
+            self.driver.store.wal.clear(epoch)
+            self.cleared += 1
 
     def before_change(self, kind: str) -> None:
         if self._looking:
@@ -168,4 +178,5 @@ def test_no_power_cut_during_compaction_loses_a_keys_newest_record(seed: int) ->
         if lab.rng.random() < 0.4:
             lab.compact()
     assert lab.states > 500
+    assert lab.cleared
     assert any(segment.version for segment in lab.partition.segments)

@@ -13,7 +13,7 @@ from govault.domain.position import Position
 from govault.errors import Config, InvalidRequest, StorageFull
 from govault.ports import LogRecord, PackFile
 from govault.services.backup import Backup, BackupSources
-from govault.services.backup_files import BackupManifest
+from govault.services.backup_files import BackupManifest, decode_records
 from govault.services.recovery import verify_files
 from schemas.topics import Topic
 from tests.unit.maintenance.fakes import FakeClock, FakeReader, FakeViewUpkeep, status_row
@@ -50,6 +50,10 @@ class FakePacks:
         ]
 
 
+KEYS = [(b"a_1", b"key of 1"), (b"a_2", b"key of 2"), (b"a_1", b""), (b"a_3", b"key of 3"), (b"a_2", b"newer key")]
+"""What ``.keys`` holds while its compaction is still to come."""
+
+
 def make(tmp_path: Path) -> tuple[Backup, FakePacks]:
     root = tmp_path / "data"
     (root / "keys").mkdir(parents=True)
@@ -59,9 +63,10 @@ def make(tmp_path: Path) -> tuple[Backup, FakePacks]:
     (root / "1.pack").write_bytes(b"sealed")
     (root / "2.pack").write_bytes(b"growing and growing")
     records = [LogRecord(Position(Topic.FILES, 0, n), 1000 + n, b"k", b"v%d" % n, ()) for n in range(10)]
+    keys = [LogRecord(Position(Topic.KEYS, 0, n), 1000 + n, *record, ()) for n, record in enumerate(KEYS)]
     packs = FakePacks(root)
     backup = Backup(
-        FakeReader({(Topic.FILES, 0): records, (Topic.PEERS, 0): []}),  # type: ignore[arg-type]
+        FakeReader({(Topic.FILES, 0): records, (Topic.PEERS, 0): [], (Topic.KEYS, 0): keys}),  # type: ignore[arg-type]
         FakeViewUpkeep([status_row(0, applied=9, history="hh", view="vv")]),  # type: ignore[arg-type]
         packs,  # type: ignore[arg-type]
         packs,  # type: ignore[arg-type]
@@ -74,7 +79,7 @@ def make(tmp_path: Path) -> tuple[Backup, FakePacks]:
 async def test_the_manifest_lists_everything_with_the_digests_at_the_cut(tmp_path: Path) -> None:
     backup, _ = make(tmp_path)
     report = await backup.back_up(tmp_path / "backup", keys=False)
-    assert (report.records, report.packs, report.linked_packs) == (10, 2, 1)
+    assert (report.records, report.packs, report.linked_packs) == (13, 2, 1)
     manifest = BackupManifest.read(tmp_path / "backup")
     rows = {row.topic: row for row in manifest.partitions}
     assert (rows["files"].end, rows["files"].records, rows["files"].history, rows["files"].view) == (10, 10, "hh", "vv")
@@ -90,6 +95,17 @@ async def test_keys_come_along_only_when_asked_and_stay_private(tmp_path: Path) 
     copied = tmp_path / "backup" / "keys" / "root.key"
     assert copied.read_text() == "secret"
     assert (tmp_path / "backup").stat().st_mode & 0o077 == 0
+
+
+async def test_a_key_that_was_destroyed_is_not_carried_off_though_the_log_still_has_it(tmp_path: Path) -> None:
+    backup, _ = make(tmp_path)
+    await backup.back_up(tmp_path / "backup", keys=True)
+    path = tmp_path / "backup" / "log" / "keys" / "0"
+    kept = [(record.position.offset, record.key, record.value) for record in decode_records(path, Topic.KEYS, 0)]
+    assert kept == [(2, b"a_1", b""), (3, b"a_3", b"key of 3"), (4, b"a_2", b"newer key")]
+    assert b"key of 1" not in path.read_bytes()
+    (row,) = [row for row in BackupManifest.read(tmp_path / "backup").partitions if row.topic == "keys"]
+    assert (row.begin, row.end, row.records) == (0, 5, 3)
 
 
 async def test_a_full_disk_leaves_nothing_behind_and_says_so(tmp_path: Path) -> None:
