@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from hashlib import blake2b
 
-from api.middleware.permits import check_permit
+from api.middleware.permits import check_permit, is_for_anybody
 from api.settings import ACCESS_COOKIE
 from api.types import App, Message, Receive, Scope, Send, header
 from govault.auth.token import Authenticator, Identity
 from govault.domain.actor import ANYBODY, Actor
-from govault.errors import AccessDenied, InvalidRequest
+from govault.errors import AccessDenied, Authentication, InvalidRequest, NotFound
 from govault.limits import AT_LEAST_WAIT_S, IDEMPOTENCY_KEY_BYTES_MAX
 from govault.ports import Views
 
@@ -58,9 +58,29 @@ class Gate:
             scope["state"]["actor"] = _actor_of(_ANYBODY, scope)
             await self._app(scope, receive, send)
             return
-        scope["state"]["actor"] = actor = await self._actor(scope)
+        authorization = _authorization(scope)
+        if authorization is None and is_for_anybody(scope["method"], scope["raw_path"].decode("latin-1")):
+            await self._pass_anybody(scope, receive, send)
+            return
+        scope["state"]["actor"] = actor = await self._actor(scope, authorization)
         scope["state"]["actor_name"] = actor.name
         check_permit(actor, scope["method"], scope["raw_path"].decode("latin-1"))
+        await self._pass(scope, receive, send)
+
+    async def _pass_anybody(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let somebody without a credential do what is granted to ``public``; for anything else he is asked for one.
+
+        Raises:
+            Authentication: It is not granted, or not there: the two look alike.
+        """
+        scope["state"]["actor"] = _actor_of(_ANYBODY, scope)
+        scope["state"]["actor_name"] = ANYBODY
+        try:
+            await self._pass(scope, receive, send)
+        except (AccessDenied, NotFound) as error:
+            raise Authentication("a valid bearer token is needed") from error
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         views = self._views()
         at_least = header(scope, b"govault-at-least")
         if at_least is not None:
@@ -78,8 +98,8 @@ class Gate:
         path = raw_path.decode("latin-1")
         return path in self._public or path.startswith((*PUBLIC_PREFIXES, _SHARES))
 
-    async def _actor(self, scope: Scope) -> Actor:
-        identity = await self._authenticator.authenticate(_authorization(scope))
+    async def _actor(self, scope: Scope, authorization: str | None) -> Actor:
+        identity = await self._authenticator.authenticate(authorization)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
         if identity.must_change and (method, path) not in _BEFORE_CHANGE:
             raise AccessDenied(

@@ -60,7 +60,26 @@ OWN: tuple[tuple[tuple[str, ...], str], ...] = (
     (("PUT", "DELETE"), "/groups/{group}/members/{account}"),
 )
 """About the account that asks, and the groups that it is in; of these the log decides who manages them."""
+ANYBODYS: tuple[tuple[tuple[str, ...], str], ...] = (
+    (_READS, "/spaces/{space}/files/{path}"),
+    (_READS, "/spaces/{space}/folders/{path}"),
+    (_READS, "/files/{ref}"),
+    (_READS, "/files/{ref}/metadata"),
+    (_READS, "/files/{ref}/versions"),
+    (_READS, "/files/{ref}/versions/{version}"),
+    (_READS, "/files/{ref}/versions/{version}/content"),
+    (("PUT", "PATCH", "DELETE"), "/spaces/{space}/files/{path}"),
+    (("PUT",), "/spaces/{space}/folders/{path}"),
+)
+"""Without a credential too, where it is granted to ``public``; where not, a credential is asked for."""
+_ANYBODYS_SHAPES = [(methods, template.strip("/").split("/")) for methods, template in ANYBODYS]
 _SHAPES = [(methods, template.strip("/").split("/")) for methods, template in (*OPEN, *OWN)]
+
+
+def is_for_anybody(method: str, raw_path: str) -> bool:
+    """Whether it may be asked without a credential."""
+    segments = raw_path.removeprefix("/").split("/")
+    return any(method in methods and _fits(shape, segments) for methods, shape in _ANYBODYS_SHAPES)
 
 
 def check_permit(actor: Actor, method: str, raw_path: str) -> None:
