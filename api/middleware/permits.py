@@ -10,7 +10,7 @@ from govault.errors import AccessDenied
 
 _READS = ("GET", "HEAD")
 OPEN: tuple[tuple[tuple[str, ...], str], ...] = (
-    (_READS, "/spaces"),
+    (("GET", "HEAD", "POST"), "/spaces"),
     (_READS, "/spaces/{space}"),
     (_READS, "/spaces/{space}/folders/{path}"),
     (_READS, "/files"),

@@ -295,6 +295,9 @@ class AccountsSection(Section):
     password_hash: Literal["argon2id", "bcrypt"] = Field(
         "argon2id", description="How passwords are hashed. Others are verified too, and hashed anew at the next login."
     )
+    may_create_spaces: bool = Field(
+        True, description="Whether any account may make spaces, which it then manages; else administrators alone."
+    )
 
 
 class Logging(Section):

@@ -203,6 +203,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             source=source,
             straight=store,
             default_retention=default_retention(configuration),
+            accounts_may_create_spaces=configuration.accounts.may_create_spaces,
             cursor_key=keyring.derive("cursors of hidden places"),
             is_stopped=lambda topic, partition: (topic, partition) in streams.views.stopped(),
         )

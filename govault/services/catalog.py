@@ -52,6 +52,7 @@ def assemble(
     straight: StraightReads | None = None,
     default_retention: Retention | None = None,
     is_stopped: Callable[[Topic, int], bool] = lambda *_: False,
+    accounts_may_create_spaces: bool = True,
     cursor_key: bytes = b"",
 ) -> Services:
     """Build every service on the ports.
@@ -61,11 +62,18 @@ def assemble(
         straight: The short way out of ``store``, or of what of it lies on this node.
         default_retention: What new spaces keep; None: everything.
         is_stopped: Whether this node folds a partition no more.
+        accounts_may_create_spaces: Whether others than administrators may.
         cursor_key: 32 bytes that all nodes of the vault share; empty: cursors of hidden places are good here only.
     """
     submitter = Submitter(log, views, clock, randomness, source, is_stopped=is_stopped)
     namespace = assemble_namespace(
-        views, submitter, clock, randomness, default_retention or Retention(), cursor_key or randomness.token(32)
+        views,
+        submitter,
+        clock,
+        randomness,
+        default_retention or Retention(),
+        accounts_may_create_spaces,
+        cursor_key or randomness.token(32),
     )
     targets = namespace.targets
     commits = Commits(views, store, submitter)

@@ -47,6 +47,7 @@ def assemble_namespace(
     clock: Clock,
     randomness: Randomness,
     default_retention: Retention,
+    accounts_may_create_spaces: bool,
     cursor_key: bytes,
 ) -> Namespace:
     """Build them on the ports."""
@@ -59,7 +60,7 @@ def assemble_namespace(
     metadata = Metadata(targets, submitter)
     return Namespace(
         targets=targets,
-        spaces=Spaces(views, submitter, purges, clock, randomness, default_retention),
+        spaces=Spaces(views, submitter, purges, clock, randomness, default_retention, accounts_may_create_spaces),
         folders=Folders(targets, submitter),
         moves=moves,
         copies=copies,

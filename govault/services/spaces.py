@@ -15,7 +15,7 @@ from govault.domain.actor import Actor, system
 from govault.domain.apply_access import ACCESS_RULES
 from govault.domain.reasons import Reason
 from govault.domain.rows import DirectoryRow, SpaceReplicasRow, SpaceRow, TotalsRow
-from govault.errors import Conflict, GoVaultError, NotFound
+from govault.errors import AccessDenied, Conflict, GoVaultError, NotFound
 from govault.ports import Clock, Randomness, Views
 from govault.services.purges import PurgeBudget, Purges
 from govault.services.sight import Sight
@@ -59,6 +59,8 @@ class Spaces:
     randomness: Randomness
     default_retention: Retention = field(default_factory=Retention)
     """What a space keeps whose maker does not say."""
+    accounts_may_create: bool = True
+    """Whether others than administrators make spaces."""
 
     def seen(self, actor: Actor, after: str) -> Iterator[SpaceState]:
         """Spaces in which something is for the actor, by name, behind a name; without totals where he reads not all."""
@@ -100,8 +102,13 @@ class Spaces:
         """Make a space, which the account that asks manages from there on.
 
         Raises:
+            AccessDenied: In this vault only administrators make spaces.
             Conflict: The name is taken; or no administrator asks while the vault decides no access yet.
         """
+        if not self.accounts_may_create and not is_unchecked(actor.name, actor.principals):
+            raise AccessDenied(
+                "only administrators make spaces in this vault; ask one", code="access-denied.administrators"
+            )
         space_id = new_space_id(self.clock.time_ms(), self.randomness.token(10))
         partition = self._partition_for(space_id, wish)
         decides = self.views.partition_row(partition).rules >= ACCESS_RULES

@@ -256,15 +256,17 @@ class Targets:
         return found
 
     def _at(self, actor: Actor, target: ByPath) -> Located:
-        space = self.space(target.space)
+        space = self.views.space_named(target.space)
+        found = self.views.resolve(space.space_id, target.path) if space is not None and target.path else None
+        entity = self._readable(actor, found)
+        if space is None or (entity is None and self.level_in(actor, space) < Level.READ):
+            # Who may not read the space learns nothing of it, not even that it is there.
+            raise no_space(target.space)
         if not target.path:
             raise InvalidRequest(
                 "the top of a space cannot be moved, copied, changed or removed; name something in it", rule="top"
             )
-        entity = self._readable(actor, self.views.resolve(space.space_id, target.path))
-        if entity is None and self.level_in(actor, space) < Level.READ:
-            # Who may not read the space learns nothing of it, not even that it is there.
-            raise no_space(target.space)
+        self.space(target.space)
         if entity is None:
             raise NotFound(
                 f"there is nothing at {target.path!r} in the space {target.space!r}",

@@ -72,6 +72,13 @@ class People:
         if self.vault.views.partition_row(row.partition).rules == 1:
             await self.submit(RulesActivated(rules=2), space)
 
+    async def raise_all_rules(self) -> None:
+        """Have every partition decide access, those too that have no space yet."""
+        views, submitter = self.vault.views, self.vault.services.submitter
+        for partition in views.partitions():
+            if views.partition_row(partition).rules == 1:
+                await submitter.submit(ADMIN, RulesActivated(rules=2), partition, subject="rules")
+
 
 @asynccontextmanager
 async def people_at(vault: Vault, *, rules: int = 2) -> AsyncIterator[People]:

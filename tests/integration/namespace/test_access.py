@@ -41,6 +41,7 @@ LISTS = {
 """Open to all accounts, each of which sees its own: see ``test_access_of_lists``. What a stranger is told."""
 OWN = {
     "GET /audit",
+    "POST /spaces",
     "DELETE /groups/{group}/members/{account}",
     "DELETE /me/sessions",
     "DELETE /me/sessions/{session}",
@@ -59,7 +60,7 @@ OWN = {
     "POST /me/tokens",
     "PUT /groups/{group}/members/{account}",
 }
-"""About whoever asks; what each does is tested with accounts."""
+"""About whoever asks, or his from there on; what each does is tested with accounts and spaces."""
 SHARES = {
     "DELETE /files/{ref}/shares/{share}": 404,
     "GET /files/{ref}/shares": 200,
@@ -130,7 +131,6 @@ ADMINISTRATORS: set[str] = {
     "POST /admin/repair",
     "POST /admin/topology/benchmark",
     "POST /admin/views/rebuild",
-    "POST /spaces",
 }
 """For administrators alone."""
 

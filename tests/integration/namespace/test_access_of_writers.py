@@ -1,11 +1,18 @@
 """What the doors let somebody change who is no administrator, route by route, each in a vault of its own."""
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from govault.domain.actor import Actor
+from govault.errors import AccessDenied
+from govault.services.spaces import SpaceWish
 from schemas.events.access import AccessRevoked
-from tests.fakes.vault import Vault
+from schemas.events.directory import SpaceCreated
+from schemas.events.files import SpaceOpened
+from tests.fakes.vault import ADMIN, Vault
 from tests.integration.namespace.people import READER, WRITER, People, people_at
 
 AT_FILE = {"stranger": 404, "reader": 403}
@@ -175,3 +182,61 @@ async def test_who_makes_a_file_or_folder_owns_it(vault: Vault) -> None:
         assert made.status_code == 201
         assert (await people.ask("writer", "DELETE", f"/files/{made.json()['id']}")).status_code == 200
         assert (await people.ask("writer", "DELETE", f"/trash/{made.json()['id']}")).status_code == 200
+
+
+async def test_who_makes_a_space_manages_it_and_others_see_nothing_of_it(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        await people.raise_all_rules()
+        made = await people.ask("stranger", "POST", "/spaces", {"name": "theirs", "description": "x"})
+        assert made.status_code == 201
+        assert (await people.ask("stranger", "PUT", "/spaces/theirs/files/one", content=b"1")).status_code == 201
+        assert (await people.ask("stranger", "PATCH", "/spaces/theirs", {"description": "y"})).status_code == 200
+        shown = (await people.ask("stranger", "GET", "/spaces/theirs/access")).json()
+        assert [grant["level"] for grant in shown["grants"]] == ["manager"]
+        for who in ("reader", "manager"):
+            assert (await people.ask(who, "GET", "/spaces/theirs")).status_code == 404
+        assert (await people.ask("manager", "POST", "/spaces", {"name": "theirs"})).status_code == 409
+        gone = await people.ask("stranger", "DELETE", "/spaces/theirs", params={"force": "true"})
+        assert gone.status_code == 204
+
+
+async def test_whoever_else_opens_a_space_first_its_maker_manages_it(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        await people.raise_all_rules()
+        spaces = vault.services.namespace.spaces
+        vault.log.held = True
+        made = asyncio.create_task(people.ask("stranger", "POST", "/spaces", {"name": "theirs"}))
+        await vault.log.wait_appended(SpaceCreated, 2)
+        vault.views.fold(vault.log.records[-1])
+        # Another node finishes what it finds unopened, before the maker's own event is in the log.
+        opened = asyncio.create_task(spaces.finish_openings())
+        await vault.log.wait_appended(SpaceOpened, 2)
+        vault.log.release()
+        assert await opened == 1
+        assert (await made).status_code == 201
+        assert (await people.ask("stranger", "PUT", "/spaces/theirs/files/one", content=b"1")).status_code == 201
+
+
+async def test_spaces_are_made_by_administrators_alone_where_the_configuration_says_so(vault: Vault) -> None:
+    async with people_at(vault) as people:
+        await people.raise_all_rules()
+        spaces = replace(vault.services.namespace.spaces, accounts_may_create=False)
+        with pytest.raises(AccessDenied):
+            await spaces.create(Actor(READER, (READER, "users")), "theirs", SpaceWish())
+        assert (await spaces.create(ADMIN, "ours", SpaceWish())).row.name == "ours"
+
+
+async def test_no_account_makes_a_space_where_the_log_decides_no_access_yet(vault: Vault) -> None:
+    async with people_at(vault, rules=1) as people:
+        assert (await people.ask("stranger", "POST", "/spaces", {"name": "theirs"})).status_code == 409
+        assert (await people.ask("admin", "POST", "/spaces", {"name": "theirs"})).status_code == 201
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_the_top_of_a_space_that_one_may_not_read_is_not_there(vault: Vault, method: str) -> None:
+    async with people_at(vault) as people:
+        asked = {"path": "x"} if method == "PATCH" else None
+        hidden = await people.ask("writer", method, "/spaces/main/folders/", asked)
+        missing = await people.ask("writer", method, "/spaces/nowhere/folders/", asked)
+        assert (hidden.status_code, hidden.json()["code"]) == (404, missing.json()["code"])
+        assert (await people.ask("manager", method, "/spaces/main/folders/", asked)).status_code == 422
