@@ -19,7 +19,7 @@ Password = Annotated[str, Field(min_length=1, max_length=1024, description="A pa
 DisplayName = Annotated[str, Field(max_length=200, description="For people.", examples=["Ada Lovelace"])]
 Email = Annotated[str, Field(max_length=254, description="For people.", examples=["ada@example.org"])]
 Roles = Annotated[
-    tuple[Annotated[str, Field(max_length=32)], ...],
+    tuple[Literal["admin"], ...],
     Field(max_length=16, description="`admin` is the only role that there is."),
 ]
 Revision = Annotated[int | None, Field(ge=0), BeforeValidator(whole)]

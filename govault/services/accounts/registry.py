@@ -6,7 +6,7 @@ from govault.auth.account_sealing import Personal
 from govault.auth.secrets import new_secret
 from govault.domain.account_rows import AccountRow
 from govault.domain.actor import Actor
-from govault.errors import AccessDenied, Authentication, GoVaultError, InvalidRequest
+from govault.errors import AccessDenied, Authentication, Conflict, GoVaultError, InvalidRequest
 from govault.ports import Clock, Passwords, Randomness
 from govault.services.accounts.personal import Account, People, checked
 from govault.services.submit import Submitter
@@ -111,7 +111,7 @@ class AccountRegistry:
         if personal != old:
             key = self.people.keys.get(row.account_id)
             if key is None:
-                raise InvalidRequest("the account was erased: nothing can be written of its person", rule="erased")
+                raise _erased("nothing can be written of its person")
             sealed = self.people.sealing.seal_personal(key, row.account_id, checked(personal))
             login_hash = self.people.sealing.login_hash(personal.login)
         changed = AccountChanged(
@@ -189,7 +189,7 @@ class AccountRegistry:
     ) -> None:
         key = self.people.keys.get(row.account_id)
         if key is None:
-            raise InvalidRequest("the account was erased, and can have no password", rule="erased")
+            raise _erased("it can have no password")
         changed = PasswordChanged(
             account_id=row.account_id,
             base_revision=row.revision,
@@ -203,6 +203,10 @@ class AccountRegistry:
         row = self.people.views.accounts().account(account_id)
         assert row is not None, "the outcome was waited for"
         return self.people.opened(row)
+
+
+def _erased(so: str) -> Conflict:
+    return Conflict(f"the account was erased: {so}", code="conflict.account-erased")
 
 
 def _check_roles(roles: tuple[str, ...]) -> None:

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.fakes.vault import open_vault
 from tests.integration.accounts.conftest import PASSWORD, Doors
 
@@ -45,7 +47,17 @@ async def test_an_erased_account_is_gone_but_for_its_id_and_its_login_is_free(do
     assert accounts is not None
     assert accounts.people.keys.get(made["id"]) is None
     assert (await doors.operator("DELETE", f"/accounts/{made['id']}")).status_code == 204
+    for method, path, ask in (("POST", "/password", None), ("PATCH", "", {"display_name": "Ada"})):
+        refused = await doors.operator(method, f"/accounts/{made['id']}{path}", ask)
+        assert (refused.status_code, refused.json()["code"]) == (409, "conflict.account-erased")
     assert (await doors.make("ada"))["id"] != made["id"]
+
+
+@pytest.mark.parametrize("path", ["/accounts", "/invites"])
+async def test_a_role_that_there_is_not_is_refused(doors: Doors, path: str) -> None:
+    ask = {"login": "ada", "password": PASSWORD} if path == "/accounts" else {}
+    refused = await doors.operator("POST", path, {**ask, "roles": ["king"]})
+    assert (refused.status_code, refused.json()["code"]) == (422, "invalid-request.fields")
 
 
 async def test_a_reset_password_must_be_changed_and_ends_what_was_open(doors: Doors) -> None:
@@ -62,7 +74,6 @@ async def test_bad_fields_are_named(doors: Doors) -> None:
         ({"login": "a\u0000b", "password": PASSWORD}, "accounts.login"),
         ({"login": "ada", "password": "short"}, "accounts.password-length"),
         ({"login": "ada", "password": PASSWORD, "email": "nowhere"}, "accounts.email"),
-        ({"login": "ada", "password": PASSWORD, "roles": ["king"]}, "accounts.roles"),
         ({"login": "ada", "password": PASSWORD, "kind": "service"}, "accounts.service-password"),
     ):
         answer = await doors.operator("POST", "/accounts", ask)
