@@ -28,7 +28,7 @@ def raw_routes(services: Services, settings: ApiSettings) -> tuple[RawRoute, ...
         RawRoute(_READ, "/spaces/{space}/folders", archives.get, ("archive",), only_if="archive"),
         RawRoute(_READ, "/s/{token}", shares.get, ("archive", "download", "cursor")),
         RawRoute(_READ, "/s/{token}/{path}", shares.get, ("archive", "download", "cursor")),
-        RawRoute(("PUT",), "/s/{token}/{path}", shares.put),
+        RawRoute(("PUT",), "/s/{token}/{path}", shares.put, ("tags", "description")),
         RawRoute(_READ, "/files/{ref}", blobs.by_ref, numbered),
         RawRoute(_READ, "/files/{ref}/versions/{version}/content", blobs.by_ref, ("download",)),
     )

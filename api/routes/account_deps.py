@@ -48,7 +48,9 @@ PersonDep = Annotated[AccountRow, Depends(get_person)]
 
 def get_row(
     accounts: AccountsDep,
-    account: Annotated[str, Path(description="The account's id or login.", examples=["ada"], max_length=100)],
+    account: Annotated[
+        str, Path(description="The account's id or login.", examples=["ada"], json_schema_extra={"maxLength": 100})
+    ],
 ) -> AccountRow:
     """The account that the path names."""
     return accounts.people.find(account)

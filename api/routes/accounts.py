@@ -182,7 +182,7 @@ async def make_token(ask: TokenAsk, row: RowDep, actor: ActorDep, accounts: Acco
     responses=problems(403, 404, writes=True),
 )
 async def revoke_token(
-    token: Annotated[str, Path(description="The token's id.", max_length=40)],
+    token: Annotated[str, Path(description="The token's id.", json_schema_extra={"maxLength": 40})],
     row: RowDep,
     actor: ActorDep,
     accounts: AccountsDep,

@@ -39,7 +39,9 @@ _GROUPS = ("groups",)
 def get_group(
     accounts: AccountsDep,
     actor: ActorDep,
-    group: Annotated[str, Path(description="The group's id or name.", examples=["editors"], max_length=100)],
+    group: Annotated[
+        str, Path(description="The group's id or name.", examples=["editors"], json_schema_extra={"maxLength": 100})
+    ],
 ) -> GroupRow:
     """The group that the path names; who is neither in it nor an administrator hears of none."""
     row = accounts.groups.find(group)

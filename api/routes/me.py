@@ -143,7 +143,7 @@ async def make_my_token(ask: TokenAsk, actor: ActorDep, person: PersonDep, accou
     responses=problems(403, 404, writes=True),
 )
 async def revoke_my_token(
-    token: Annotated[str, Path(description="The token's id.", max_length=40)],
+    token: Annotated[str, Path(description="The token's id.", json_schema_extra={"maxLength": 40})],
     actor: ActorDep,
     person: PersonDep,
     accounts: AccountsDep,

@@ -89,7 +89,7 @@ async def create_share(ref: RefParam, ask: ShareAsk, actor: ActorDep, shares: Sh
 )
 async def revoke_share(
     ref: RefParam,
-    share: Annotated[str, Path(description="The link's id.", max_length=40)],
+    share: Annotated[str, Path(description="The link's id.", json_schema_extra={"maxLength": 40})],
     actor: ActorDep,
     shares: SharesDep,
 ) -> Response:

@@ -16,8 +16,18 @@ INVITE_HASH = "5f0c2b6e9d1a4738c5e2f1b0a9d8c7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0"
 
 Login = Annotated[str, Field(min_length=1, max_length=100, description="The name to log in with.", examples=["ada"])]
 Password = Annotated[str, Field(min_length=1, max_length=1024, description="A password.", examples=["correct horse"])]
+NewPassword = Annotated[Password, Field(json_schema_extra={"minLength": 8})]
+"""Told, not checked here: the service counts what is left after normalisation."""
 DisplayName = Annotated[str, Field(max_length=200, description="For people.", examples=["Ada Lovelace"])]
-Email = Annotated[str, Field(max_length=254, description="For people.", examples=["ada@example.org"])]
+Email = Annotated[
+    str,
+    Field(
+        max_length=254,
+        description="For people.",
+        examples=["ada@example.org"],
+        json_schema_extra={"pattern": "^(?:[!-?A-~]{1,64}@[!-?A-~]{1,180})?$"},
+    ),
+]
 Roles = Annotated[
     tuple[Literal["admin"], ...],
     Field(max_length=16, description="`admin` is the only role that there is."),
@@ -48,7 +58,7 @@ class RegisterAsk(RequestModel):
     """Who makes an account for himself."""
 
     login: Login
-    password: Password
+    password: NewPassword
     display_name: DisplayName = ""
     email: Email = ""
     invite: str = Field(default="", max_length=200, description="The invite, where the vault asks for one.")
@@ -112,10 +122,16 @@ class AccountAsk(RequestModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
-        json_schema_extra={"examples": [{"login": "ada", "password": "correct horse", "display_name": "Ada Lovelace"}]},
+        json_schema_extra={
+            "examples": [{"login": "ada", "password": "correct horse", "display_name": "Ada Lovelace"}],
+            "not": {
+                "properties": {"kind": {"const": "service"}, "password": {"type": "string"}},
+                "required": ["kind", "password"],
+            },
+        },
     )
     login: Login
-    password: Password | None = Field(default=None, description="Null: a person gets a fresh one, told once.")
+    password: NewPassword | None = Field(default=None, description="Null: a person gets a fresh one, told once.")
     kind: Literal["person", "service"] = Field(default="person", description="A service has no password.")
     display_name: DisplayName = ""
     email: Email = ""
@@ -157,7 +173,7 @@ class PasswordAsk(RequestModel):
     """Another password."""
 
     current: Password
-    new: Password
+    new: NewPassword
 
 
 class FreshPassword(ResponseModel):

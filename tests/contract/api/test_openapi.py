@@ -20,13 +20,16 @@ async def document(vault: Vault) -> dict:  # type: ignore[type-arg]
 
 
 async def test_every_raw_door_is_in_it(vault: Vault, document: dict) -> None:  # type: ignore[type-arg]
+    shared = document["components"]["parameters"]
     for route in raw_routes(vault.services, vault.settings):
         if route.only_if:
             continue
         operations = document["paths"][route.template]
         for method in route.methods:
             assert method.lower() in operations, route
-            named = {p["name"] for p in operations[method.lower()]["parameters"] if p.get("in") == "query"}
+            operation = operations[method.lower()]
+            apart = [shared[found["$ref"].rpartition("/")[2]] for found in operation.get("x-parameters", ())]
+            named = {found["name"] for found in (*operation["parameters"], *apart) if found.get("in") == "query"}
             assert named == set(route.query)
 
 
