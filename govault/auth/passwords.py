@@ -8,7 +8,7 @@ import asyncio
 import base64
 import os
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import Literal, TypeVar, TypeVarTuple
@@ -17,6 +17,7 @@ import bcrypt
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from govault.auth.password_rules import check_guessable
 from govault.errors import InvalidRequest
 from govault.limits import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_HASHES_AT_ONCE
 from govault.ports import PasswordVerdict
@@ -44,13 +45,14 @@ class PasswordHashing:
         """Let the threads end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, about: Sequence[str] = ()) -> str:
         """See the port."""
         if not PASSWORD_CHARS_MIN <= len(password) <= PASSWORD_CHARS_MAX:
             raise InvalidRequest(
                 f"a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters, this one has {len(password)}",
                 rule="accounts.password-length",
             )
+        await self._in_thread(check_guessable, password, about)
         return await self._in_thread(self._hash, password)
 
     async def verify(self, password: str, verifier: str) -> PasswordVerdict:

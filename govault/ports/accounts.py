@@ -1,5 +1,6 @@
 """What accounts need from outside the services: slow hashes of passwords, and the keys of personal data."""
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -13,11 +14,14 @@ class PasswordVerdict(NamedTuple):
 class Passwords(Protocol):
     """Verifiers of passwords. Each call takes tens of milliseconds, off the loop, and few run at once."""
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, about: Sequence[str] = ()) -> str:
         """A verifier of a password.
 
+        Args:
+            about: What is known of whose it is; a password that is guessed from that is refused.
+
         Raises:
-            InvalidRequest: Too short or too long.
+            InvalidRequest: Too short, too long, or guessed first.
         """
 
     async def verify(self, password: str, verifier: str) -> PasswordVerdict:

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from govault.auth.token import TokenAuthenticator
 from govault.errors import InvalidRequest
@@ -26,7 +26,7 @@ class FastPasswords:
         self.scheme = scheme
         self.checks = 0
 
-    async def hash(self, password: str) -> str:
+    async def hash(self, password: str, about: Sequence[str] = ()) -> str:
         if len(password) < PASSWORD_CHARS_MIN:
             raise InvalidRequest("too short", rule="accounts.password-length")
         return f"{self.scheme}:{hashlib.sha256(password.encode()).hexdigest()}"

@@ -71,7 +71,7 @@ class AccountRegistry:
         """
         personal = checked(wish.personal)
         _check_roles(wish.roles)
-        verifier = "" if wish.password is None else await self.passwords.hash(wish.password)
+        verifier = "" if wish.password is None else await self.passwords.hash(wish.password, _about(personal))
         account_id = new_account_id(self.clock.time_ms(), self.randomness.token(10))
         keys, sealing = self.people.keys, self.people.sealing
         key = await keys.make(account_id)
@@ -142,7 +142,8 @@ class AccountRegistry:
             raise Authentication("the current password is another one", code="authentication.wrong-password")
         if new == current:
             raise InvalidRequest("the new password is the current one; choose another", rule="accounts.password-same")
-        await self._set_verifier(actor, row, await self.passwords.hash(new), must_change=False)
+        verifier = await self.passwords.hash(new, _about(self.people.opened(row).personal))
+        await self._set_verifier(actor, row, verifier, must_change=False)
 
     async def reset_password(self, actor: Actor, row: AccountRow) -> str:
         """Give an account a fresh password that must be changed at its first login; every session ends.
@@ -213,3 +214,7 @@ def _check_roles(roles: tuple[str, ...]) -> None:
     unknown = sorted(set(roles) - set(ROLES))
     if unknown:
         raise InvalidRequest(f"there is no role {unknown[0]!r}; there is: {', '.join(ROLES)}", rule="accounts.roles")
+
+
+def _about(personal: Personal) -> tuple[str, ...]:
+    return (personal.login, personal.display_name, personal.email)

@@ -3,6 +3,7 @@
 import logging
 
 from govault.domain.sessions import Session, Sessions
+from govault.limits import SESSION_IDLE_S
 from govault.ports import Clock, LogReader, LogRecord, Views
 from govault.services.following import Follower
 from schemas.codec import MalformedEvent, UnknownEventType, decode, verify_mac
@@ -49,8 +50,9 @@ class SessionTable:
         return [session for session in self._sessions.of_account(account_id) if self.counts(session)]
 
     def counts(self, session: Session) -> bool:
-        """Whether a session lets its account in: neither expired, nor from before the account's were all ended."""
-        if self._clock.time_ms() > session.expires_ms:
+        """Whether a session lets its account in: not expired, used lately, and newer than the last end of them all."""
+        now_ms = self._clock.time_ms()
+        if now_ms > session.expires_ms or now_ms - session.used_ms > SESSION_IDLE_S * 1000:
             return False
         row = self._views.accounts().account(session.account_id)
         return row is not None and row.is_live and session.opened_ms > row.sessions_from_ms

@@ -2,7 +2,13 @@
 
 import pytest
 
-from govault.limits import ACCESS_TOKEN_VALID_S, ACCOUNTS_LAG_S_MAX, LOGIN_ATTEMPTS_FREE, SESSION_VALID_S
+from govault.limits import (
+    ACCESS_TOKEN_VALID_S,
+    ACCOUNTS_LAG_S_MAX,
+    LOGIN_ATTEMPTS_FREE,
+    SESSION_IDLE_S,
+    SESSION_VALID_S,
+)
 from tests.fakes.accounts import FastPasswords
 from tests.integration.accounts.conftest import PASSWORD, Doors
 
@@ -81,8 +87,21 @@ async def test_tokens_and_sessions_end_by_time(doors: Doors) -> None:
     assert await doors.status(session["access_token"]) == 401
     again = await doors.ask(None, "POST", "/auth/refresh", {"refresh_token": session["refresh_token"]})
     assert again.status_code == 200
-    doors.vault.clock.advance(SESSION_VALID_S)
+    for _ in range(SESSION_VALID_S // SESSION_IDLE_S + 1):
+        doors.vault.clock.advance(SESSION_IDLE_S - 1)
+        kept = await doors.ask(None, "POST", "/auth/refresh", {"refresh_token": again.json()["refresh_token"]})
+        if kept.status_code != 200:
+            break
+        again = kept
     late = await doors.ask(None, "POST", "/auth/refresh", {"refresh_token": again.json()["refresh_token"]})
+    assert late.status_code == 401
+
+
+async def test_a_session_that_nobody_uses_ends(doors: Doors) -> None:
+    await doors.make("ada")
+    session = await doors.log_in("ada")
+    doors.vault.clock.advance(SESSION_IDLE_S + 1)
+    late = await doors.ask(None, "POST", "/auth/refresh", {"refresh_token": session["refresh_token"]})
     assert late.status_code == 401
 
 

@@ -55,6 +55,14 @@ async def test_what_is_no_verifier_lets_nobody_in(verifier: str) -> None:
     assert not (await PasswordHashing().verify("nobody's password", verifier)).ok
 
 
+@pytest.mark.parametrize(
+    "password", ["password1", "PASSWORD1", "12345678", "govault2026", "!!Admin!!2026", "lovelace99", "ada@example.org"]
+)
+async def test_what_is_guessed_first_is_refused(password: str) -> None:
+    with pytest.raises(InvalidRequest, match="guessed first"):
+        await PasswordHashing().hash(password, ("ada@example.org", "Lovelace"))
+
+
 @pytest.mark.parametrize("password", ["", "short", "x" * (PASSWORD_CHARS_MAX + 1)])
 async def test_a_password_has_bounds(password: str) -> None:
     with pytest.raises(InvalidRequest, match="characters"):
