@@ -101,6 +101,7 @@ def _list(table: Table, streams: Streams, fixture: Fixture) -> None:
             rows += len(views.list_folder(space, folder.entity_id, "", PAGE))
         if rows > LISTED_MAX:
             break
+    assert rows >= min(fixture.files // len(fixture.spaces), LISTED_MAX), f"the views have {rows} files of {space}"
     rate = rows / (time.perf_counter() - began)
     table.add("list folders, rows and all", f"{rate:.0f} entries/s", value=rate, at_least=30_000, unit="/s")
 
