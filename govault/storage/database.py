@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Protocol
 
-from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+from rocksdict import AccessType, BlockBasedOptions, Cache, Options, Rdict, ReadOptions, WriteBatch
 
 from govault.errors import Storage, StorageFull
 from govault.limits import MIB
@@ -28,8 +28,12 @@ class Database(Protocol):
             Storage: It cannot be read.
         """
 
-    def scan(self, family: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        """Keys that begin with ``family``, without it, behind ``after``; the state of when the scan started."""
+    def scan(self, family: bytes, after: bytes = b"", stop: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Keys that begin with ``family``, without it, behind ``after``; the state of when the scan started.
+
+        Args:
+            stop: Where to end, before it, unless it is empty. What was deleted behind it costs nothing then.
+        """
 
     def write(self, changes: Sequence[Change]) -> None:
         """Apply changes atomically, in order. They survive the process, and power loss after the next ``sync``.
@@ -83,8 +87,12 @@ class RocksDatabase:
                     raise Storage(f"the index cannot be read: {error}", code="storage.index") from error
         return value
 
-    def scan(self, family: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
-        cursor = self._db.iter()
+    def scan(self, family: bytes, after: bytes = b"", stop: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        # The cursor reads its bound through these, so they must live as long as it does. Without a bound it would
+        # step over everything that was deleted between the last key and whatever comes next in the database.
+        options = ReadOptions()
+        options.set_iterate_upper_bound(family + stop if stop else _end_of(family))
+        cursor = self._db.iter(options)
         cursor.seek(family + after)
         if after and cursor.valid() and cursor.key() == family + after:
             cursor.next()
@@ -128,6 +136,11 @@ class RocksDatabase:
             self.close()
             self._db = _open(self._folder)
             self._stuck = False
+
+
+def _end_of(family: bytes) -> bytes:
+    """The first key behind all that begin with ``family`` (letters and small numbers, never 0xff)."""
+    return family[:-1] + bytes((family[-1] + 1,))
 
 
 def _open(folder: Path) -> Rdict:

@@ -22,6 +22,7 @@ _CHANGE_MAX = 2**32 - 1
 _FAILURES_KEPT_MAX = 2**16
 _TIME_KEPT_EVERY_MS = 10_000
 _TIME_NOTE = "time"
+_NEVER_MS = 2**63
 
 
 class _Row(NamedTuple):
@@ -51,7 +52,7 @@ class StoredRepairQueue:
         self._by_urgency: Counter[int] = Counter()
         self._failed = self._lost = 0
         self._first_ms = [0 for _ in Urgency]
-        """Nothing of an urgency is due before: scans need not step over what was taken away there."""
+        """Nothing of an urgency is due before: scans need not cross what was taken away there."""
         for _, raw in database.scan(b"c"):
             self._count(_Row._make(_ROW.unpack(raw)), 1)
 
@@ -81,11 +82,12 @@ class StoredRepairQueue:
         self._keep_time(now_ms)
         taken: list[RepairEntry] = []
         for urgency in Urgency:
+            if self._first_ms[urgency] > now_ms:
+                continue
             first_ms = now_ms
-            for key, _ in self._ordered(urgency):
-                due_ms = _TIME.unpack_from(key)[0]
-                first_ms = min(first_ms, due_ms)
-                if len(taken) == limit or due_ms > now_ms:
+            for key, _ in self._ordered(urgency, now_ms):
+                first_ms = min(first_ms, _TIME.unpack_from(key)[0])
+                if len(taken) == limit:
                     break
                 chunk_id = key[_TIME.size :]
                 row = self._row(chunk_id)
@@ -130,9 +132,11 @@ class StoredRepairQueue:
         self._tell_sooner = tell
 
     def next_due_s(self) -> float | None:
-        firsts = (next(self._ordered(urgency), None) for urgency in Urgency)
-        dues = [_TIME.unpack_from(first[0])[0] for first in firsts if first is not None]
-        return max(0.0, (min(dues) - self._now_ms()) / 1000) if dues else None
+        for urgency in Urgency:
+            first = next(self._ordered(urgency, _NEVER_MS - 1), None)
+            self._first_ms[urgency] = _NEVER_MS if first is None else _TIME.unpack_from(first[0])[0]
+        due_ms = min(self._first_ms)
+        return None if due_ms == _NEVER_MS else max(0.0, (due_ms - self._now_ms()) / 1000)
 
     def lost(self, chunks: Sequence[bytes]) -> list[bytes]:
         return [chunk_id for chunk_id in chunks if (row := self._row(chunk_id)) is not None and row.lost]
@@ -147,8 +151,10 @@ class StoredRepairQueue:
     def keep(self, name: str, value: bytes) -> None:
         self._database.write([(b"m" + name.encode(), value)])
 
-    def _ordered(self, urgency: Urgency) -> Iterator[tuple[bytes, bytes]]:
-        return self._database.scan(b"d" + bytes([urgency]), _TIME.pack(self._first_ms[urgency]))
+    def _ordered(self, urgency: Urgency, until_ms: int) -> Iterator[tuple[bytes, bytes]]:
+        """What is due until a moment. No further: what was hastened has left gaps there, which take long to cross."""
+        first_ms = self._first_ms[urgency]
+        return self._database.scan(b"d" + bytes([urgency]), _TIME.pack(first_ms), _TIME.pack(until_ms + 1))
 
     def _row(self, chunk_id: bytes) -> _Row | None:
         raw = self._database.get(b"c" + chunk_id)

@@ -17,13 +17,13 @@ class MemoryDatabase:
         """See the port."""
         return self.rows.get(key)
 
-    def scan(self, family: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, family: bytes, after: bytes = b"", stop: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         """See the port; the state of when the scan began, read as far as it is asked for."""
         at = bisect_left(self._keys, family + after)
         keys = self._keys[at : at + 4096]
         while keys:
             for key in keys:
-                if not key.startswith(family):
+                if not key.startswith(family) or (stop and key >= family + stop):
                     return
                 if key in self.rows and not (after and key == family + after):
                     yield key[len(family) :], self.rows[key]

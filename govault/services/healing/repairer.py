@@ -24,6 +24,7 @@ _FENCED_S = 10.0
 _STEP_S = 1.0
 _ROUNDS_MAX = 64
 """Each round rules out a peer or settles a chunk; a store that loses what it just took must not go on for ever."""
+_SETTLED_AT_ONCE = 16
 
 
 class Repairer:
@@ -162,7 +163,7 @@ class Repairer:
             for entry in batch:
                 self._queue.later(entry, _backoff_s(entry), failed=True, lost=entry.lost)
             return error
-        self._settle(batch, known)
+        await self._settle(batch, known)
         return None
 
     async def _act(self, known: Known) -> bool:
@@ -181,9 +182,11 @@ class Repairer:
             await self._transfers.push(known, peer, chunks)
         return bool(fetches or pushes)
 
-    def _settle(self, batch: Sequence[RepairEntry], known: Known) -> None:
+    async def _settle(self, batch: Sequence[RepairEntry], known: Known) -> None:
         done: list[RepairEntry] = []
-        for entry in batch:
+        for number, entry in enumerate(batch):
+            if number % _SETTLED_AT_ONCE == 0:
+                await asyncio.sleep(0)  # All lanes do this at the same time, and requests wait for the loop.
             action = decide(known[entry.chunk_id])
             reason = action.reason if isinstance(action, AskLater) else None
             if _is_done(action):

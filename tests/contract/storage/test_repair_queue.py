@@ -40,6 +40,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     database.close()
 
 
+def test_a_scan_ends_before_its_stop_and_before_the_next_family(database: Database) -> None:
+    database.write([(key, b"") for key in (b"da", b"db", b"dc", b"e", b"ea")])
+    assert [key for key, _ in database.scan(b"d")] == [b"a", b"b", b"c"]
+    assert [key for key, _ in database.scan(b"d", b"a", b"c")] == [b"b"]
+    assert [key for key, _ in database.scan(b"d", stop=b"c")] == [b"a", b"b"]
+    assert list(database.scan(b"d", b"c", b"c")) == []
+
+
 def test_the_most_urgent_come_first_and_then_the_oldest(database: Database) -> None:
     time = Time()
     queue = StoredRepairQueue(database, time)
@@ -180,6 +188,7 @@ steps = st.lists(
         st.tuples(st.just("done"), st.integers(1, 3), st.none(), st.none()),
         st.tuples(st.just("later"), st.integers(1, 3), st.booleans(), st.integers(0, 100)),
         st.tuples(st.just("pass"), st.integers(0, 60), st.none(), st.none()),
+        st.tuples(st.just("look"), st.none(), st.none(), st.none()),
         st.tuples(st.just("open"), st.none(), st.none(), st.none()),
     ),
     max_size=40,
@@ -205,6 +214,10 @@ def test_counts_and_order_agree_with_what_is_stored_whatever_happens(actions: li
                 queue.later(entry, third, failed=second)
         elif kind == "pass":
             time.now_s += first
+        elif kind == "look":
+            due_s = queue.next_due_s()
+            assert (due_s is None) == (not waiting)
+            assert (due_s == 0.0) == bool(queue.take(1))
         else:
             queue = StoredRepairQueue(database, time)
     assert queue.counts() == StoredRepairQueue(database, time).counts()

@@ -220,9 +220,10 @@ class RecordingDatabase:
     def get(self, key: bytes) -> bytes | None:
         return self.rows.get(key)
 
-    def scan(self, family: bytes, after: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, family: bytes, after: bytes = b"", stop: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         for key, value in sorted(self.rows.items()):
-            if key.startswith(family) and (not after or key > family + after):
+            inside = (not after or key > family + after) and (not stop or key < family + stop)
+            if key.startswith(family) and inside:
                 yield key[len(family) :], value
 
     def write(self, changes: Sequence[Change]) -> None:
