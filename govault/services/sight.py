@@ -6,8 +6,9 @@ things are in no answer, cursors included.
 
 from collections.abc import Callable
 
-from govault.domain.access import Level, is_unchecked
+from govault.domain.access import Level, is_readable_here, is_unchecked
 from govault.domain.actor import Actor
+from govault.domain.apply_access import ACCESS_RULES
 from govault.domain.rows import DirectoryRow, Entity, EntryRow, FileRow, FolderRow
 from govault.limits import PATH_DEPTH_MAX, SEEN_PER_SPACE_MAX, SEEN_SPACES_MAX
 from govault.ports import Views
@@ -24,10 +25,12 @@ class SeenTree:
 
     def __init__(self, views: Views, targets: Targets, actor: Actor, space: DirectoryRow) -> None:
         self._views = views
-        self._targets = targets
+        self._rows = views.files(space.partition)
         self._actor = actor
         self._space = space
-        self._readable: dict[str, bool] = {}
+        self._entities: dict[str, Entity | None] = {}
+        self._readable = {space.space_id: targets.level_in(actor, space) >= Level.READ}
+        self._decides = views.partition_row(space.partition).rules >= ACCESS_RULES
         self._below: dict[str, dict[str, Entity]] | None = None
 
     def is_empty(self) -> bool:
@@ -41,16 +44,28 @@ class SeenTree:
 
     def sees(self, entity: Entity) -> bool:
         """Whether he may read it, or it leads to something that he may."""
-        return self.reads(entity.entity_id) or entity.entity_id in self._seen().get(entity.parent_id, ())
+        return self.reads_row(entity) or entity.entity_id in self._seen().get(entity.parent_id, ())
 
     def reads(self, target_id: str) -> bool:
         """Whether he may read a folder or file, or the space as a whole."""
         known = self._readable.get(target_id)
-        if known is None:
-            entity = None if target_id == self._space.space_id else self._views.entity(target_id)
-            gone = entity is None and target_id != self._space.space_id
-            known = not gone and self._targets.level_in(self._actor, self._space, entity) >= Level.READ
-            self._readable[target_id] = known
+        if known is not None:
+            return known
+        entity = self.entity(target_id)
+        return entity is not None and self.reads_row(entity)
+
+    def reads_row(self, entity: Entity) -> bool:
+        """The same of one whose row is at hand."""
+        way: list[Entity] = []
+        above: Entity | None = entity
+        while above is not None and above.entity_id not in self._readable and len(way) <= PATH_DEPTH_MAX:
+            way.append(above)
+            above = self.entity(above.parent_id) if above.parent_id != self._space.space_id else None
+        # What was trash before the folder that it lay in, and outlives it, lies in nothing but the space.
+        known = self._readable.get(self._space.space_id if above is None else above.entity_id, False)
+        for one in reversed(way):
+            known = known or (self._decides and is_readable_here(self._rows, one, self._actor.principals))
+            self._readable[one.entity_id] = known
         return known
 
     def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
@@ -61,8 +76,10 @@ class SeenTree:
         return None
 
     def entity(self, entity_id: str) -> Entity | None:
-        """A file or folder."""
-        return self._views.entity(entity_id)
+        """A file or folder of the space; read once."""
+        if entity_id not in self._entities:
+            self._entities[entity_id] = self._rows.entity(entity_id)
+        return self._entities[entity_id]
 
     def list_folder(
         self, space_id: str, parent_id: str, after: str, limit: int
@@ -83,8 +100,8 @@ class SeenTree:
             self._below = {}
             space_id, principals = self._space.space_id, self._actor.principals
             for target_id in self._views.targets_of(space_id, principals, SEEN_PER_SPACE_MAX):
-                entity = None if target_id == space_id else self._views.entity(target_id)
-                if entity is not None and self.reads(target_id):
+                entity = None if target_id == space_id else self.entity(target_id)
+                if entity is not None and self.reads_row(entity):
                     self._lead_to(entity)
         return self._below
 
@@ -99,7 +116,7 @@ class SeenTree:
             way.append(above)
             if above.parent_id == self._space.space_id or above.entity_id in self._below.get(above.parent_id, ()):
                 break
-            above = self._views.entity(above.parent_id)
+            above = self.entity(above.parent_id)
         for one in way:
             self._below.setdefault(one.parent_id, {})[one.entity_id] = one
 
@@ -133,5 +150,4 @@ class Sight:
         space = self._views.space(file.space_id)
         if space is None:
             return False
-        tree = self.tree(space)
-        return tree.reads(file.parent_id) or tree.reads(file.entity_id)
+        return self.tree(space).reads_row(file)
