@@ -7,7 +7,7 @@ import typer
 from govault.cli.app import App
 from govault.cli.output import emit, fields, legible
 from govault.cli.session import connect
-from govault.errors import InvalidRequest
+from govault.errors import AccessDenied, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from govault.client import Client
@@ -103,9 +103,14 @@ def explain(
 ) -> None:
     """Tell what a principal may do there: every grant and owner that counts, and the level that comes of them.
 
+    USER REF is the same as REF USER.
+
     'none' is nothing, 'read' to list, search and download, 'write' also to change, move and trash, 'owner' also to
     grant, purge and end versions.
     """
+
+    if principal is not None and _is_place(principal) and not _is_place(ref):
+        ref, principal = principal, ref
 
     async def act(vault: "Client") -> None:
         from govault.client import Reference
@@ -134,13 +139,22 @@ def owner(
 
 
 async def _id_of(vault: "Client", principal: str) -> str:
-    """The principal's own name: ids never change, logins and the names of groups do."""
+    """The principal's own name: ids never change, logins and the names of groups do. A bare word may be a login."""
     kind, _, name = principal.partition(":")
     if kind == "user" and name:
         return (await vault.accounts.get(name)).id
     if kind == "group" and name:
         return (await vault.accounts.group(name)).id
-    return principal
+    if principal in ("users", "public") or principal.startswith(("a_", "g_")) or ":" in principal:
+        return principal
+    try:
+        return (await vault.accounts.get(principal)).id
+    except (NotFound, AccessDenied):
+        return principal
+
+
+def _is_place(word: str) -> bool:
+    return ":/" in word or word.startswith("f_")
 
 
 def _shown(shown: Any) -> str:

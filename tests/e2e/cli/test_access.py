@@ -57,6 +57,7 @@ def test_a_grant_at_a_folder_is_given_explained_and_taken_back(govault: Shell, d
         f"read   viewer of {space}:/, as public",
         "users: write",
     ]
+    assert govault.ok("access", "explain", "users", f"{space}:/d/a.txt").out.splitlines() == told
     shown = govault.ok("access", "show", f"{space}:/d/a.txt").out
     assert f"write   from {space}:/d" in shown
     stale = govault("access", "revoke", f"{space}:/d", "users", "--if-revision", "0")

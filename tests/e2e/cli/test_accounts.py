@@ -63,6 +63,9 @@ def test_an_administrator_makes_people_groups_and_tokens_and_each_gets_what_is_h
     govault.ok("group", "create", "editors")
     govault.ok("group", "add", "editors", "ada", "--manager")
     assert "ada (manager)" in govault.ok("group", "show", "editors").out
+    govault.ok("upload", "-", "main:/for-ada.txt", stdin=b"x")
+    govault.ok("access", "grant", "main:/for-ada.txt", "ada", "read")
+    assert "read" in govault.ok("access", "explain", "ada", "main:/for-ada.txt").out
     govault.ok("user", "create", "backup", "--service")
     token = govault.ok("token", "create", "nightly", "--user", "backup", "--expires", "30d").out.strip()
     assert token.startswith("gv_token_")
