@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from govault.errors import GoVaultError, NotFound
 from govault.services.purges import PurgeBudget
+from govault.services.spaces import SpaceWish
 from govault.services.targets import ByPath
 from govault.services.upload_terms import UploadWish
+from schemas.events.files import Replication
 from tests.simulation.cluster.checkers import Broken
 from tests.simulation.cluster.life import Crashed
 from tests.simulation.cluster.node import ADMIN, body_of
@@ -84,6 +86,8 @@ class Clients:
             await self._remove(running, path)
         elif action < 0.7:
             await self._empty_trash(running)
+        elif action < 0.72:
+            await self._ask(running, rng)
         else:
             await self.read(running, path)
 
@@ -120,6 +124,14 @@ class Clients:
         """So that collection has something to do."""
         try:
             await running.services.namespace.trash.empty(ADMIN, SPACE, None, PurgeBudget(1000))
+        except GoVaultError:
+            return
+
+    async def _ask(self, running: "Running", rng: random.Random) -> None:
+        """Let the space ask for another number of replicas, never for fewer than the layout's."""
+        wish = SpaceWish(replication=Replication(replicas=rng.choice((None, 3, 4, 5))))
+        try:
+            await running.services.namespace.spaces.change(ADMIN, SPACE, wish, None)
         except GoVaultError:
             return
 
