@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import time
 from collections.abc import Callable
 from itertools import count
 from secrets import token_hex
@@ -17,6 +18,7 @@ from api.middleware.edge import Edge
 from api.middleware.gate import Gate
 from api.middleware.headers import ResponseHeaders
 from api.middleware.metrics import HttpMetrics
+from api.middleware.rates import Rates
 from api.openapi import install_openapi
 from api.raw_routes import raw_routes
 from api.settings import ApiSettings
@@ -25,8 +27,17 @@ from govault.auth.token import Authenticator
 from govault.services.catalog import Services
 
 
-def create_app(services: Services, settings: ApiSettings, authenticator: Authenticator) -> App:
-    """The REST door as one ASGI application."""
+def create_app(
+    services: Services,
+    settings: ApiSettings,
+    authenticator: Authenticator,
+    monotonic_s: Callable[[], float] = time.monotonic,
+) -> App:
+    """The REST door as one ASGI application.
+
+    Args:
+        monotonic_s: By which requests are counted.
+    """
     rest = Rest(
         title="GoVault",
         version=settings.version,
@@ -40,11 +51,12 @@ def create_app(services: Services, settings: ApiSettings, authenticator: Authent
     routers = _routers()
     for router in routers:
         rest.include_router(router)
-    raw: tuple[RawRoute, ...] = raw_routes(services, settings)
+    rates = Rates(settings.rates, monotonic_s)
+    raw: tuple[RawRoute, ...] = raw_routes(services, settings, rates)
     dispatcher = Dispatcher(raw, rest)
     install_problems(rest, routers, dispatcher.methods_at)
     install_openapi(rest)
-    gate = Gate(dispatcher, authenticator, lambda: services.views, settings.metrics_public)
+    gate = Gate(dispatcher, authenticator, lambda: services.views, rates, settings.metrics_public)
     audited = Audited(
         gate, lambda: services.upkeep.audit if services.upkeep is not None else None, reads=settings.audit_reads
     )

@@ -3,6 +3,7 @@
 from api.archives import ArchiveDoor
 from api.blobs import Blobs
 from api.dispatch import RawRoute
+from api.middleware.rates import Rates
 from api.posts import Posts
 from api.puts import Puts
 from api.settings import ApiSettings
@@ -12,13 +13,13 @@ from govault.services.catalog import Services
 _READ = ("GET", "HEAD")
 
 
-def raw_routes(services: Services, settings: ApiSettings) -> tuple[RawRoute, ...]:
+def raw_routes(services: Services, settings: ApiSettings, rates: Rates) -> tuple[RawRoute, ...]:
     """Every raw door, bound to the services."""
     blobs = Blobs(services.downloads)
     puts = Puts(services, settings.max_upload_bytes)
     posts = Posts(services, settings.max_upload_bytes)
     archives = ArchiveDoor(services.archives)
-    shares = ShareDoor(services, blobs, archives, puts)
+    shares = ShareDoor(services, blobs, archives, puts, rates)
     numbered = ("version", "download")
     return (
         RawRoute(_READ, "/spaces/{space}/files/{path}", blobs.at_path, numbered, unless="metadata"),

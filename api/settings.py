@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from api.middleware.access import AccessLog, to_structlog
+from api.middleware.rates import RequestsPerMinute
 from govault.limits import MAX_UPLOAD_BYTES_DEFAULT
 
 ACCESS_COOKIE = "govault_access"
@@ -26,6 +27,7 @@ class ApiSettings:
         metrics: Whether ``/metrics`` is served.
         tls: Whether browsers reach the node by HTTPS: then its cookies never travel in the clear.
         audit_reads: Whether the audit trail keeps who read which content.
+        rates: How many requests a minute each may make.
         access_log: Takes one entry a request.
         registry: Where this edge registers its metrics, and what ``/metrics`` shows.
     """
@@ -40,5 +42,6 @@ class ApiSettings:
     metrics: bool = True
     tls: bool = False
     audit_reads: bool = False
+    rates: RequestsPerMinute = field(default_factory=RequestsPerMinute)
     access_log: AccessLog = to_structlog
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

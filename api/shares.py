@@ -8,11 +8,12 @@ from urllib.parse import quote
 from api.archives import ArchiveDoor
 from api.blobs import Blobs
 from api.documents import dumps, entity_document
+from api.middleware.rates import Rates
 from api.puts import Puts
 from api.raw import RawRequest
 from api.targets import tree_path_from_url
 from api.types import respond
-from govault.errors import AccessDenied, Conflict, InvalidRequest
+from govault.errors import AccessDenied, Authentication, Conflict, InvalidRequest, NotFound
 from govault.limits import PAGE_MAX
 from govault.services.catalog import Services
 from govault.services.shares import Opened, Shares, below, is_folder
@@ -25,11 +26,12 @@ _TOLD = ("type", "path", "name", "size_bytes", "media_type", "modified_at", "eta
 class ShareDoor:
     """GET, HEAD and PUT by a link. A use is counted when a content, an archive or an upload begins."""
 
-    def __init__(self, services: Services, blobs: Blobs, archives: ArchiveDoor, puts: Puts) -> None:
+    def __init__(self, services: Services, blobs: Blobs, archives: ArchiveDoor, puts: Puts, rates: Rates) -> None:
         self._services = services
         self._blobs = blobs
         self._archives = archives
         self._puts = puts
+        self._rates = rates
 
     async def get(self, request: RawRequest) -> None:
         """A file's content, a folder's entries, or with ``archive=zip`` all of a folder."""
@@ -63,10 +65,23 @@ class ShareDoor:
         await self._puts.put(_as(request, opened, {"space": space.name, "path": quote(whole)}))
 
     async def _open(self, request: RawRequest) -> Opened:
-        opened = await self._shares().open(request.params["token"], _password(request), request.actor)
+        opened = await self._opened(request)
+        self._rates.count_link(request.scope, opened.actor.name)
         request.scope["state"]["actor"] = opened.actor
         request.scope["state"]["actor_name"] = opened.actor.name
         return opened
+
+    async def _opened(self, request: RawRequest) -> Opened:
+        """The link; whoever shows none, or guesses its password, is counted by his address, before a guess costs."""
+        password = _password(request)
+        if password is not None:
+            self._rates.count_address(request.scope)
+        try:
+            return await self._shares().open(request.params["token"], password, request.actor)
+        except (Authentication, NotFound):
+            if password is None:
+                self._rates.count_address(request.scope)
+            raise
 
     async def _count(self, request: RawRequest, opened: Opened) -> None:
         """What goes on in the middle of a content is the same use."""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 from api.middleware.permits import check_permit, is_for_anybody
+from api.middleware.rates import Rates
 from api.settings import ACCESS_COOKIE
 from api.types import App, Message, Receive, Scope, Send, header
 from govault.auth.token import Authenticator, Identity
@@ -16,8 +17,10 @@ PUBLIC_PATHS = frozenset({"/", "/health", "/livez", "/readyz", "/openapi.json", 
 PUBLIC_ROUTES = PUBLIC_PATHS | {"/auth/login", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"}
 """What answers without an identity; ``PUBLIC_PATHS`` also where the REST door is closed."""
 PUBLIC_PREFIXES = ("/static/",)
+_PROBES = frozenset({"/health", "/livez", "/readyz", "/metrics"})
+"""Whoever watches the node is never turned away."""
 _SHARES = "/s/"
-"""Share links bring their own secret; the door behind looks at it."""
+"""Share links bring their own secret; the door behind looks at it, and counts their requests."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEFORE_CHANGE = frozenset({("GET", "/me"), ("POST", "/me/password"), ("POST", "/auth/logout")})
 """What an account may do before it has changed its first password."""
@@ -42,11 +45,12 @@ class Gate:
     """
 
     def __init__(
-        self, app: App, authenticator: Authenticator, views: Callable[[], Views], metrics_public: bool
+        self, app: App, authenticator: Authenticator, views: Callable[[], Views], rates: Rates, metrics_public: bool
     ) -> None:
         self._app = app
         self._authenticator = authenticator
         self._views = views
+        self._rates = rates
         self._public = PUBLIC_ROUTES | ({"/metrics"} if metrics_public else set())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,6 +59,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         if self._is_public(scope["raw_path"]):
+            self._count_public(scope)
             scope["state"]["actor"] = _actor_of(_ANYBODY, scope)
             await self._app(scope, receive, send)
             return
@@ -73,6 +78,7 @@ class Gate:
         Raises:
             Authentication: It is not granted, or not there: the two look alike.
         """
+        self._rates.count_address(scope)
         scope["state"]["actor"] = _actor_of(_ANYBODY, scope)
         scope["state"]["actor_name"] = ANYBODY
         try:
@@ -98,8 +104,18 @@ class Gate:
         path = raw_path.decode("latin-1")
         return path in self._public or path.startswith((*PUBLIC_PREFIXES, _SHARES))
 
+    def _count_public(self, scope: Scope) -> None:
+        path = scope["raw_path"].decode("latin-1")
+        if path not in _PROBES and not path.startswith(_SHARES):
+            self._rates.count_address(scope)
+
     async def _actor(self, scope: Scope, authorization: str | None) -> Actor:
-        identity = await self._authenticator.authenticate(authorization)
+        try:
+            identity = await self._authenticator.authenticate(authorization)
+        except Authentication:
+            self._rates.count_address(scope)
+            raise
+        self._rates.count_account(scope, identity.name)
         method, path = scope["method"], scope["raw_path"].decode("latin-1")
         if identity.must_change and (method, path) not in _BEFORE_CHANGE:
             raise AccessDenied(

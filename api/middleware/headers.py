@@ -1,5 +1,6 @@
 """Headers that every response carries: against sniffing, framing and leaking, and CORS where it is configured."""
 
+from api.middleware.rates import RATE_FIELDS
 from api.types import App, Headers, Message, Receive, Scope, Send, header, respond
 
 _SECURITY: Headers = [
@@ -16,7 +17,7 @@ _REQUEST_HEADERS = (
 )
 _EXPOSED = (
     b"etag, location, content-range, content-disposition, repr-digest, last-modified, x-request-id, "
-    b"govault-position, retry-after, link"
+    b"govault-position, retry-after, ratelimit, ratelimit-policy, link"
 )
 _PREFLIGHT_AGE_S = b"600"
 
@@ -41,6 +42,8 @@ class ResponseHeaders:
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = [*message.get("headers", ()), *_SECURITY, *cors]
+                if fields := scope["state"].get(RATE_FIELDS):
+                    headers.extend(fields)
                 if not _has_policy(headers):
                     headers.append(_API_POLICY)
                 message["headers"] = headers

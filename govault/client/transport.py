@@ -28,7 +28,8 @@ IDLE_S = 120.0
 """No byte sent or received for this long: the attempt is over."""
 OUTCOME_S = 120.0
 SMALL_ANSWER_BYTES_MAX = 64 * 1024 * 1024
-_RETRY_STATUSES = frozenset({429, 502, 503, 504})
+_TOO_MANY = 429
+_RETRY_STATUSES = frozenset({_TOO_MANY, 502, 503, 504})
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 TokenSource = Callable[[], Awaitable[str]]
@@ -179,7 +180,7 @@ class Transport:
         document: object = None,
         idle: bool = True,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One attempt at an answer whose body is read piece by piece.
+        """An answer whose body is read piece by piece; tried again only where the node says to come later.
 
         Args:
             idle: Whether silence of ``IDLE_S`` ends it; not so where the body may pause for as long as it likes.
@@ -194,13 +195,20 @@ class Transport:
             sent["content-type"] = "application/json"
         try:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=IDLE_S if idle else None)
-            async with self._live().request(
-                method, self._address(route, query), headers=sent, data=data, allow_redirects=False, timeout=timeout
-            ) as response:
-                self._met = True
-                if response.status >= 400:
-                    raise error_of(response.status, await _whole_body(response), _plain(response))
-                yield response
+            for attempt in range(1, ATTEMPTS_MAX + 1):
+                async with self._live().request(
+                    method, self._address(route, query), headers=sent, data=data, allow_redirects=False, timeout=timeout
+                ) as response:
+                    self._met = True
+                    if response.status < 400:
+                        yield response
+                        return
+                    told = _plain(response)
+                    failure = error_of(response.status, await _whole_body(response), told)
+                wait_s = _retry_after_s(told) if response.status == _TOO_MANY else None
+                if wait_s is None or attempt == ATTEMPTS_MAX:
+                    raise failure
+                await asyncio.sleep(wait_s)
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             raise self._unreachable(error) from error
         except aiohttp.ClientError as error:

@@ -13,7 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from govault.config.values import Address, Addresses, Duration, FilePath, Size, Texts, split_address
-from govault.limits import CHUNK_MEAN_BYTES, KIB, MAX_UPLOAD_BYTES_DEFAULT, MIB, REPAIR_LANES_MAX, REPLICAS_MAX
+from govault.limits import (
+    CHUNK_MEAN_BYTES,
+    KIB,
+    MAX_UPLOAD_BYTES_DEFAULT,
+    MIB,
+    RATE_PER_MINUTE_MAX,
+    REPAIR_LANES_MAX,
+    REPLICAS_MAX,
+)
 
 TOPIC_PREFIX_PATTERN = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 
@@ -300,6 +308,24 @@ class AccountsSection(Section):
     )
 
 
+class RequestsPerMinute(Section):
+    """Requests that each may make a minute, at one node. 0: as many as he likes. The operator has no limit."""
+
+    account: int = Field(6000, ge=0, le=RATE_PER_MINUTE_MAX, description="Of one account.")
+    address: int = Field(
+        600, ge=0, le=RATE_PER_MINUTE_MAX, description="From one address (IPv6: one /64), without a credential."
+    )
+    share_link: int = Field(600, ge=0, le=RATE_PER_MINUTE_MAX, description="By one share link.")
+
+
+class LimitsSection(Section):
+    """What is too much (429)."""
+
+    requests_per_minute: RequestsPerMinute = Field(
+        RequestsPerMinute(), description="Requests that each may make a minute, at one node; 0: without limit."
+    )
+
+
 class Logging(Section):
     """What the node writes to stderr."""
 
@@ -353,6 +379,7 @@ class Configuration(BaseSettings):
     storage: StorageSection = Field(StorageSection(), description="The chunk store.")
     security: Security = Field(Security(), description="Keys.")
     accounts: AccountsSection = Field(AccountsSection(), description="Who may come in.")
+    limits: LimitsSection = Field(LimitsSection(), description="What is too much.")
     logging: Logging = Field(Logging(), description="What the node writes to stderr.")
     workers: Workers = Field(Workers(), description="Work in the background.")
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, GCCollector
 
+from api.middleware.rates import RequestsPerMinute
 from api.settings import ApiSettings
 from govault.config import Configuration
 from govault.config.model import Log
@@ -166,9 +167,16 @@ def api_settings(configuration: Configuration, program_version: str, registry: C
         metrics=server.doors.metrics,
         tls=server.tls.cert_file is not None,
         audit_reads=configuration.accounts.audit_reads,
+        rates=requests_per_minute(configuration),
         access_log=access_log(configuration.logging.level, configuration.logging.format),
         registry=registry,
     )
+
+
+def requests_per_minute(configuration: Configuration) -> RequestsPerMinute:
+    """How many requests each may make."""
+    asked = configuration.limits.requests_per_minute
+    return RequestsPerMinute(asked.account, asked.address, asked.share_link)
 
 
 def metrics_registry() -> CollectorRegistry:

@@ -104,7 +104,7 @@ async def open_vault(
     await accounts.signing_keys.work()
     await accounts.table.wait_read(-1, 5)
     await accounts.freshness.work()
-    app = create_app(services, settings, accounts.authenticator)
+    app = create_app(services, settings, accounts.authenticator, clock.monotonic_s)
     client = httpx.AsyncClient(
         transport=httpx.ASGITransport(app=app, raise_app_exceptions=False),
         base_url="http://vault.test",

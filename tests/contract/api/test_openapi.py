@@ -3,6 +3,7 @@
 import jsonschema
 import pytest
 
+from api.middleware.rates import Rates
 from api.raw_routes import raw_routes
 from schemas.rest.content import UploadAnswer
 from schemas.rest.shapes import Problem
@@ -21,7 +22,7 @@ async def document(vault: Vault) -> dict:  # type: ignore[type-arg]
 
 async def test_every_raw_door_is_in_it(vault: Vault, document: dict) -> None:  # type: ignore[type-arg]
     shared = document["components"]["parameters"]
-    for route in raw_routes(vault.services, vault.settings):
+    for route in raw_routes(vault.services, vault.settings, Rates(vault.settings.rates, vault.clock.monotonic_s)):
         if route.only_if:
             continue
         operations = document["paths"][route.template]

@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 
 from govault.client import Attributes, Body, Client, ProtocolError, Reference, Unreachable, transport
-from govault.errors import Authentication, Conflict, NotFound, OutcomePending, ViewsLagging
+from govault.errors import Authentication, Conflict, NotFound, OutcomePending, TooManyRequests, ViewsLagging
 from tests.integration.client.fake_node import FakeNode, fake_node, folder_page, problem, upload_answer
 
 WHERE = Reference(space="main", path="a.txt")
@@ -200,3 +200,29 @@ async def test_what_is_neither_file_nor_folder_is_not_found() -> None:
     async with fake_node(handler) as node, Client(node.url, "secret") as vault:
         with pytest.raises(NotFound):
             await vault.files.entity(WHERE)
+
+
+async def test_a_stream_of_which_there_were_too_many_is_asked_for_again_when_told() -> None:
+    answers = [problem(429, "too-many-requests.account", retry_after="0"), web.Response(body=b"content")]
+
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return answers.pop(0)
+
+    async with (
+        fake_node(handler) as node,
+        Client(node.url, "secret") as vault,
+        vault.files.transport.stream("GET", "/files/x") as answer,
+    ):
+        assert await answer.read() == b"content"
+        assert len(node.requests) == 2
+
+
+async def test_a_stream_that_stays_too_many_ends_with_the_nodes_own_words() -> None:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        return problem(429, "too-many-requests.account", retry_after="0")
+
+    async with fake_node(handler) as node, Client(node.url, "secret") as vault:
+        with pytest.raises(TooManyRequests):
+            async with vault.files.transport.stream("GET", "/files/x"):
+                pass
+    assert len(node.requests) == transport.ATTEMPTS_MAX
