@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from govault.domain.access import Level, is_unchecked, level_at
@@ -209,7 +210,7 @@ class Targets:
         if is_unchecked(actor.name, actor.principals):
             return list(self.views.files_with_hash(sha256, limit))
         found = self.views.files_with_hash(sha256, CANDIDATES_BY_HASH_MAX)
-        return [pair for pair in found if self.level(actor, pair[0]) >= Level.READ][:limit]
+        return list(islice((pair for pair in found if self.level(actor, pair[0]) >= Level.READ), limit))
 
     def level_in(self, actor: Actor, space: DirectoryRow, entity: Entity | None = None) -> Level:
         """The same in a space that is known; of the space itself where ``entity`` is None."""

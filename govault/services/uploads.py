@@ -156,7 +156,9 @@ class Uploads:
         Whether others have a content is not his to find out by uploading it: where he can read no file that has it,
         all of it counts as new, and as stored without compression.
         """
-        if is_unchecked(actor.name, actor.principals) or self.targets.files_with(actor, ingested.sha256, 1):
+        if not ingested.size_bytes or is_unchecked(actor.name, actor.principals):
+            return ingested
+        if self.targets.files_with(actor, ingested.sha256, 1):
             return ingested
         return ingested._replace(new_bytes=ingested.size_bytes, stored_bytes=ingested.size_bytes)
 

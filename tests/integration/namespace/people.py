@@ -16,10 +16,12 @@ from schemas.events.files import RulesActivated
 from schemas.ids import ulid
 from tests.fakes.vault import ADMIN, Vault
 
-STRANGER, READER, WRITER, OWNER, MANAGER = ("a_" + ulid(number, b"account---") for number in range(5))
+STRANGER, READER, WRITER, OWNER, MANAGER, MEMBER = ("a_" + ulid(number, b"account---") for number in range(6))
+TEAM = "g_" + ulid(1, b"group-----")
 IDENTITIES = {
     "stranger": Identity(STRANGER, (STRANGER, "users")),
     "reader": Identity(READER, (READER, "users")),
+    "member": Identity(MEMBER, (MEMBER, TEAM, "users")),
     "writer": Identity(WRITER, (WRITER, "users")),
     "owner": Identity(OWNER, (OWNER, "users")),
     "manager": Identity(MANAGER, (MANAGER, "users")),
@@ -94,6 +96,7 @@ async def people_at(vault: Vault, *, rules: int = 2) -> AsyncIterator[People]:
         if rules > 1:
             await people.raise_rules()
             await people.grant("docs", READER, "read")
+            await people.grant("docs", TEAM, "read")
             await people.grant("docs/plan", WRITER, "write")
             await people.submit(OwnerChanged(space_id=space.space_id, entity_id=people.file_id, owner=OWNER))
             await people.grant("", MANAGER, "manager")

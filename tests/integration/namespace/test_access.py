@@ -169,11 +169,11 @@ async def every_route_asks(vault: Vault) -> None:
             method = route.split(" ")[0]
             told = {
                 who: (await people.ask(who, method, path)).status_code
-                for who in ("anonymous", "stranger", "reader", "writer", "owner", "manager")
+                for who in ("anonymous", "stranger", "reader", "member", "writer", "owner", "manager")
             }
             if route in READS:
                 assert told == {
-                    "anonymous": 401, "stranger": 404, "reader": 200, "writer": 200, "owner": 200, "manager": 200
+                    "anonymous": 401, "stranger": 404, **dict.fromkeys(list(told)[2:], 200)
                 }, route  # fmt: skip
                 assert (await people.ask("admin", method, path)).status_code == 200
             elif route in LISTS:
@@ -184,7 +184,7 @@ async def every_route_asks(vault: Vault) -> None:
                 assert told.pop("anonymous") == 401, route
                 assert 401 not in told.values(), route
             elif route in SHARES:
-                expected = {"anonymous": 401, "stranger": 404, "reader": 403, "writer": 403}
+                expected = {"anonymous": 401, "stranger": 404, "reader": 403, "member": 403, "writer": 403}
                 expected |= dict.fromkeys(("owner", "manager"), SHARES[route])
                 ask = {} if method == "POST" else None
                 told = {who: (await people.ask(who, method, path, ask)).status_code for who in expected}
@@ -193,14 +193,21 @@ async def every_route_asks(vault: Vault) -> None:
                 ask = ASKS.get(route, {"level": "read"}) if method == "PUT" else None
                 path = path.replace("/unknown", "/public")
                 at_space = template_of(route).startswith("/spaces")
-                expected = {"anonymous": 401, "stranger": 404, "reader": 403, "writer": 403, "owner": 200}
+                expected = {
+                    "anonymous": 401,
+                    "stranger": 404,
+                    "reader": 403,
+                    "member": 403,
+                    "writer": 403,
+                    "owner": 200,
+                }
                 if at_space:
-                    expected |= dict.fromkeys(("reader", "writer", "owner"), 404)
+                    expected |= dict.fromkeys(("reader", "member", "writer", "owner"), 404)
                 if route.endswith("/explain"):
-                    expected |= {} if at_space else {"reader": 200, "writer": 200}
+                    expected |= {} if at_space else {"reader": 200, "member": 200, "writer": 200}
                 if route.endswith("/owner"):
                     # The accounts of this test are no rows: that nobody gets one who is not there is all it can say.
-                    expected |= dict.fromkeys(("reader", "writer", "owner"), 404)
+                    expected |= dict.fromkeys(("reader", "member", "writer", "owner"), 404)
                 told = {who: (await people.ask(who, method, path, ask)).status_code for who in expected}
                 assert told == expected, route
                 if not route.endswith("/owner"):
@@ -215,7 +222,7 @@ async def every_route_asks(vault: Vault) -> None:
             assert (await people.ask("admin", method, path)).status_code not in (401, 403), route
 
 
-@pytest.mark.parametrize("who", ["stranger", "reader"])
+@pytest.mark.parametrize("who", ["stranger", "reader", "member"])
 async def test_what_is_hidden_and_what_is_not_there_look_alike(vault: Vault, who: str) -> None:
     async with people_at(vault) as people:
         await vault.put("private", b"hidden")

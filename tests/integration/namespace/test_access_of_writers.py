@@ -15,9 +15,9 @@ from schemas.events.files import SpaceOpened
 from tests.fakes.vault import ADMIN, Vault
 from tests.integration.namespace.people import READER, WRITER, People, people_at
 
-AT_FILE = {"stranger": 404, "reader": 403}
-AT_FOLDER = {"stranger": 404, "reader": 403, "writer": 404, "owner": 404}
-AT_SPACE = {"stranger": 404, "reader": 404, "writer": 404, "owner": 404}
+AT_FILE = {"stranger": 404, "reader": 403, "member": 403}
+AT_FOLDER = {"stranger": 404, "reader": 403, "member": 403, "writer": 404, "owner": 404}
+AT_SPACE = {"stranger": 404, "reader": 404, "member": 404, "writer": 404, "owner": 404}
 WRITES: dict[str, tuple[dict[str, int], Any]] = {
     "PUT /spaces/{space}/files/{path}": ({**AT_FILE, "writer": 200}, b"new"),
     "PATCH /spaces/{space}/files/{path}": ({**AT_FILE, "writer": 200}, {"tags": ["x"]}),
