@@ -14,6 +14,7 @@ from govault.limits import LOG_REACH_S
 from govault.node.folder import DataFolder, write_durably
 from govault.ports import KeyedLog
 from govault.services.accounts.assembly import FIRST_LOGIN, AccountServices, AccountsPorts, assemble_accounts
+from govault.services.accounts.erasures import Erasures
 from govault.services.accounts.keys import FollowedAccountKeys
 from govault.services.following import Follower
 from govault.services.submit import Submitter
@@ -121,7 +122,7 @@ async def open_accounts(
     try:
         yield NodeAccounts(
             services,
-            (services.freshness, services.signing_keys, FirstPassword(file, services)),
+            (services.freshness, services.signing_keys, Erasures(services.people), FirstPassword(file, services)),
             log,
             (keys.follower, services.table.follower),
             running,

@@ -169,7 +169,7 @@ class AccountRegistry:
     async def erase(self, actor: Actor, row: AccountRow) -> None:
         """Destroy the account's key, and let nobody in by it any more.
 
-        The word that it is erased comes first: should this end between the two, asking again destroys the key.
+        The word that it is erased comes first: should this end between the two, the worker ``Erasures`` does the rest.
 
         Raises:
             AccessDenied: The actor may not.

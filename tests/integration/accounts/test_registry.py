@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from govault.domain.actor import system
+from govault.services.accounts.erasures import Erasures
+from schemas.events.accounts import AccountErased
 from tests.fakes.vault import open_vault
 from tests.integration.accounts.conftest import PASSWORD, Doors
 
@@ -58,6 +61,20 @@ async def test_a_role_that_there_is_not_is_refused(doors: Doors, path: str) -> N
     ask = {"login": "ada", "password": PASSWORD} if path == "/accounts" else {}
     refused = await doors.operator("POST", path, {**ask, "roles": ["king"]})
     assert (refused.status_code, refused.json()["code"]) == (422, "invalid-request.fields")
+
+
+async def test_an_erasure_that_ended_halfway_is_finished_by_a_node(doors: Doors) -> None:
+    made, stays = await doors.make("ada"), await doors.make("bob")
+    accounts = doors.vault.services.accounts
+    assert accounts is not None
+    erased = AccountErased(account_id=made["id"])
+    await doors.vault.services.submitter.submit(system("test"), erased, 0, subject=made["id"])
+    keys, erasures = accounts.people.keys, Erasures(accounts.people)
+    assert keys.get(made["id"]) is not None
+    assert not await erasures.work()
+    assert keys.get(made["id"]) is None
+    assert keys.get(stays["id"]) is not None
+    assert not await erasures.work()
 
 
 async def test_a_reset_password_must_be_changed_and_ends_what_was_open(doors: Doors) -> None:
