@@ -54,6 +54,7 @@ OWN: tuple[tuple[tuple[str, ...], str], ...] = (
     (("DELETE",), "/me/tokens/{token}"),
     (("POST",), "/auth/logout"),
     (_READS, "/audit"),
+    (_READS, "/people/{login}"),
     (_READS, "/groups"),
     (("GET", "HEAD", "PATCH"), "/groups/{group}"),
     (_READS, "/groups/{group}/members"),

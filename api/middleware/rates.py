@@ -26,7 +26,7 @@ _ADVICE = {"account": "spread the requests", "address": "log in", "share-link": 
 class RequestsPerMinute:
     """What each may ask; 0: as much as he likes."""
 
-    account: int = 6000
+    account: int = 60_000
     address: int = 600
     share_link: int = 600
 

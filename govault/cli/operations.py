@@ -38,6 +38,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "DELETE /me/sessions": ("logout",),
     "DELETE /me/sessions/{session}": ("sessions end",),
     "GET /me/tokens": ("token ls",),
+    "GET /people/{login}": ("access grant",),
     "POST /me/tokens": ("token create",),
     "DELETE /me/tokens/{token}": ("token revoke",),
     "GET /admin/config": ("config show",),

@@ -19,6 +19,7 @@ from schemas.rest.accounts import (
     NewAccountDocument,
     NewInviteDocument,
     NewTokenDocument,
+    PersonDocument,
     SessionDocument,
     SessionsDocument,
     SessionTokens,
@@ -88,6 +89,14 @@ class Accounts:
     async def get(self, account: str) -> AccountDocument:
         """One account."""
         return read_as(AccountDocument, await self.transport.request("GET", _route(account)))
+
+    async def find(self, login: str) -> PersonDocument:
+        """Somebody by the whole login; for everybody who has logged in.
+
+        Raises:
+            NotFound: Nobody has it.
+        """
+        return read_as(PersonDocument, await self.transport.request("GET", f"/people/{segment(login)}"))
 
     async def create(self, ask: dict[str, object]) -> NewAccountDocument:
         """Make an account; ``ask`` as ``POST /accounts`` takes it."""

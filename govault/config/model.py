@@ -311,7 +311,7 @@ class AccountsSection(Section):
 class RequestsPerMinute(Section):
     """Requests that each may make a minute, at one node. 0: as many as he likes. The operator has no limit."""
 
-    account: int = Field(6000, ge=0, le=RATE_PER_MINUTE_MAX, description="Of one account.")
+    account: int = Field(60_000, ge=0, le=RATE_PER_MINUTE_MAX, description="Of one account.")
     address: int = Field(
         600, ge=0, le=RATE_PER_MINUTE_MAX, description="From one address (IPv6: one /64), without a credential."
     )

@@ -80,6 +80,14 @@ class AccountDocument(ResponseModel):
     created: datetime
 
 
+class PersonDocument(ResponseModel):
+    """Whom something can be granted to."""
+
+    id: str = Field(examples=[ACCOUNT_ID])
+    login: str = Field(examples=["ada"])
+    display_name: str | None = Field(examples=["Ada Lovelace"])
+
+
 class AccountsPage(ResponseModel):
     """A page of accounts."""
 

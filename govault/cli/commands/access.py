@@ -7,7 +7,7 @@ import typer
 from govault.cli.app import App
 from govault.cli.output import emit, fields, legible
 from govault.cli.session import connect
-from govault.errors import AccessDenied, InvalidRequest, NotFound
+from govault.errors import InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from govault.client import Client
@@ -142,14 +142,14 @@ async def _id_of(vault: "Client", principal: str) -> str:
     """The principal's own name: ids never change, logins and the names of groups do. A bare word may be a login."""
     kind, _, name = principal.partition(":")
     if kind == "user" and name:
-        return (await vault.accounts.get(name)).id
+        return (await vault.accounts.find(name)).id
     if kind == "group" and name:
         return (await vault.accounts.group(name)).id
     if principal in ("users", "public") or principal.startswith(("a_", "g_")) or ":" in principal:
         return principal
     try:
-        return (await vault.accounts.get(principal)).id
-    except (NotFound, AccessDenied):
+        return (await vault.accounts.find(principal)).id
+    except NotFound:
         return principal
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
+from api.middleware.rates import RequestsPerMinute
+from api.settings import ApiSettings
 from tests.fakes.vault import Vault, open_vault
 
 PASSWORD = "correct horse battery"
@@ -58,6 +60,7 @@ class Doors:
 
 @pytest.fixture
 async def doors(tmp_path: Path) -> AsyncIterator[Doors]:
-    """A fresh vault."""
-    async with open_vault(tmp_path) as vault:
+    """A fresh vault, whose doors count nobody's requests: its clock stands."""
+    settings = ApiSettings(rates=RequestsPerMinute(0, 0, 0))
+    async with open_vault(tmp_path, settings) as vault:
         yield Doors(vault)

@@ -216,3 +216,16 @@ async def test_no_event_and_no_record_holds_a_personal_value_or_a_secret_in_the_
     secrets = (token["token"].rpartition("_")[2], session["refresh_token"].rpartition("_")[2])
     for value in ("lovelace", "Augusta", "augusta@example.org", PASSWORD, *secrets):
         assert value.encode() not in kept
+
+
+async def test_people_find_one_another_by_the_whole_login_and_in_no_other_way(doors: Doors) -> None:
+    ada = await doors.make("ada", display_name="Ada Lovelace", email="ada@example.org")
+    await doors.make("bob")
+    token = await doors.token("bob")
+    found = await doors.ask(token, "GET", "/people/ADA")
+    assert found.json() == {"id": ada["id"], "login": "ada", "display_name": "Ada Lovelace"}
+    for login in ("ad", "ada@example.org", ada["id"], "%2e%2e", "a" * 300):
+        assert (await doors.ask(token, "GET", f"/people/{login}")).status_code == 404, login
+    assert (await doors.ask(None, "GET", "/people/ada")).status_code == 401
+    await doors.operator("PATCH", "/accounts/ada", {"disabled": True})
+    assert (await doors.ask(token, "GET", "/people/ada")).status_code == 404

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import typer
 
+from api.middleware.rates import Rates
 from api.raw_routes import raw_routes
 from govault.cli.main import app
 from govault.cli.operations import OPERATIONS, WITHOUT_A_NODE
@@ -32,7 +33,7 @@ def commands() -> set[str]:
 async def test_every_operation_has_a_command_and_every_listed_operation_exists(tmp_path: Path) -> None:
     async with open_vault(tmp_path) as vault:
         document = (await vault.client.get("/openapi.json")).json()
-        raw = raw_routes(vault.services, vault.settings)
+        raw = raw_routes(vault.services, vault.settings, Rates(vault.settings.rates, vault.clock.monotonic_s))
     offered = {
         shape(f"{method.upper()} {path}")
         for path, operations in document["paths"].items()

@@ -41,6 +41,7 @@ LISTS = {
 """Open to all accounts, each of which sees its own: see ``test_access_of_lists``. What a stranger is told."""
 OWN = {
     "GET /audit",
+    "GET /people/{login}",
     "POST /spaces",
     "DELETE /groups/{group}/members/{account}",
     "DELETE /me/sessions",
