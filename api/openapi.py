@@ -27,6 +27,9 @@ time is answered with 202 and a `Location` to ask at.
 **Reading your own writes elsewhere.** Answers carry `GoVault-Position`; sent back as `GoVault-At-Least`, a node waits
 until it has seen that much.
 
+**Limits.** Answers tell accounts, share links and addresses without a credential how many requests they have left:
+`RateLimit` and `RateLimit-Policy`. What is too much is refused with 429; come again after `Retry-After`.
+
 **Errors** are RFC 9457 problems with a stable `code`.
 """
 _TOKENS = "An access token of `POST /auth/login`, an API token, or the operator's: `admin.token` in the data folder."
@@ -57,6 +60,16 @@ _COMMON_HEADERS: Json = {
         "schema": {"type": "string"},
     },
 }
+_TOO_MANY: Json = {
+    "description": "More requests than may be made in a minute.",
+    "content": _PROBLEM_CONTENT,
+    "headers": {
+        "X-Request-Id": {"$ref": "#/components/headers/RequestId"},
+        "Retry-After": {"description": "Seconds until the next may come.", "schema": {"type": "integer"}},
+        "RateLimit": {"description": "What is left (`r`), and when all is there again.", "schema": {"type": "string"}},
+        "RateLimit-Policy": {"description": "What may be made in `w` seconds (`q`).", "schema": {"type": "string"}},
+    },
+}
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -82,6 +95,7 @@ def complete(document: Json) -> Json:
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": _TOKENS}}
     components["parameters"] = {}
     components["headers"] = _COMMON_HEADERS
+    components["responses"] = {"TooManyRequests": _TOO_MANY}
     # The raw doors' operations share parts, and each is completed on its own: by JSON's way no part is shared.
     raw = orjson.loads(orjson.dumps(RAW_PATHS))
     for path, operations in raw.items():
@@ -117,6 +131,7 @@ def _complete_operation(operation: Json, shared: Json, public: bool) -> None:
         headers["X-Request-Id"] = {"$ref": "#/components/headers/RequestId"}
         if not public:
             headers["GoVault-Position"] = {"$ref": "#/components/headers/Position"}
+    responses["429"] = {"$ref": "#/components/responses/TooManyRequests"}
     for parameter in parameters:
         _drop_null(parameter)
     _set_apart(operation, shared)

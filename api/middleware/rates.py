@@ -18,7 +18,7 @@ from govault.limits import RATES_TRACKED_MAX
 RATE_FIELDS = "rate_fields"
 """In the request's state: the header fields that its answer shall carry."""
 _MINUTE_S = 60
-_IPV6_NETWORK_BITS = 64
+_IPV6_NETWORK_BYTES = 8
 _ADVICE = {"account": "spread the requests", "address": "log in", "share-link": "ask for a link of your own"}
 
 
@@ -107,6 +107,7 @@ class _Buckets:
 
 
 def _network(address: str) -> str:
+    """What tells an address from others: all of it, or of IPv6 the network (/64)."""
     if ":" not in address:
         return address
     try:
@@ -115,4 +116,4 @@ def _network(address: str) -> str:
         return address
     if whole.ipv4_mapped is not None:
         return str(whole.ipv4_mapped)
-    return str(ipaddress.IPv6Network((whole, _IPV6_NETWORK_BITS), strict=False))
+    return whole.packed[:_IPV6_NETWORK_BYTES].hex()

@@ -21,6 +21,8 @@ ATTEMPTS_MAX = 6
 BACKOFF_FIRST_S = 0.2
 BACKOFF_S_MAX = 5.0
 RETRY_AFTER_S_MAX = 30.0
+TURN_S_MAX = 300.0
+"""How long a request waits for its turn where the node says that there were too many; longer than all attempts."""
 CONNECT_S = 10.0
 KEEPALIVE_S = 4.0
 """Less than a node keeps an idle connection: else a request may meet the end of the one it was given."""
@@ -29,7 +31,7 @@ IDLE_S = 120.0
 OUTCOME_S = 120.0
 SMALL_ANSWER_BYTES_MAX = 64 * 1024 * 1024
 _TOO_MANY = 429
-_RETRY_STATUSES = frozenset({_TOO_MANY, 502, 503, 504})
+_RETRY_STATUSES = frozenset({502, 503, 504})
 _MUTATING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 TokenSource = Callable[[], Awaitable[str]]
@@ -146,7 +148,7 @@ class Transport:
         for attempt in range(1, attempts + 1):
             retry_after_s: float | None = None
             try:
-                answer = await self._once(method, self._address(route, query), sent, body)
+                answer = await self._in_turn(method, self._address(route, query), sent, body)
             except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
                 failure: GoVaultError = self._unreachable(error)
                 if isinstance(error, aiohttp.ClientConnectorError) and not self._met:
@@ -195,7 +197,8 @@ class Transport:
             sent["content-type"] = "application/json"
         try:
             timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S, sock_read=IDLE_S if idle else None)
-            for attempt in range(1, ATTEMPTS_MAX + 1):
+            waited_s = 0.0
+            while True:
                 async with self._live().request(
                     method, self._address(route, query), headers=sent, data=data, allow_redirects=False, timeout=timeout
                 ) as response:
@@ -205,14 +208,25 @@ class Transport:
                         return
                     told = _plain(response)
                     failure = error_of(response.status, await _whole_body(response), told)
-                wait_s = _retry_after_s(told) if response.status == _TOO_MANY else None
-                if wait_s is None or attempt == ATTEMPTS_MAX:
+                if response.status != _TOO_MANY or waited_s >= TURN_S_MAX:
                     raise failure
-                await asyncio.sleep(wait_s)
+                waited_s += await _wait_for_turn(told)
         except (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError) as error:
             raise self._unreachable(error) from error
         except aiohttp.ClientError as error:
             raise ProtocolError(f"{self.url} does not speak HTTP as expected: {error}") from error
+
+    async def _in_turn(
+        self, method: str, address: URL, headers: Mapping[str, str], body: Body | bytes | None
+    ) -> Answer:
+        """One attempt; a refusal because there were too many is none, where the body can be sent again."""
+        waited_s = 0.0
+        while True:
+            answer = await self._once(method, address, headers, body)
+            replayable = not isinstance(body, Body) or body.replayable
+            if answer.status != _TOO_MANY or waited_s >= TURN_S_MAX or not replayable:
+                return answer
+            waited_s += await _wait_for_turn(answer.headers)
 
     async def _once(self, method: str, address: URL, headers: Mapping[str, str], body: Body | bytes | None) -> Answer:
         session = self._live()
@@ -319,6 +333,14 @@ async def _whole_body(response: aiohttp.ClientResponse) -> bytes:
 
 def _plain(response: aiohttp.ClientResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
+
+
+async def _wait_for_turn(headers: Mapping[str, str]) -> float:
+    """Wait as long as told, and a little at random, so that many at once do not meet again. At least 1 s is counted."""
+    told_s = _retry_after_s(headers)
+    wait_s = (1.0 if told_s is None else told_s) * random.uniform(1.0, 1.25)
+    await asyncio.sleep(wait_s)
+    return max(1.0, wait_s)
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:

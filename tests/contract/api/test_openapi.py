@@ -113,3 +113,11 @@ async def test_an_uploads_answer_is_as_the_document_says(vault: Vault, document:
     for answer in answers:
         assert set(answer.json()) == fields
         jsonschema.validate(answer.json(), document["components"]["schemas"]["UploadAnswer"])
+
+
+async def test_it_says_of_every_operation_that_there_may_be_too_many(document: dict) -> None:  # type: ignore[type-arg]
+    told = document["components"]["responses"]["TooManyRequests"]["headers"]
+    assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= set(told)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            assert operation["responses"]["429"]["$ref"].endswith("/TooManyRequests"), (method, path)

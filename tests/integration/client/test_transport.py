@@ -217,7 +217,9 @@ async def test_a_stream_of_which_there_were_too_many_is_asked_for_again_when_tol
         assert len(node.requests) == 2
 
 
-async def test_a_stream_that_stays_too_many_ends_with_the_nodes_own_words() -> None:
+async def test_a_stream_that_stays_too_many_ends_with_the_nodes_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transport, "TURN_S_MAX", 3.0)
+
     async def handler(_: web.Request) -> web.StreamResponse:
         return problem(429, "too-many-requests.account", retry_after="0")
 
@@ -225,4 +227,21 @@ async def test_a_stream_that_stays_too_many_ends_with_the_nodes_own_words() -> N
         with pytest.raises(TooManyRequests):
             async with vault.files.transport.stream("GET", "/files/x"):
                 pass
-    assert len(node.requests) == transport.ATTEMPTS_MAX
+    assert len(node.requests) == 4
+
+
+async def test_waiting_for_ones_turn_is_no_attempt_and_is_bounded_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def handler(_: web.Request) -> web.StreamResponse:
+        if len(node.requests) <= 2 * transport.ATTEMPTS_MAX:
+            return problem(429, "too-many-requests.account", retry_after="0")
+        return upload_answer("a.txt", b"hello")
+
+    async with fake_node(handler) as node, Client(node.url, "secret") as vault:
+        assert (await vault.files.put(WHERE, b"hello", Attributes())).result == "created"
+        assert len(keys(node)) == 1
+        assert len(node.requests) == 2 * transport.ATTEMPTS_MAX + 1
+        monkeypatch.setattr(transport, "TURN_S_MAX", 3.0)
+        node.requests.clear()
+        with pytest.raises(TooManyRequests):
+            await vault.files.put(WHERE, b"hello", Attributes())
+        assert len(node.requests) == 4
