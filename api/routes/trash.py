@@ -26,7 +26,6 @@ from api.documents import Document, removal_document, trashed_document
 from govault.domain.paths import normalise_path
 from govault.domain.rows import Entity
 from govault.limits import PURGE_ENTITIES_PER_REQUEST_MAX
-from govault.services import cursors
 from govault.services.catalog import Services
 from govault.services.purges import PurgeBudget
 from schemas.ids import ENTITY_ID_PATTERN
@@ -48,11 +47,9 @@ async def list_trash(
 ) -> Response:
     """List the trash that you may read, by id: roots only, a folder stands for all that is in it."""
     namespace = services.namespace
-    bound = ("trash", space)
-    page = namespace.trash.seen(actor, space, cursors.place(bound, cursor), limit)
-    following = cursors.make(bound, page.next_after) if page.next_after else ""
+    page = namespace.trash.seen(actor, space, cursor, limit)
     items = [_document(services, root) for root in page.roots]
-    return page_answer(request, page_document(items, following))
+    return page_answer(request, page_document(items, page.next_cursor))
 
 
 @router.delete(

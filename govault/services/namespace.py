@@ -52,8 +52,9 @@ def assemble_namespace(
 ) -> Namespace:
     """Build them on the ports."""
     targets = Targets(views)
+    veil = Veil(cursor_key)
     purges = Purges(views, submitter)
-    trash = Trash(views, targets, submitter, purges, clock)
+    trash = Trash(views, targets, submitter, purges, clock, veil)
     recommits = Recommits(views, submitter, clock, randomness)
     copies = Copies(views, targets, submitter, recommits)
     moves = Moves(targets, submitter, copies, trash)
@@ -69,7 +70,7 @@ def assemble_namespace(
         metadata=metadata,
         changes=Changes(targets, moves, metadata),
         versions=Versions(views, targets, submitter, purges, recommits),
-        listing=Listing(views, targets, Veil(cursor_key)),
+        listing=Listing(views, targets, veil),
         history=History(views),
         access=Access(views, targets, submitter),
     )

@@ -10,6 +10,7 @@ from govault.domain.rows import DirectoryRow, Entity
 from govault.errors import AccessDenied, NotFound
 from govault.limits import TRASH_JUDGED_PER_PAGE_MAX
 from govault.ports import Clock, Views
+from govault.services import cursors
 from govault.services.purges import PurgeBudget, Purges
 from govault.services.sight import Sight
 from govault.services.submit import Submitter
@@ -20,10 +21,10 @@ _PAGE = 200
 
 
 class TrashPage(NamedTuple):
-    """A page of roots of trash, and the id behind which the next begins; empty at the end."""
+    """A page of roots of trash; ``next_cursor`` is empty at the end."""
 
     roots: list[Entity]
-    next_after: str
+    next_cursor: str
 
 
 class Trashed(NamedTuple):
@@ -43,6 +44,7 @@ class Trash:
     submitter: Submitter
     purges: Purges
     clock: Clock
+    veil: cursors.Veil
 
     async def trash(
         self,
@@ -126,21 +128,25 @@ class Trash:
             if budget.exhausted:
                 return
 
-    def seen(self, actor: Actor, space: str | None, after: str, limit: int) -> TrashPage:
-        """Trash roots by id, behind an id, of those that the actor may read: in a space, or in all.
+    def seen(self, actor: Actor, space: str | None, cursor: str, limit: int) -> TrashPage:
+        """Trash roots by id, of those that the actor may read: in a space, or in all.
 
         For who may not read all of it, a page looks at a bounded number.
 
         Raises:
             NotFound: There is no such space, as far as the actor may know.
+            InvalidRequest: The cursor is one of another query.
         """
         space_id = None if space is None else self._space_id(actor, space)
         sees = self._judge(actor)
+        bound = ("trash", space)
+        after = cursors.place(bound, cursor if sees is None else self.veil.show(cursor, actor.name))
         roots: list[Entity] = []
         last = after
         for looked, root in enumerate(self.listed(space_id, after)):
             if len(roots) == limit or (looked == TRASH_JUDGED_PER_PAGE_MAX and sees is not None):
-                return TrashPage(roots, last)
+                following = cursors.make(bound, last)
+                return TrashPage(roots, following if sees is None else self.veil.hide(following, actor.name))
             last = root.entity_id
             if sees is None or sees(root):
                 roots.append(root)

@@ -127,6 +127,22 @@ async def test_trash_is_listed_for_who_may_read_it(vault: Vault) -> None:
         assert (await people.ask("stranger", "GET", "/trash", params={"space": "main"})).status_code == 404
 
 
+async def test_no_cursor_of_the_trash_names_what_is_hidden(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("govault.services.trash.TRASH_JUDGED_PER_PAGE_MAX", 2)
+    async with people_at(vault) as people:
+        hidden = []
+        for number in range(6):
+            hidden.append((await vault.put(f"hidden-{number}", b"x")).json()["id"])
+            await vault.client.delete(f"/spaces/main/files/hidden-{number}")
+        page = (await people.ask("writer", "GET", "/trash")).json()
+        assert page["items"] == []
+        cursor = page["next_cursor"]
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        assert not any(entity_id.encode() in raw for entity_id in hidden)
+        assert (await people.ask("writer", "GET", "/trash", params={"cursor": cursor})).status_code == 200
+        assert (await people.ask("reader", "GET", "/trash", params={"cursor": cursor})).status_code == 422
+
+
 async def trashed(people: People, who: str, query: dict[str, str]) -> list[str]:
     found: list[str] = []
     cursor = ""
