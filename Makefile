@@ -6,11 +6,11 @@ READY := $(VENV)/.ready
 DATA ?= data
 SUITES := unit property contract golden architecture integration simulation powerloss e2e
 # Seconds a suite may take before it counts as failed.
-BOX_unit := 180
-BOX_property := 420
+BOX_unit := 300
+BOX_property := 600
 BOX_contract := 600
-BOX_golden := 60
-BOX_architecture := 120
+BOX_golden := 120
+BOX_architecture := 200
 BOX_integration := 900
 BOX_simulation := 900
 BOX_powerloss := 500

@@ -10,7 +10,7 @@ import pytest
 from govault.limits import COMPACTION_LAG_MS
 from tests.integration.maintenance.conftest import Door, start_node
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 SOON_S = COMPACTION_LAG_MS / 1000 + 90
 PASSWORD = "correct horse battery"
 SECRETS = ("ada.lovelace", "countess@example.org", "Augusta Ada King", PASSWORD)
