@@ -104,6 +104,10 @@ from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
 from schemas.ids import is_account_id
 from schemas.topics import Topic
 
+_new = tuple.__new__
+"""Makes a named tuple without the Python call that its own constructor is: these are made of every event there is."""
+_SAID = {verdict: verdict.value for verdict in Verdict}
+
 
 def apply_files(reader: FilesReader, event: Event, at: Position, vault_time_ms: int) -> Applied:
     """Fold one event of ``.files``.
@@ -118,7 +122,8 @@ def apply_files(reader: FilesReader, event: Event, at: Position, vault_time_ms: 
         return early
     draft = Draft(reader, at, vault_time_ms, partition, getattr(event.data, "space_id", ""))
     try:
-        _check_time(event, vault_time_ms)
+        if event.not_after_ms is not None:
+            _check_time(event, vault_time_ms)
         if partition.rules >= ACCESS_RULES and not is_unchecked(event.actor, event.principals):
             authorise(draft, event)
             draft.owner = event.actor if is_account_id(event.actor) else ""
@@ -386,8 +391,10 @@ def _repeat(reader: OutcomesReader, event: Event, at: Position, vault_time_ms: i
 def _recorded(
     changes: list[Change], partition: PartitionRow, event: Event, at: Position, decision: Decision
 ) -> Applied:
-    ordinal = partition.outcomes + 1
+    epoch, rules, outcomes = partition
+    ordinal = outcomes + 1
     verdict, reason, facts = decision
-    changes.append(Put(OutcomeRow(event.id, ordinal, event.request_hash, at.offset, verdict.value, reason, facts)))
-    changes.append(Put(PartitionRow(partition.epoch, partition.rules, ordinal)))
-    return Applied(tuple(changes), Outcome(verdict, at, reason, facts))
+    outcome = (event.id, ordinal, event.request_hash, at.offset, _SAID[verdict], reason, facts)
+    changes.append(_new(Put, (_new(OutcomeRow, outcome),)))
+    changes.append(_new(Put, (_new(PartitionRow, (epoch, rules, ordinal)),)))
+    return _new(Applied, (tuple(changes), _new(Outcome, (verdict, at, reason, facts))))

@@ -38,7 +38,7 @@ def run_of(packed: str) -> Run:
     if not raw or len(raw) % PACKED_CHUNK_BYTES:
         raise Refusal(Reason.EVENT_INVALID, detail="a manifest is not a run of packed chunks")
     if len(raw) == PACKED_CHUNK_BYTES and (size_bytes := int.from_bytes(raw[32:], "big")):
-        return Run((raw[:32],), size_bytes, 1)
+        return tuple.__new__(Run, ((raw[:32],), size_bytes, 1))
     columns = tuple(zip(*_CHUNK.iter_unpack(raw), strict=True))
     if 0 in columns[1]:
         raise Refusal(Reason.EVENT_INVALID, detail="a manifest has an empty chunk")

@@ -21,6 +21,8 @@ from govault.domain.rows import (
 )
 
 _EntryKey = tuple[str, str, bool]
+_new = tuple.__new__
+"""See ``govault.domain.apply``."""
 
 
 class Draft:
@@ -119,8 +121,8 @@ class Draft:
 
     def put_entry(self, parent_id: str, name: str, is_folder: bool, entity_id: str) -> None:
         """Give a free name to a file or folder."""
-        row = EntryRow(self.space_id, parent_id, name, is_folder, entity_id)
-        self._entries[parent_id, name, is_folder] = Put(row)
+        row = _new(EntryRow, (self.space_id, parent_id, name, is_folder, entity_id))
+        self._entries[parent_id, name, is_folder] = _new(Put, (row,))
 
     def delete_entry(self, entity: Entity, is_folder: bool) -> None:
         """Take away the name that a file or folder has where its row says."""
@@ -207,7 +209,9 @@ class Draft:
 
     def changes(self) -> list[Change]:
         """Everything collected, but for the partition's row and the outcome."""
-        changes = [*self._entries.values(), *map(Put, self._entities.values()), *self._unread]
+        changes = [*self._entries.values(), *self._unread]
+        for entity in self._entities.values():
+            changes.append(_new(Put, (entity,)))
         if self._gone:
             changes.extend(map(Delete, self._gone.values()))
         if self._part_references:
@@ -218,7 +222,7 @@ class Draft:
             if difference:
                 changes.append(self._settled_chunk(chunk_id, difference))
         if self.files or self.folders or self.versions or self.logical_bytes:
-            changes.append(Put(self._settled_totals()))
+            changes.append(_new(Put, (self._settled_totals(),)))
         return changes
 
     def _settle_parts(self) -> None:
@@ -234,16 +238,19 @@ class Draft:
     def _settled_chunk(self, chunk_id: bytes, difference: int) -> Change:
         row = self.reader.chunk(chunk_id)
         references = difference if row is None else row.references + difference
-        return Put(ChunkRow(chunk_id, references)) if references > 0 else Delete(ChunkRow(chunk_id, 0))
+        return _new(Put, (_new(ChunkRow, (chunk_id, references)),)) if references > 0 else Delete(ChunkRow(chunk_id, 0))
 
     def _settled_totals(self) -> TotalsRow:
-        old = self.reader.totals(self.space_id)
-        return TotalsRow(
-            self.space_id,
-            old.files + self.files,
-            old.folders + self.folders,
-            old.versions + self.versions,
-            old.logical_bytes + self.logical_bytes,
+        space_id, files, folders, versions, logical_bytes = self.reader.totals(self.space_id)
+        return _new(
+            TotalsRow,
+            (
+                space_id,
+                files + self.files,
+                folders + self.folders,
+                versions + self.versions,
+                logical_bytes + self.logical_bytes,
+            ),
         )
 
 

@@ -110,7 +110,7 @@ async def _run(order: Order, tell: Callable[[int], None], dereferenced: Derefere
         *(sys.executable, "-P", "-m", "streams.views.shard_process"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH"))))},
+        env=_environment(),
         start_new_session=True,
         limit=_LINE_BYTES_MAX,
     )
@@ -134,3 +134,9 @@ async def _run(order: Order, tell: Callable[[int], None], dereferenced: Derefere
             await process.wait()
     if code:
         raise EventLog(reason or f"the process that folds shard {order.number} ended with exit code {code}")
+
+
+def _environment() -> dict[str, str]:
+    """Ours, with our own packages found first; and numpy, which only sorts here, starts no threads that spin."""
+    path = os.pathsep.join(filter(None, (_PACKAGES, os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, "OPENBLAS_NUM_THREADS": "1"}

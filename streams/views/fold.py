@@ -129,7 +129,7 @@ class PartitionFold:
         self.chain.extend(record)
         self.vault_time_ms = max(self.vault_time_ms, record.time_ms)
         self.applied = offset
-        return Folded(record.position, outcome)
+        return tuple.__new__(Folded, (record.position, outcome))
 
     def _decide(self, event: Event, record: Record) -> Outcome:
         assert self._apply is not None

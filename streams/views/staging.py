@@ -8,7 +8,18 @@ from collections.abc import Iterator, Sequence
 from heapq import nsmallest
 from typing import Any
 
-from govault.domain.rows import Change, ChunkRow, EntryRow, FileRow, Put, Row, SpaceReplicasRow, SpaceRow
+from govault.domain.rows import (
+    Change,
+    ChunkRow,
+    EntryRow,
+    FileRow,
+    PartitionRow,
+    Put,
+    Row,
+    SpaceReplicasRow,
+    SpaceRow,
+    TotalsRow,
+)
 from streams.views import keys
 from streams.views.database import Database
 from streams.views.derived import FOLLOWED, DerivedKeys
@@ -20,6 +31,8 @@ from streams.views.rows_codec import decode_row, encode_row, since_of
 _OUTCOME_BYTE = keys.OUTCOME[0]
 _ENTRY_BYTE = keys.ENTRY[0]
 _SPACES = frozenset((SpaceRow, SpaceReplicasRow))
+_COUNTERS = frozenset((PartitionRow, TotalsRow))
+"""Rows that nearly every event changes, and nothing follows from."""
 
 
 class _Cell:
@@ -78,6 +91,12 @@ class StagedRows:
         """The current row of a key."""
         cell = self._cells.get(key, _UNREAD)
         if cell is _UNREAD:
+            bits = self._filter_bits
+            if bits is not None:
+                bit = hash(self._prefix + key) & MASK
+                if not bits[bit >> 3] & 1 << (bit & 7):
+                    self._cells[key] = None
+                    return None
             cell = self._load(key)
         return None if cell is None else cell.row
 
@@ -101,14 +120,7 @@ class StagedRows:
         return nsmallest(limit, (key for key in self.keys(start) if key > after))
 
     def _load(self, key: bytes) -> _Cell | None:
-        full = self._prefix + key
-        bits = self._filter_bits
-        if bits is not None:
-            bit = hash(full) & MASK
-            if not bits[bit >> 3] & 1 << (bit & 7):
-                self._cells[key] = None
-                return None
-        stored = self._database.get(full)
+        stored = self._database.get(self._prefix + key)
         cell = None if stored is None else _Cell(decode_row(key, stored), since_of(stored), stored)
         self._cells[key] = cell
         return cell
@@ -124,7 +136,12 @@ class StagedRows:
             key = KEY_OF[kind](row)
             cell = cells.get(key, _UNREAD)
             if cell is _UNREAD:
-                cell = self._load(key)
+                self.row(key)
+                cell = cells[key]
+            if kind in _COUNTERS and cell is not None and cell.dirty and type(change) is Put:
+                cell.row = row
+                cell.since = offset
+                continue
             old = None if cell is None else cell.row
             new = row if type(change) is Put else None
             if old is None and new is None:

@@ -50,19 +50,22 @@ def document_of(row: FileRow, partition: int) -> Document:
         words = b" ".join(described.encode().translate(_ASCII_WORDS).split()).decode()
     else:
         words = _BETWEEN_WORDS.sub(" ", described).strip()
-    return Document(
-        document_number(row.docnum, partition),
-        row.entity_id,
-        row.space_id,
-        row.name,
-        folded,
-        f" {words} ",
-        row.tags,
-        row.media_type or current.media_type,
-        current.size_bytes,
-        row.modified_ms,
-        row.created_ms,
-        current.actor,
+    return tuple.__new__(
+        Document,
+        (
+            document_number(row.docnum, partition),
+            row.entity_id,
+            row.space_id,
+            row.name,
+            folded,
+            f" {words} ",
+            row.tags,
+            row.media_type or current.media_type,
+            current.size_bytes,
+            row.modified_ms,
+            row.created_ms,
+            current.actor,
+        ),
     )
 
 
