@@ -45,7 +45,9 @@ class LoginAsk(RequestModel):
     )
     login: Login
     password: Password
-    cookie: bool = Field(default=False, description="For browsers: keep the tokens in cookies, and tell none.")
+    cookie: bool = Field(
+        default=False, strict=True, description="For browsers: keep the tokens in cookies, and tell none."
+    )
 
 
 class RefreshAsk(RequestModel):
@@ -162,7 +164,7 @@ class AccountPatch(RequestModel):
     display_name: DisplayName | None = None
     email: Email | None = None
     roles: Roles | None = None
-    disabled: bool | None = Field(default=None, description="Whether nobody comes in by it.")
+    disabled: bool | None = Field(default=None, strict=True, description="Whether nobody comes in by it.")
     base_revision: Revision = Field(default=None, description=_REVISION)
 
 
@@ -312,7 +314,7 @@ class GroupsPage(ResponseModel):
 class MemberAsk(RequestModel):
     """How an account is in a group."""
 
-    manager: bool = Field(default=False, description="Whether it may take others in and let them go.")
+    manager: bool = Field(default=False, strict=True, description="Whether it may take others in and let them go.")
 
 
 class MemberDocument(ResponseModel):
