@@ -8,7 +8,7 @@ from api.deps import ActorDep
 from api.documents import instant
 from govault.domain.account_rows import AccountRow, ApiTokenRow
 from govault.domain.actor import Actor
-from govault.errors import AccessDenied
+from govault.errors import AccessDenied, NotFound
 from govault.services.accounts.assembly import AccountServices
 from govault.services.accounts.personal import Account
 from govault.services.accounts.sessions import LoggedIn
@@ -57,6 +57,20 @@ def get_row(
 
 
 RowDep = Annotated[AccountRow, Depends(get_row)]
+
+
+def get_kept_row(row: RowDep) -> AccountRow:
+    """The account that the path names, if it was not erased.
+
+    Raises:
+        NotFound: It was: there is nothing of it but its id.
+    """
+    if row.erased:
+        raise NotFound(f"the account {row.account_id} was erased", code="not-found.account-unknown")
+    return row
+
+
+KeptRowDep = Annotated[AccountRow, Depends(get_kept_row)]
 
 
 def account_fields(accounts: AccountServices, account: Account) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from api.deps import ActorDep
 from api.documents import Document, instant
 from api.routes.account_deps import (
     AccountsDep,
+    KeptRowDep,
     RowDep,
     account_document,
     account_fields,
@@ -144,7 +145,7 @@ async def reset_password(row: RowDep, actor: ActorDep, accounts: AccountsDep) ->
     response_class=Response,
     responses=problems(403, 404, writes=True),
 )
-async def end_sessions(row: RowDep, actor: ActorDep, accounts: AccountsDep) -> Response:
+async def end_sessions(row: KeptRowDep, actor: ActorDep, accounts: AccountsDep) -> Response:
     """Log an account out everywhere."""
     await accounts.registry.end_sessions(actor, row)
     return Response(status_code=204)
@@ -156,7 +157,7 @@ async def end_sessions(row: RowDep, actor: ActorDep, accounts: AccountsDep) -> R
     response_model=TokensDocument,
     responses=problems(403, 404),
 )
-async def list_tokens(row: RowDep, accounts: AccountsDep) -> TokensDocument:
+async def list_tokens(row: KeptRowDep, accounts: AccountsDep) -> TokensDocument:
     """An account's API tokens."""
     return TokensDocument(items=tuple(token_document(token) for token in accounts.credentials.tokens_of(row)))
 
@@ -168,7 +169,7 @@ async def list_tokens(row: RowDep, accounts: AccountsDep) -> TokensDocument:
     response_model=NewTokenDocument,
     responses=problems(403, 404, writes=True),
 )
-async def make_token(ask: TokenAsk, row: RowDep, actor: ActorDep, accounts: AccountsDep) -> NewTokenDocument:
+async def make_token(ask: TokenAsk, row: KeptRowDep, actor: ActorDep, accounts: AccountsDep) -> NewTokenDocument:
     """Make an API token for an account, such as a service. It is told once."""
     token, text = await accounts.credentials.issue_token(actor, row, ask.name, ask.scopes, ask.expires_s)
     return new_token_document(token, text)
@@ -183,7 +184,7 @@ async def make_token(ask: TokenAsk, row: RowDep, actor: ActorDep, accounts: Acco
 )
 async def revoke_token(
     token: Annotated[str, Path(description="The token's id.", json_schema_extra={"maxLength": 40})],
-    row: RowDep,
+    row: KeptRowDep,
     actor: ActorDep,
     accounts: AccountsDep,
 ) -> Response:

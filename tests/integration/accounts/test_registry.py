@@ -46,6 +46,7 @@ async def test_an_erased_account_is_gone_but_for_its_id_and_its_login_is_free(do
     assert await doors.status(token) == 401
     left = (await doors.operator("GET", f"/accounts/{made['id']}")).json()
     assert (left["state"], left["login"], left["display_name"], left["email"]) == ("erased", None, None, None)
+    assert (await doors.operator("GET", f"/accounts/{made['id']}/tokens")).status_code == 404
     accounts = doors.vault.services.accounts
     assert accounts is not None
     assert accounts.people.keys.get(made["id"]) is None
