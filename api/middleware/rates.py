@@ -27,8 +27,8 @@ class RequestsPerMinute:
     """What each may ask; 0: as much as he likes."""
 
     account: int = 60_000
-    address: int = 600
-    share_link: int = 600
+    address: int = 30_000
+    share_link: int = 6_000
 
 
 class Rates:

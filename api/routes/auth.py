@@ -86,6 +86,7 @@ async def register(ask: RegisterAsk, actor: ActorDep, accounts: AccountsDep) -> 
     accounts.sessions.throttle.check("register", actor.address)
     personal = Personal(login=ask.login, display_name=ask.display_name, email=ask.email)
     made = await accounts.register(NewAccount(personal, ask.password, invite_hash=invite_hash))
+    accounts.sessions.throttle.succeeded("register", actor.address, counts=True)
     return account_document(accounts, made)
 
 

@@ -313,9 +313,9 @@ class RequestsPerMinute(Section):
 
     account: int = Field(60_000, ge=0, le=RATE_PER_MINUTE_MAX, description="Of one account.")
     address: int = Field(
-        600, ge=0, le=RATE_PER_MINUTE_MAX, description="From one address (IPv6: one /64), without a credential."
+        30_000, ge=0, le=RATE_PER_MINUTE_MAX, description="From one address (IPv6: one /64), without a credential."
     )
-    share_link: int = Field(600, ge=0, le=RATE_PER_MINUTE_MAX, description="By one share link.")
+    share_link: int = Field(6_000, ge=0, le=RATE_PER_MINUTE_MAX, description="By one share link.")
 
 
 class LimitsSection(Section):

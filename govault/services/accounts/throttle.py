@@ -55,9 +55,16 @@ class LoginThrottle:
             raise _slow_down((1 - left) / per_s)
         self._failed(login_hash, address, now_s)
 
-    def succeeded(self, login_hash: str, address: str) -> None:
-        """The attempt that passed was right: nothing is held against the pair."""
+    def succeeded(self, login_hash: str, address: str, *, counts: bool = False) -> None:
+        """The attempt that passed was right: nothing is held against the pair, nor the address.
+
+        Args:
+            counts: Whether the address has used up one of its attempts all the same.
+        """
         self._pairs.pop((login_hash, address), None)
+        known = self._addresses.get(address)
+        if known is not None and not counts:
+            self._addresses[address] = (known[0] + 1, known[1])
 
     def _failed(self, login_hash: str, address: str, now_s: float) -> None:
         """An attempt counts as failed until it has succeeded, so that many at once gain nothing."""

@@ -63,6 +63,18 @@ def test_an_address_that_tries_many_logins_is_slowed_down_as_a_whole_and_recover
     assert passes(throttle, "one more", "192.0.2.1")
 
 
+def test_who_logs_in_often_from_one_address_is_not_slowed_down() -> None:
+    throttle = LoginThrottle(FakeClock())
+    for number in range(10 * LOGIN_ATTEMPTS_PER_ADDRESS_PER_MINUTE):
+        throttle.check(f"login-{number % 7}", "192.0.2.1")
+        throttle.succeeded(f"login-{number % 7}", "192.0.2.1")
+    made = 0
+    while passes(throttle, "register", "192.0.2.1"):
+        throttle.succeeded("register", "192.0.2.1", counts=True)
+        made += 1
+    assert made == LOGIN_ATTEMPTS_PER_ADDRESS_PER_MINUTE
+
+
 def test_what_is_remembered_is_bounded() -> None:
     throttle = LoginThrottle(FakeClock())
     for number in range(LOGINS_TRACKED_MAX + 10):
