@@ -32,7 +32,7 @@ Roles = Annotated[
     tuple[Literal["admin"], ...],
     Field(max_length=16, description="`admin` is the only role that there is."),
 ]
-Revision = Annotated[int | None, Field(ge=0), BeforeValidator(whole)]
+Revision = Annotated[int | None, Field(ge=0, le=2**53 - 1), BeforeValidator(whole)]
 Seconds = Annotated[int, Field(ge=1, le=315_360_000), BeforeValidator(whole)]
 _REVISION = "Refuse with 412 where the revision is another by now."
 

@@ -64,6 +64,9 @@ def test_a_grant_at_a_folder_is_given_explained_and_taken_back(govault: Shell, d
     assert stale.code == 5
     govault.ok("access", "revoke", f"{space}:/d", "users", "--if-revision", "1")
     assert govault.ok("access", "explain", f"{space}:/d/a.txt", "users", "--json").document["level"] == "read"
+    # Other tests share the node, and look at what everybody sees.
+    govault.ok("access", "revoke", f"{space}:/", "public")
+    assert govault.ok("access", "explain", f"{space}:/d/a.txt", "users", "--json").document["level"] == "none"
 
 
 def test_accounts_and_groups_are_granted_by_name_and_shown_by_id(govault: Shell, deciding: str) -> None:

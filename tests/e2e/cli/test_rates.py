@@ -8,7 +8,7 @@ import pytest
 from tests.e2e.cli.conftest import Shell
 from tests.e2e.node_process import NodeProcess
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 PASSWORD = "a password of hers"
 FILES = 70

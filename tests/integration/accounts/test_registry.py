@@ -230,3 +230,11 @@ async def test_people_find_one_another_by_the_whole_login_and_in_no_other_way(do
     assert (await doors.ask(None, "GET", "/people/ada")).status_code == 401
     await doors.operator("PATCH", "/accounts/ada", {"disabled": True})
     assert (await doors.ask(token, "GET", "/people/ada")).status_code == 404
+
+
+async def test_a_revision_that_no_account_can_have_is_refused_and_breaks_nothing(doors: Doors) -> None:
+    await doors.make("ada")
+    await doors.operator("POST", "/groups", {"name": "editors"})
+    for path in ("/accounts/ada", "/groups/editors"):
+        for revision in (2**53, 2**64, 10**40, -1, 1.5):
+            assert (await doors.operator("PATCH", path, {"base_revision": revision})).status_code == 422
