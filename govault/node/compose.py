@@ -16,6 +16,7 @@ from govault.auth.token import TokenAuthenticator, read_or_make_token
 from govault.config import Configuration, Loaded
 from govault.domain.actor import system
 from govault.domain.rules import RULES_LATEST
+from govault.errors import ViewsLagging
 from govault.limits import BATCH_OPERATIONS_MAX
 from govault.node.accounts import NodeAccounts, open_accounts
 from govault.node.folder import DataFolder
@@ -35,6 +36,7 @@ from govault.node.wiring import (
     upkeep_settings,
 )
 from govault.node.world import SystemClock, SystemRandomness
+from govault.ports import EventLog
 from govault.services.announcing import Addresses, Announcer
 from govault.services.backup import BackupSources
 from govault.services.catalog import Services, assemble
@@ -56,9 +58,11 @@ from streams.log_reader import KafkaLogReader
 from streams.streams import Streams, StreamsSettings
 from streams.views.fold import FoldKeys
 from streams.views.generation import VaultIdentity as ViewsOwner
+from streams.views.views import RocksViews
 
 VERSION = version("govault")
 BROKEN_GRACE_S = 2.0
+KNOW_THE_VAULT_S = 60.0
 _PROGRESS_RECORDS_MIN = 20_000
 _log = logging.getLogger(__name__)
 
@@ -158,6 +162,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
         streams.log.on_append = clock.heard
         ending = Ending()
         stack.push_async_callback(_stop_streams, streams, ending)
+        await know_the_vault(streams.log, streams.views)
         store = await PackChunkStore.open(folder.store, keyring, store_options(configuration))
         stack.push_async_callback(store.close)
         for partition in streams.views.partitions():
@@ -281,6 +286,23 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             first_password=first_password,
             ending=ending,
         )
+
+
+async def know_the_vault(log: EventLog, views: RocksViews, within_s: float = KNOW_THE_VAULT_S) -> None:
+    """Return when the views know all that the log says now of nodes, accounts and spaces.
+
+    A short backlog is left to the agents, and what a start decides by the views (whether the vault has nodes, an
+    account, a space) must not come before it: a vault that came back from a backup would take itself for a new one.
+
+    Raises:
+        ViewsLagging: Not in time.
+    """
+    for topic in (Topic.PEERS, Topic.DIRECTORY, Topic.ACCOUNTS):
+        end = (await log.end_offsets(topic)).get(0, 0)
+        try:
+            await views.wait_applied((topic, 0), end - 1, within_s)
+        except TimeoutError as error:
+            raise ViewsLagging(f"{topic.value} was not folded within {within_s:g} s; start again") from error
 
 
 def _log_sizes(folder: DataFolder, connection: Connection) -> dict[tuple[Topic, int], int]:
