@@ -70,7 +70,7 @@ layers: $(READY)
 
 test-kafka: $(READY) ## Run the suites of a whole node once more, on Apache Kafka (needs Java and Maven)
 	@echo "== a node on Apache Kafka (at most 600 s)"
-	@TEST_KILLS=$${TEST_KILLS:-6} timeout --kill-after=10 600 $(BIN)/python -m tests.kafka.suite -q \
+	@TEST_KILLS=$${TEST_KILLS:-6} timeout --kill-after=10 600 $(BIN)/python -m tests.kafka.suite -q -m "not long" \
 	  tests/e2e/cli tests/e2e/crash tests/integration/node
 
 bench: $(READY) ## Measure against restic, borg and nginx in one run (see docs/benchmarks.md)

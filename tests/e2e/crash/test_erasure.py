@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import time
 from pathlib import Path
 
@@ -9,8 +10,16 @@ import pytest
 
 from govault.limits import COMPACTION_LAG_MS
 from tests.integration.maintenance.conftest import Door, start_node
+from tests.kafka.suite import SUITE_BOOTSTRAP
 
-pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.long,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(
+        SUITE_BOOTSTRAP in os.environ, reason="the log is no file of the node's: see tests/e2e/kafka/test_erasure.py"
+    ),
+]
 SOON_S = COMPACTION_LAG_MS / 1000 + 90
 PASSWORD = "correct horse battery"
 SECRETS = ("ada.lovelace", "countess@example.org", "Augusta Ada King", PASSWORD)
