@@ -24,7 +24,7 @@ _TOLD = ("type", "path", "name", "size_bytes", "media_type", "modified_at", "eta
 
 
 class ShareDoor:
-    """GET, HEAD and PUT by a link. A use is counted when a content, an archive or an upload begins."""
+    """GET, HEAD and PUT by a link. A use is counted before anything of a content, an archive or an upload goes."""
 
     def __init__(self, services: Services, blobs: Blobs, archives: ArchiveDoor, puts: Puts, rates: Rates) -> None:
         self._services = services
@@ -84,9 +84,12 @@ class ShareDoor:
             raise
 
     async def _count(self, request: RawRequest, opened: Opened) -> None:
-        """What goes on in the middle of a content is the same use."""
+        """Every request for bytes by a link that has a number of uses is one; of others those that begin a content.
+
+        Ranges would else be a way around the number: all but the first byte is nearly all.
+        """
         starts = (request.header(b"range") or "bytes=0-").replace(" ", "").startswith("bytes=0-")
-        if not request.is_head and starts:
+        if not request.is_head and (starts or opened.share.uses_max is not None):
             await self._shares().use(opened)
 
     async def _list(self, request: RawRequest, space: str, path: str, opened: Opened) -> None:

@@ -4,21 +4,20 @@ A token bucket for each, in memory and bounded; each node counts alone. The oper
 stands by the fields of draft-ietf-httpapi-ratelimit-headers.
 """
 
-import ipaddress
 import math
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from api.types import Headers, Scope
-from govault.domain.access import OPERATOR
+from govault.domain.actor import OPERATOR
+from govault.domain.addresses import network_of
 from govault.errors import TooManyRequests
 from govault.limits import RATES_TRACKED_MAX
 
 RATE_FIELDS = "rate_fields"
 """In the request's state: the header fields that its answer shall carry."""
 _MINUTE_S = 60
-_IPV6_NETWORK_BYTES = 8
 _ADVICE = {"account": "spread the requests", "address": "log in", "share-link": "ask for a link of your own"}
 
 
@@ -56,7 +55,7 @@ class Rates:
             TooManyRequests: ``retry_after_s`` in details.
         """
         client = scope.get("client")
-        self._count(self._addresses, scope, _network(client[0]) if client else "")
+        self._count(self._addresses, scope, network_of(client[0]) if client else "")
 
     def count_link(self, scope: Scope, name: str) -> None:
         """A request by a share link.
@@ -104,16 +103,3 @@ class _Buckets:
             self._kept.popitem(last=False)
         full_s = math.ceil((self.per_minute - left) / per_s)
         return wait_s, [self._policy, (b"ratelimit", f'"{self.kind}";r={int(left)};t={full_s}'.encode())]
-
-
-def _network(address: str) -> str:
-    """What tells an address from others: all of it, or of IPv6 the network (/64)."""
-    if ":" not in address:
-        return address
-    try:
-        whole = ipaddress.IPv6Address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if whole.ipv4_mapped is not None:
-        return str(whole.ipv4_mapped)
-    return whole.packed[:_IPV6_NETWORK_BYTES].hex()

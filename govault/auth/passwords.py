@@ -18,8 +18,13 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from govault.auth.password_rules import check_guessable
-from govault.errors import InvalidRequest
-from govault.limits import PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, PASSWORD_HASHES_AT_ONCE
+from govault.errors import InvalidRequest, TooManyRequests
+from govault.limits import (
+    PASSWORD_CHARS_MAX,
+    PASSWORD_CHARS_MIN,
+    PASSWORD_HASHES_AT_ONCE,
+    PASSWORD_HASHES_WAITING_MAX,
+)
 from govault.ports import PasswordVerdict
 
 Scheme = Literal["argon2id", "bcrypt"]
@@ -39,6 +44,7 @@ class PasswordHashing:
     def __init__(self, scheme: Scheme = "argon2id") -> None:
         self._scheme = scheme
         self._threads = ThreadPoolExecutor(PASSWORD_HASHES_AT_ONCE, thread_name_prefix="passwords")
+        self._waiting = 0
         self._nobody: str | None = None
 
     def close(self) -> None:
@@ -52,15 +58,31 @@ class PasswordHashing:
                 f"a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters, this one has {len(password)}",
                 rule="accounts.password-length",
             )
-        await self._in_thread(check_guessable, password, about)
-        return await self._in_thread(self._hash, password)
+        return await self._in_thread(self._checked_hash, password, about)
 
     async def verify(self, password: str, verifier: str) -> PasswordVerdict:
         """See the port."""
         return await self._in_thread(self._verify, password, verifier)
 
     async def _in_thread(self, act: Callable[[*_Arguments], _Result], *arguments: *_Arguments) -> _Result:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)
+        """Raises:
+        TooManyRequests: As many wait for a thread as may.
+        """
+        if self._waiting >= PASSWORD_HASHES_WAITING_MAX:
+            raise TooManyRequests(
+                "more passwords wait to be checked than this node checks in a few seconds; try again",
+                code="too-many-requests.passwords",
+                retry_after_s=2,
+            )
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, act, *arguments)
+        finally:
+            self._waiting -= 1
+
+    def _checked_hash(self, password: str, about: Sequence[str]) -> str:
+        check_guessable(password, about)
+        return self._hash(password)
 
     def _hash(self, password: str) -> str:
         material = _material(password)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
 
+from govault.domain.actor import ADMIN_ROLE, OPERATOR
 from govault.errors import Authentication, Config
 from govault.ports import Randomness
 
@@ -50,7 +51,7 @@ class TokenAuthenticator:
 
     def __init__(self, token: str) -> None:
         self._digest = sha256(token.encode()).digest()
-        self._admin = Identity("admin", ("admin", "role:admin"))
+        self._admin = Identity(OPERATOR, (OPERATOR, ADMIN_ROLE))
 
     async def authenticate(self, authorization: str | None) -> Identity:
         """See ``Authenticator``. Hashes first, so that neither content nor length of the token shows in time."""

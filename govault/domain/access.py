@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
+from govault.domain.actor import ADMIN_ROLE, OPERATOR
 from govault.domain.rows import AccessRow, Entity
 from govault.limits import PATH_DEPTH_MAX
 
-OPERATOR = "admin"
-"""The actor of the data folder's own token. Accounts have ids, so that none can be called so."""
-ADMIN_ROLE = "role:admin"
 _SYSTEM = "system:"
 
 

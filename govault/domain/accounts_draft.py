@@ -5,14 +5,13 @@ nothing. The node itself, and whoever holds the operator's token of a data folde
 """
 
 from govault.domain.account_rows import AccountRow, AnyAccountsRow, GroupMemberRow, GroupRow, LoginRow, MemberRow
+from govault.domain.actor import OPERATOR
 from govault.domain.folding import AccountsReader
 from govault.domain.outcomes import Refusal
 from govault.domain.reasons import Reason
 from govault.domain.rows import Change, Delete, Put
 from schemas.envelope import Event
 
-OPERATOR = "admin"
-"""The actor of whoever holds the operator's token."""
 ROLE_ADMIN = "admin"
 TIME_MAX = 2**53
 

@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+OPERATOR = "admin"
+"""The actor of the data folder's own token. Accounts have ids, so that none can be called so."""
+ADMIN_ROLE = "role:admin"
+"""The principal of administrators."""
 ANYBODY = "anonymous"
 """The actor of a request without any credential."""
 
@@ -33,7 +37,7 @@ class Actor:
     @property
     def is_admin(self) -> bool:
         """Whether the operator or an administrator asks."""
-        return self.name == "admin" or "role:admin" in self.principals
+        return self.name == OPERATOR or ADMIN_ROLE in self.principals
 
 
 def system(job: str) -> Actor:

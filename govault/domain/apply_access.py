@@ -1,6 +1,7 @@
 """``AccessGranted``, ``AccessRevoked``, ``OwnerChanged``: who may do what, decided in log order."""
 
-from govault.domain.access import ADMIN_ROLE, ENTITY_LEVELS, SPACE_ROLES
+from govault.domain.access import ENTITY_LEVELS, SPACE_ROLES
+from govault.domain.actor import ADMIN_ROLE
 from govault.domain.draft import Draft
 from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
 from govault.domain.reasons import Reason

@@ -1,8 +1,8 @@
 """Whom grants name: an account, a group, ``users`` or ``public``; and which of them somebody counts as."""
 
-from govault.domain.access import ADMIN_ROLE
 from govault.domain.account_rows import AccountRow
 from govault.domain.accounts_draft import ROLE_ADMIN
+from govault.domain.actor import ADMIN_ROLE
 from govault.domain.folding import AccountsReader
 from schemas.ids import is_account_id, is_group_id
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 from govault.auth.passwords import PasswordHashing
 from govault.auth.token import Authenticator
 from govault.config import Configuration
+from govault.errors import ViewsLagging
 from govault.limits import LOG_REACH_S
 from govault.node.folder import DataFolder, write_durably
 from govault.ports import KeyedLog
@@ -26,6 +28,7 @@ from schemas.topics import Topic
 _PARTITION = 0
 _LOOK_S = 10.0
 _GONE_LOOK_S = 3600.0
+_log = logging.getLogger(__name__)
 
 
 class FirstPassword:
@@ -73,13 +76,20 @@ class NodeAccounts:
         """
         for follower, topic in zip(self._followers, (Topic.KEYS, Topic.SESSIONS), strict=True):
             end = (await self._log.end_offsets(topic)).get(_PARTITION, 0)
-            await follower.wait_read(end - 1, LOG_REACH_S)
+            try:
+                await follower.wait_read(end - 1, LOG_REACH_S)
+            except ViewsLagging as error:
+                _log.warning("%s; until then only the operator comes in here", error)
         await self.services.signing_keys.work()
-        password = await self.services.ensure_first()
-        if password is not None:
-            write_durably(self._password_file, password + "\n", mode=0o600)
+        password = await self.services.ensure_first(self._keep, self._forget)
         await self.services.freshness.work()
         return password
+
+    def _keep(self, password: str) -> None:
+        write_durably(self._password_file, password + "\n", mode=0o600)
+
+    def _forget(self) -> None:
+        self._password_file.unlink(missing_ok=True)
 
     async def run(self) -> None:
         """Return only by cancellation, or where following broke."""

@@ -25,7 +25,11 @@ class Passwords(Protocol):
         """
 
     async def verify(self, password: str, verifier: str) -> PasswordVerdict:
-        """Whether it is the password; an empty or unknown verifier takes as long and is never right."""
+        """Whether it is the password; an empty or unknown verifier takes as long and is never right.
+
+        Raises:
+            TooManyRequests: As many wait to be checked as may.
+        """
 
 
 class AccountKeys(Protocol):

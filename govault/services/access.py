@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from govault.domain.access import ADMIN_ROLE, ENTITY_LEVELS, SPACE_ROLES, Level, Step, is_unchecked, steps_at
-from govault.domain.actor import Actor
+from govault.domain.access import ENTITY_LEVELS, SPACE_ROLES, Level, Step, is_unchecked, steps_at
+from govault.domain.actor import ADMIN_ROLE, Actor
 from govault.domain.apply_access import ACCESS_RULES
 from govault.domain.position import Outcome
 from govault.domain.principals import GRANTABLE, is_grantable, principals_of

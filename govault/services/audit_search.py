@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from govault.limits import AUDIT_RECORDS_PER_SEARCH_MAX
 from govault.ports import LogReader, LogRecord
-from schemas.codec import MalformedEvent, UnknownEventType, decode, verify_mac
-from schemas.envelope import MAC_HEADER
+from govault.services.log_records import authentic_event
 from schemas.events.records import RequestAudited
 from schemas.topics import Topic
 
@@ -88,13 +87,8 @@ class AuditSearch:
 
     def _decoded(self, record: LogRecord) -> Audit | None:
         """An authentic entry; None for anything else."""
-        place = (record.position.topic, record.position.partition)
-        try:
-            verify_mac(self.mac_key, *place, record.key, record.value, dict(record.headers).get(MAC_HEADER))
-            event = decode(record.value)
-        except (MalformedEvent, UnknownEventType):
-            return None
-        if not isinstance(event.data, RequestAudited):
+        event = authentic_event(record, self.mac_key)
+        if event is None or not isinstance(event.data, RequestAudited):
             return None
         return Audit(record.position.offset, record.time_ms, event.actor, event.data)
 

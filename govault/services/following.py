@@ -19,13 +19,25 @@ _RETRY_S = 2 * WORKER_BACKOFF_S_MIN
 class Follower:
     """Gives every record of a topic of one partition to ``take``, in order; an outage of the log only delays it."""
 
-    def __init__(self, reader: LogReader, topic: Topic, take: Callable[[LogRecord], None]) -> None:
+    def __init__(
+        self,
+        reader: LogReader,
+        topic: Topic,
+        take: Callable[[LogRecord], None],
+        *,
+        back: Callable[[], int] | None = None,
+        renew_s: float = FOLLOW_RENEW_S,
+    ) -> None:
         """Args:
         take: Must not block or raise.
+        back: How many records before the end it begins; None: at the beginning of the topic.
+        renew_s: After so long without a record the connection is made anew.
         """
         self._reader = reader
         self._topic = topic
         self._take = take
+        self._back = back
+        self._renew_s = renew_s
         self._next: int | None = None
         self._moved = asyncio.Event()
 
@@ -39,9 +51,9 @@ class Follower:
         while True:
             try:
                 await self._follow()
-            except EventLogError as error:
-                _log.info("%s cannot be read now: %s", self._topic.value, error)
-                await asyncio.sleep(_RETRY_S)
+            except (EventLogError, TimeoutError) as error:
+                _log.info("%s cannot be read now: %s", self._topic.value, error or "the log does not answer in time")
+            await asyncio.sleep(_RETRY_S)
 
     async def wait_read(self, offset: int, timeout_s: float) -> None:
         """Return when the record at an offset was taken.
@@ -61,14 +73,14 @@ class Follower:
     async def _follow(self) -> None:
         begin, end = (await self._reader.bounds(self._topic))[_PARTITION]
         if self._next is None or not begin <= self._next <= end:
-            self._next = begin
+            self._next = begin if self._back is None else max(begin, end - self._back())
         if begin == end:
             self._go_to(end)
         async with aclosing(self._reader.read(self._topic, _PARTITION, self._next, None)) as records:
             while True:
                 try:
                     # Where none comes for so long, the connection may be the reason: it is made anew.
-                    async with asyncio.timeout(FOLLOW_RENEW_S):
+                    async with asyncio.timeout(self._renew_s):
                         record = await anext(records, None)
                 except TimeoutError:
                     return

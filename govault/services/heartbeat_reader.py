@@ -1,29 +1,15 @@
 """Follows ``.heartbeats``: when each node was last heard on the log, and what it said of itself."""
 
-import asyncio
-import logging
 from collections.abc import Callable
-from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from govault.domain.silence import Silences
-from govault.errors import EventLog as EventLogError
-from govault.limits import (
-    HEARTBEAT_NODES_MAX,
-    HEARTBEAT_SILENCE_MS_MIN,
-    HEARTBEATS_READ_BACK,
-    LOG_REACH_S,
-    WORKER_BACKOFF_S_MIN,
-)
+from govault.limits import HEARTBEAT_NODES_MAX, HEARTBEAT_SILENCE_MS_MIN, HEARTBEATS_READ_BACK, LOG_REACH_S
 from govault.ports import Clock, LogReader, LogRecord
-from schemas.codec import MalformedEvent, UnknownEventType, decode, verify_mac
-from schemas.envelope import MAC_HEADER
+from govault.services.following import Follower
+from govault.services.log_records import authentic_event
 from schemas.events.records import HeartbeatSent, LinkMeasured
 from schemas.topics import Topic
-
-_log = logging.getLogger(__name__)
-_PARTITION = 0
-_RETRY_S = 2 * WORKER_BACKOFF_S_MIN
 
 
 @dataclass(slots=True)
@@ -48,18 +34,22 @@ class HeartbeatReader:
         mac_key: The vault's event key.
         members: How many nodes the vault has: so many send heartbeats.
         """
-        self._reader = reader
         self._clock = clock
         self._mac_key = mac_key
-        self._members = members
         self._silences = Silences()
         self._reports: dict[str, NodeReport] = {}
-        self._next: int | None = None
         self._read_s: float | None = None
+        self._follower = Follower(
+            reader,
+            Topic.HEARTBEATS,
+            self._take,
+            back=lambda: HEARTBEATS_READ_BACK * max(1, members()),
+            renew_s=2 * LOG_REACH_S,
+        )
 
     def has_read(self, offset: int) -> bool:
         """Whether the record there was read, and some record lately: then what is said about silence is of now."""
-        if self._next is None or self._read_s is None or self._next <= offset:
+        if self._read_s is None or self._follower.next_offset <= offset:
             return False
         return self._clock.monotonic_s() - self._read_s <= HEARTBEAT_SILENCE_MS_MIN / 1000
 
@@ -78,40 +68,13 @@ class HeartbeatReader:
 
     async def run(self) -> None:
         """Follow; returns only by cancellation. Belongs into a TaskGroup of the node."""
-        while True:
-            try:
-                await self._follow()
-            except (EventLogError, TimeoutError) as error:
-                _log.info("heartbeats cannot be read now: %s", error or "none came in time")
-            await asyncio.sleep(_RETRY_S)
-
-    async def _follow(self) -> None:
-        begin, end = (await self._reader.bounds(Topic.HEARTBEATS))[_PARTITION]
-        if self._next is None or not begin <= self._next <= end:
-            self._next = max(begin, end - HEARTBEATS_READ_BACK * max(1, self._members()))
-        async with aclosing(self._reader.read(Topic.HEARTBEATS, _PARTITION, self._next, None)) as records:
-            while True:
-                # Where none comes for so long, the connection may be the reason: it is made anew.
-                async with asyncio.timeout(2 * LOG_REACH_S):
-                    record = await anext(records, None)
-                if record is None:
-                    return
-                self._next = record.position.offset + 1
-                self._read_s = self._clock.monotonic_s()
-                self._take(record)
-
-    def _decoded(self, record: LogRecord) -> HeartbeatSent | None:
-        place = (record.position.topic, record.position.partition)
-        try:
-            verify_mac(self._mac_key, *place, record.key, record.value, dict(record.headers).get(MAC_HEADER))
-            data = decode(record.value).data
-        except (MalformedEvent, UnknownEventType):
-            return None
-        return data if isinstance(data, HeartbeatSent) else None
+        await self._follower.run()
 
     def _take(self, record: LogRecord) -> None:
-        data = self._decoded(record)
-        if data is None:
+        self._read_s = self._clock.monotonic_s()
+        event = authentic_event(record, self._mac_key)
+        data = None if event is None else event.data
+        if not isinstance(data, HeartbeatSent):
             return
         self._silences.heard(data.node_id, record.time_ms)
         known = self._reports.pop(data.node_id, None)

@@ -19,15 +19,17 @@ class FastPasswords:
     """``Passwords`` that take no time; verifiers begin with ``scheme``.
 
     Attributes:
+        refuses: Whether no password may be chosen.
         checks: How many verifications were asked, those of nobody's too.
     """
 
     def __init__(self, scheme: str = "fast") -> None:
         self.scheme = scheme
         self.checks = 0
+        self.refuses = False
 
     async def hash(self, password: str, about: Sequence[str] = ()) -> str:
-        if len(password) < PASSWORD_CHARS_MIN:
+        if self.refuses or len(password) < PASSWORD_CHARS_MIN:
             raise InvalidRequest("too short", rule="accounts.password-length")
         return f"{self.scheme}:{hashlib.sha256(password.encode()).hexdigest()}"
 

@@ -37,6 +37,7 @@ def search(
     limit: Annotated[int, typer.Option("--limit", "-n", help="At most so many; 0: all.", min=0)] = 100,
 ) -> None:
     """Search the audit trail, the newest first. Administrators see all, everybody else his own requests."""
+    begin, end = parse_instant(since, "--since"), parse_instant(until, "--until")
     query: dict[str, str | int | None] = {
         "action": action or None,
         "outcome": "refused" if refused else None,
@@ -44,8 +45,8 @@ def search(
         "subject": subject or None,
         "address": address or None,
         "request_id": request or None,
-        "since": parse_instant(since, "--since"),
-        "until": parse_instant(until, "--until"),
+        "since": begin,
+        "until": end,
     }
 
     async def act(vault: "Client") -> None:
@@ -54,7 +55,7 @@ def search(
             actor = (await vault.accounts.get(user)).id
         await emit_list(vault.accounts.audit(query | {"actor": actor or None}, limit), _line)
 
-    if until is not None and since is not None and query["since"] > query["until"]:  # type: ignore[operator]
+    if begin is not None and end is not None and begin > end:
         raise InvalidRequest("--since is after --until", rule="instant")
     connect(act)
 

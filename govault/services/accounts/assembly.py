@@ -13,7 +13,7 @@ from govault.errors import AccessDenied, Conflict
 from govault.ports import AccountKeys, Clock, EventLog, LogReader, Passwords, Randomness, Views
 from govault.services.accounts.authenticator import AccountsAuthenticator
 from govault.services.accounts.credentials import Credentials
-from govault.services.accounts.freshness import AccountsFreshness
+from govault.services.accounts.freshness import AccessFreshness
 from govault.services.accounts.groups import Groups
 from govault.services.accounts.personal import Account, People
 from govault.services.accounts.registry import AccountRegistry, NewAccount
@@ -64,7 +64,7 @@ class AccountServices:
     table: SessionTable
     tokens: AccessTokens
     signing_keys: SigningKeys
-    freshness: AccountsFreshness
+    freshness: AccessFreshness
     authenticator: AccountsAuthenticator
     registration: Registration = "admin"
 
@@ -85,20 +85,26 @@ class AccountServices:
             )
         return await self.registry.create(system("registration"), wish)
 
-    async def ensure_first(self) -> str | None:
+    async def ensure_first(self, keep: Callable[[str], None], forget: Callable[[], None]) -> str | None:
         """Make the account ``admin`` where the vault has no account; its password, to be changed at first login.
 
         None where there are accounts.
+
+        Args:
+            keep: Keeps the password where its people find it, before there is an account: whatever ends this in the
+                middle leaves no account whose password nobody knows.
+            forget: Another node of the vault was first, with a password of its own.
         """
         if self.people.views.accounts().accounts("", 1):
             return None
         password = new_secret(self.registry.randomness)[:24]
         personal = Personal(login=FIRST_LOGIN, display_name="Administrator")
         wish = NewAccount(personal, password, roles=("admin",), must_change=True)
+        keep(password)
         try:
             await self.registry.create(Actor(name="system:first-account"), wish)
         except Conflict:
-            # Another node of the vault was first.
+            forget()
             return None
         return password
 
@@ -113,7 +119,7 @@ def assemble_accounts(
     table = SessionTable(ports.reader, ports.views, ports.clock, ports.mac_key)
     signing_keys = SigningKeys(ports.views, submitter, ports.clock)
     tokens = AccessTokens(ports.vault_id, ports.derive, signing_keys.numbers)
-    freshness = AccountsFreshness(ports.log, ports.views, table, ports.clock)
+    freshness = AccessFreshness(ports.log, ports.views, table, ports.clock, submitter.is_stopped)
     sessions = SessionActs(
         people=people,
         registry=registry,

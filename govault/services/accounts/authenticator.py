@@ -7,12 +7,12 @@ node's views. So a disabled account, an ended session and a left group count fro
 from govault.auth.access_tokens import AccessTokens
 from govault.auth.secrets import API_TOKEN_PREFIX, read_api_token, same
 from govault.auth.token import Authenticator, Identity
-from govault.domain.access import ADMIN_ROLE
 from govault.domain.accounts_draft import ROLE_ADMIN
+from govault.domain.actor import ADMIN_ROLE
 from govault.domain.principals import principals_of_account
 from govault.errors import Authentication
 from govault.ports import Clock, Views
-from govault.services.accounts.freshness import AccountsFreshness
+from govault.services.accounts.freshness import AccessFreshness
 from govault.services.accounts.session_table import SessionTable
 
 _UNKNOWN_HASH = "0" * 64
@@ -27,7 +27,7 @@ class AccountsAuthenticator:
         views: Views,
         table: SessionTable,
         tokens: AccessTokens,
-        freshness: AccountsFreshness,
+        freshness: AccessFreshness,
         clock: Clock,
     ) -> None:
         """Args:

@@ -10,8 +10,8 @@ from govault.errors import GoVaultError
 from govault.limits import COMPACTION_LAG_MS, LOG_REACH_S
 from govault.ports import KeyedLog, LogReader, LogRecord, Randomness
 from govault.services.following import Follower
-from schemas.codec import MalformedEvent, verify_mac
-from schemas.envelope import MAC_HEADER
+from govault.services.log_records import check_authentic
+from schemas.codec import MalformedEvent
 from schemas.topics import Topic
 
 _NONCE_BYTES = 12
@@ -90,12 +90,11 @@ class FollowedAccountKeys:
                 _log.info("a destroyed key stays in the log's files a while longer: %s", error)
 
     def _take(self, record: LogRecord) -> None:
-        place = (record.position.topic, record.position.partition)
         account_id = record.key.decode("utf-8", "replace")
         try:
-            verify_mac(self._mac_key, *place, record.key, record.value, dict(record.headers).get(MAC_HEADER))
+            check_authentic(record, self._mac_key)
         except MalformedEvent as error:
-            _log.warning("a record of %s/%d counts for nothing: %s", *place, error)
+            _log.warning("a record of %s/%d counts for nothing: %s", *record.position[:2], error)
             return
         if not record.value:
             self._keys.pop(account_id, None)

@@ -1,5 +1,6 @@
 """Making, changing and ending accounts. Every act is an event of ``.accounts``; the log decides who may."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from govault.auth.account_sealing import Personal
@@ -156,10 +157,15 @@ class AccountRegistry:
         return password
 
     async def rehash(self, row: AccountRow, password: str) -> None:
-        """Keep the same password in the configured way."""
+        """Keep the same password in the configured way; as it is kept now where that cannot be.
+
+        It was right, and so lets its account in, also where it could not be chosen any more or another login hashes
+        it at the same moment.
+        """
         actor = Actor(name="system:rehash")
-        verifier = await self.passwords.hash(password)
-        await self._set_verifier(actor, row, verifier, must_change=row.must_change, ends_sessions=False)
+        with suppress(InvalidRequest, Conflict):
+            verifier = await self.passwords.hash(password)
+            await self._set_verifier(actor, row, verifier, must_change=row.must_change, ends_sessions=False)
 
     async def end_sessions(self, actor: Actor, row: AccountRow) -> None:
         """Log an account out everywhere."""

@@ -6,8 +6,7 @@ from govault.domain.sessions import Session, Sessions
 from govault.limits import SESSION_IDLE_S
 from govault.ports import Clock, LogReader, LogRecord, Views
 from govault.services.following import Follower
-from schemas.codec import MalformedEvent, UnknownEventType, decode, verify_mac
-from schemas.envelope import MAC_HEADER
+from govault.services.log_records import authentic_event
 from schemas.topics import Topic
 
 _EXPIRE_EVERY_MS = 60_000
@@ -58,12 +57,9 @@ class SessionTable:
         return row is not None and row.is_live and session.opened_ms > row.sessions_from_ms
 
     def _take(self, record: LogRecord) -> None:
-        place = (record.position.topic, record.position.partition)
-        try:
-            verify_mac(self._mac_key, *place, record.key, record.value, dict(record.headers).get(MAC_HEADER))
-            event = decode(record.value)
-        except (MalformedEvent, UnknownEventType) as error:
-            _log.warning("a record of %s/%d counts for nothing: %s", *place, error)
+        event = authentic_event(record, self._mac_key)
+        if event is None:
+            _log.warning("a record of %s/%d at %d counts for nothing", *record.position)
             return
         if event.not_after_ms is None or record.time_ms <= event.not_after_ms:
             self._sessions.fold(event.data, record.time_ms)

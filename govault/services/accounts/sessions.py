@@ -7,7 +7,7 @@ from govault.auth.secrets import hash_secret, new_secret, read_refresh_token, re
 from govault.domain.account_rows import AccountRow
 from govault.domain.actor import Actor
 from govault.domain.sessions import Session
-from govault.errors import Authentication, OutcomePending
+from govault.errors import Authentication
 from govault.limits import EVENT_NOT_AFTER_S, OUTCOME_WAIT_S, SESSION_VALID_S
 from govault.ports import Clock, EventLog, Passwords, Randomness
 from govault.services.accounts.personal import People
@@ -114,14 +114,6 @@ class SessionActs:
         if session is not None:
             await self._append(session.account_id, SessionEnded(session_id=session_id, account_id=session.account_id))
 
-    def session_of(self, text: str) -> Session | None:
-        """The session whose latest refresh token this is."""
-        shown = read_refresh_token(text)
-        session = None if shown is None else self.table.find(shown.opens)
-        return (
-            session if shown is not None and session is not None and session.refresh_hash == shown.secret_hash else None
-        )
-
     def _logged_in(self, row: AccountRow, session_id: str, secret: str) -> LoggedIn:
         session = self.table.find(session_id)
         if session is None or not self.table.counts(session):
@@ -133,7 +125,8 @@ class SessionActs:
         """Write an event, and wait until this node has read it.
 
         Raises:
-            OutcomePending: It was written, or may have been, and nobody knows in time.
+            OutcomePending: It may have been written.
+            ViewsLagging: It was written, and this node has not read it in time.
         """
         now_ms = self.clock.time_ms()
         event = Event(
@@ -146,10 +139,7 @@ class SessionActs:
             not_after_ms=now_ms + int(EVENT_NOT_AFTER_S * 1000),
         )
         position = await self.log.append(event, _PARTITION)
-        try:
-            await self.table.wait_read(position.offset, OUTCOME_WAIT_S)
-        except TimeoutError as error:
-            raise OutcomePending("the log has taken it, but this node has not read it yet; try again") from error
+        await self.table.wait_read(position.offset, OUTCOME_WAIT_S)
 
 
 def _void() -> Authentication:

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeVar
 
+from govault.domain.addresses import network_of
 from govault.errors import TooManyRequests
 from govault.limits import (
     LOGIN_ATTEMPTS_FREE,
@@ -44,6 +45,7 @@ class LoginThrottle:
             TooManyRequests: ``retry_after_s`` in details.
         """
         now_s = self._clock.monotonic_s()
+        address = network_of(address)
         failures = self._pairs.get((login_hash, address))
         if failures is not None and now_s < failures.until_s:
             raise _slow_down(failures.until_s - now_s)
@@ -61,6 +63,7 @@ class LoginThrottle:
         Args:
             counts: Whether the address has used up one of its attempts all the same.
         """
+        address = network_of(address)
         self._pairs.pop((login_hash, address), None)
         known = self._addresses.get(address)
         if known is not None and not counts:

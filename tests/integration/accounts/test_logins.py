@@ -1,5 +1,7 @@
 """Logging in, going on, and being logged out: what opens the doors and what closes them again."""
 
+import asyncio
+
 import pytest
 
 from govault.limits import (
@@ -9,6 +11,7 @@ from govault.limits import (
     SESSION_IDLE_S,
     SESSION_VALID_S,
 )
+from schemas.events.files import VersionCommitted
 from tests.fakes.accounts import FastPasswords
 from tests.integration.accounts.conftest import PASSWORD, Doors
 
@@ -161,6 +164,22 @@ async def test_an_outdated_verifier_is_replaced_at_the_next_login(doors: Doors) 
     assert await doors.status(token) == 200
 
 
+async def test_a_login_does_not_fail_because_its_password_could_not_be_chosen_any_more(doors: Doors) -> None:
+    await doors.make("ada")
+    accounts = doors.vault.services.accounts
+    assert accounts is not None
+    passwords = accounts.sessions.passwords
+    assert isinstance(passwords, FastPasswords)
+    passwords.scheme, passwords.refuses = "slower", True
+    assert await doors.status(await doors.token("ada")) == 200
+    passwords.refuses = False
+    # Two at once hash it anew, and one of them is late.
+    doors.vault.clock.advance(1)
+    ask = {"login": "ada", "password": PASSWORD}
+    both = await asyncio.gather(*(doors.ask(None, "POST", "/auth/login", ask) for _ in range(2)))
+    assert [answer.status_code for answer in both] == [200, 200]
+
+
 async def test_a_door_that_has_not_heard_of_accounts_for_long_lets_in_its_operator_alone(doors: Doors) -> None:
     await doors.make("ada")
     token = await doors.token("ada")
@@ -169,6 +188,36 @@ async def test_a_door_that_has_not_heard_of_accounts_for_long_lets_in_its_operat
     assert (answer.status_code, answer.json()["code"]) == (503, "views-lagging.accounts")
     assert (await doors.operator("GET", "/me")).status_code == 200
     await doors.vault.services.accounts.freshness.work()  # type: ignore[union-attr]
+    assert await doors.status(token) == 200
+
+
+async def test_a_door_that_lags_behind_grants_refuses_too_and_a_steady_load_is_no_lag(doors: Doors) -> None:
+    vault = doors.vault
+    accounts = vault.services.accounts
+    assert accounts is not None
+    await doors.make("ada")
+    token = await doors.token("ada")
+    for number in range(12):
+        # Each look finds the write that came just before it, and the next one finds it folded.
+        vault.log.held = True
+        write = asyncio.create_task(vault.put(f"load/{number}", b"x"))
+        await vault.log.wait_appended(VersionCommitted, number + 1)
+        await accounts.freshness.work()
+        vault.log.release()
+        assert (await write).status_code == 201
+        vault.clock.advance(10)
+        assert await doors.status(token) == 200
+    vault.log.held = True
+    late = asyncio.create_task(vault.put("late", b"x"))
+    await vault.log.wait_appended(VersionCommitted, 13)
+    for _ in range(8):
+        await accounts.freshness.work()
+        vault.clock.advance(10)
+    assert await doors.status(token) == 503
+    vault.log.release()
+    await late
+    await accounts.freshness.work()
+    await accounts.freshness.work()
     assert await doors.status(token) == 200
 
 

@@ -103,6 +103,26 @@ async def test_uses_are_counted_exactly_however_many_come_at_once(vault: Vault) 
         assert (await client.get(made["url"])).json()["code"] == "not-found.share-closed"
 
 
+@pytest.mark.parametrize("ranges", ["bytes=1-", "bytes=-9", "bytes=1-1,0-", "bytes=5-5"])
+async def test_ranges_are_no_way_around_the_number_of_uses(vault: Vault, ranges: str) -> None:
+    await vault.put("plan", b"0123456789")
+    made = await share(vault, "plan", uses=2)
+    async with stranger(vault) as client:
+        codes = [(await client.get(made["url"], headers={"range": ranges})).status_code for _ in range(3)]
+        # Ranges that cover all of it are answered with all of it.
+        assert codes == [200 if "," in ranges else 206] * 2 + [404]
+
+
+async def test_a_player_of_a_link_without_a_number_uses_it_once(vault: Vault) -> None:
+    await vault.put("film", b"0123456789")
+    made = await share(vault, "film")
+    async with stranger(vault) as client:
+        for ranges in ("bytes=0-", "bytes=3-", "bytes=7-"):
+            assert (await client.get(made["url"], headers={"range": ranges})).status_code == 206
+    (listed,) = (await vault.client.get(f"/files/{made['target']}/shares")).json()["items"]
+    assert listed["uses"] == 1
+
+
 async def test_a_link_ends_by_time_and_by_being_taken_back(vault: Vault) -> None:
     await vault.put("plan", b"x")
     short = await share(vault, "plan", expires_s=60)

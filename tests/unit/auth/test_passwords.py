@@ -1,10 +1,12 @@
 """Verifiers of passwords: right, wrong, of another scheme, and of nobody."""
 
+import asyncio
+
 import pytest
 
 from govault.auth.passwords import PasswordHashing, Scheme
-from govault.errors import InvalidRequest
-from govault.limits import PASSWORD_CHARS_MAX
+from govault.errors import InvalidRequest, TooManyRequests
+from govault.limits import PASSWORD_CHARS_MAX, PASSWORD_HASHES_WAITING_MAX
 
 PASSWORD = "correct horse battery"
 
@@ -67,3 +69,14 @@ async def test_what_is_guessed_first_is_refused(password: str) -> None:
 async def test_a_password_has_bounds(password: str) -> None:
     with pytest.raises(InvalidRequest, match="characters"):
         await PasswordHashing().hash(password)
+
+
+async def test_more_passwords_than_may_wait_are_refused_and_the_others_checked() -> None:
+    hashing = PasswordHashing()
+    verifier = await hashing.hash(PASSWORD)
+    waiting = [asyncio.create_task(hashing.verify(PASSWORD, verifier)) for _ in range(PASSWORD_HASHES_WAITING_MAX + 5)]
+    told = await asyncio.gather(*waiting, return_exceptions=True)
+    assert sum(isinstance(one, TooManyRequests) for one in told) == 5
+    assert told[0] == (True, False)
+    assert (await hashing.verify(PASSWORD, verifier)).ok
+    hashing.close()

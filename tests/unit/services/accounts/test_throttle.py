@@ -52,6 +52,13 @@ def test_an_owner_elsewhere_is_never_slowed_down_by_guesses() -> None:
     assert passes(throttle, "ada", "198.51.100.1")
 
 
+def test_a_whole_network_of_ipv6_is_one_guesser() -> None:
+    throttle = LoginThrottle(FakeClock())
+    guesses = [passes(throttle, "ada", f"2001:db8::{number:x}") for number in range(50)]
+    assert sum(guesses) == LOGIN_ATTEMPTS_FREE
+    assert passes(throttle, "ada", "2001:db8:0:1::1")
+
+
 def test_an_address_that_tries_many_logins_is_slowed_down_as_a_whole_and_recovers() -> None:
     clock = FakeClock()
     throttle = LoginThrottle(clock)
