@@ -8,7 +8,7 @@ from collections.abc import Callable
 import structlog
 
 from api.errors import PROBLEM_MEDIA_TYPE, document, problem
-from api.middleware.access import AccessEntry, AccessLog
+from api.middleware.access import AccessEntry, AccessLog, loggable_path
 from api.middleware.metrics import HttpMetrics
 from api.types import App, Message, Receive, Scope, Send, header, respond
 from govault.errors import GoVaultError
@@ -90,7 +90,7 @@ class Edge:
             AccessEntry(
                 exchange.request_id,
                 scope["method"],
-                scope["raw_path"].decode("ascii", "backslashreplace"),
+                loggable_path(scope["raw_path"].decode("ascii", "backslashreplace")),
                 route,
                 exchange.status,
                 state.get("actor_name", ""),
