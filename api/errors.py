@@ -31,6 +31,7 @@ STATUS: dict[type[GoVaultError], int] = {
     families.ChunkDamaged: 500,
     families.ChunkMissing: 500,
     families.Cluster: 503,
+    families.IdentityProvider: 503,
     families.EventLog: 503,
     families.OutcomePending: 202,
     families.ViewsLagging: 503,

@@ -10,6 +10,8 @@ from govault.limits import MAX_UPLOAD_BYTES_DEFAULT
 
 ACCESS_COOKIE = "govault_access"
 REFRESH_COOKIE = "govault_refresh"
+OIDC_COOKIE = "govault_oidc"
+"""What a browser brings back from the identity provider."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,13 @@ class Cluster(GoVaultError):
     retryable = True
 
 
+class IdentityProvider(GoVaultError):
+    """The identity provider (OIDC) cannot be reached, or does not answer as one does; other ways in still work."""
+
+    code = "identity-provider"
+    retryable = True
+
+
 class EventLog(GoVaultError):
     """The log cannot be reached, or is not the log of this vault."""
 

@@ -187,6 +187,18 @@ LOGIN_ATTEMPTS_FREE = 5
 LOGIN_WAIT_S_MAX = 60.0
 LOGINS_TRACKED_MAX = 20_000
 LOGIN_ATTEMPTS_PER_ADDRESS_PER_MINUTE = 60
+OIDC_FLOW_VALID_S = 600
+"""How long somebody may take at the identity provider."""
+OIDC_CODE_VALID_S = 60
+OIDC_ANSWER_S = 10.0
+OIDC_ANSWER_BYTES_MAX = 256 * KIB
+OIDC_METADATA_FRESH_S = 3600.0
+OIDC_KEYS_FRESH_S = 300.0
+OIDC_AWAY_S = 2.0
+"""How long an identity provider that did not answer is not asked again."""
+OIDC_LEEWAY_S = 60
+OIDC_TOKEN_BYTES_MAX = 16 * KIB
+OIDC_KEYS_MAX = 64
 RATE_PER_MINUTE_MAX = 10_000_000
 RATES_TRACKED_MAX = 20_000
 """Of accounts, addresses and share links each, those whose requests are counted at once."""

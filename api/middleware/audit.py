@@ -21,6 +21,8 @@ _ACTS = re.compile(
     r"|/s/"
 )
 """Routes whose answered requests are kept, where they change something."""
+_LOGIN_BY_GET = "/auth/oidc/callback"
+"""How a browser comes back from an identity provider."""
 _CONTENTS = re.compile(
     r"/spaces/\{space\}/files/\{path\}$|/files/\{ref\}$|/files/\{ref\}/versions/\{version\}/content$|/s/"
 )
@@ -65,6 +67,8 @@ class Audited:
 
     def _is_kept(self, scope: Scope) -> bool:
         route = scope["state"].get("route", "")
+        if route == _LOGIN_BY_GET:
+            return True
         if scope["method"] in _READS:
             return self._reads and scope["method"] == "GET" and _CONTENTS.match(route) is not None
         return _ACTS.match(route) is not None

@@ -14,7 +14,15 @@ from govault.limits import AT_LEAST_WAIT_S, IDEMPOTENCY_KEY_BYTES_MAX
 from govault.ports import Views
 
 PUBLIC_PATHS = frozenset({"/", "/health", "/livez", "/readyz", "/openapi.json", "/docs", "/favicon.ico"})
-PUBLIC_ROUTES = PUBLIC_PATHS | {"/auth/login", "/auth/refresh", "/auth/register", "/.well-known/jwks.json"}
+PUBLIC_ROUTES = PUBLIC_PATHS | {
+    "/auth/login",
+    "/auth/refresh",
+    "/auth/register",
+    "/auth/oidc/start",
+    "/auth/oidc/callback",
+    "/auth/oidc/redeem",
+    "/.well-known/jwks.json",
+}
 """What answers without an identity; ``PUBLIC_PATHS`` also where the REST door is closed."""
 PUBLIC_PREFIXES = ("/static/",)
 _PROBES = frozenset({"/health", "/livez", "/readyz", "/metrics"})

@@ -88,6 +88,7 @@ def account_fields(accounts: AccountServices, account: Account) -> dict[str, Any
         "groups": tuple(sorted(group.name for group in groups if group is not None and not group.removed)),
         "state": account.state,
         "must_change_password": row.must_change,
+        "linked": bool(row.identity_hash),
         "revision": row.revision,
         "created": instant(row.created_ms),
     }

@@ -42,7 +42,9 @@ async def log_in(
     logged_in = await accounts.sessions.log_in(actor, ask.login, ask.password)
     # For the audit trail, which sees the request on its way out.
     request.scope["state"]["actor"] = replace(actor, name=logged_in.account.account_id)
-    return _answer(response, settings, logged_in, session_tokens(accounts, logged_in, hidden=ask.cookie), ask.cookie)
+    return answer_tokens(
+        response, settings, logged_in, session_tokens(accounts, logged_in, hidden=ask.cookie), ask.cookie
+    )
 
 
 @router.post("/auth/refresh", operation_id="refresh_session", response_model=SessionTokens, responses=problems())
@@ -55,7 +57,7 @@ async def refresh(
         raise AccessDenied("a request with a cookie needs the header GoVault-CSRF", code="access-denied.csrf")
     text = ask.refresh_token or cookies_of(request.headers).get(REFRESH_COOKIE, "")
     logged_in = await accounts.sessions.refresh(text)
-    return _answer(response, settings, logged_in, session_tokens(accounts, logged_in, hidden=hidden), hidden)
+    return answer_tokens(response, settings, logged_in, session_tokens(accounts, logged_in, hidden=hidden), hidden)
 
 
 @router.post("/auth/logout", operation_id="log_out", status_code=204, response_class=Response, responses=problems())
@@ -106,17 +108,21 @@ def cookies_of(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: morsel.value for name, morsel in jar.items()}
 
 
-def _answer(
+def answer_tokens(
     response: Response, settings: ApiSettings, logged_in: LoggedIn, tokens: SessionTokens, cookie: bool
 ) -> SessionTokens:
+    """Tell tokens, or put them into cookies."""
     response.headers["cache-control"] = "no-store"
     if cookie:
-        kept = (
-            (ACCESS_COOKIE, logged_in.access.text, "/", tokens.expires_in),
-            (REFRESH_COOKIE, logged_in.refresh, _REFRESH_PATH, SESSION_VALID_S),
-        )
-        for name, value, path, age_s in kept:
-            response.set_cookie(
-                name, value, max_age=age_s, path=path, secure=settings.tls, httponly=True, samesite="strict"
-            )
+        set_session_cookies(response, logged_in, tokens.expires_in, secure=settings.tls)
     return tokens
+
+
+def set_session_cookies(response: Response, logged_in: LoggedIn, access_age_s: int, *, secure: bool) -> None:
+    """Give a browser its session, out of its scripts' reach."""
+    kept = (
+        (ACCESS_COOKIE, logged_in.access.text, "/", access_age_s),
+        (REFRESH_COOKIE, logged_in.refresh, _REFRESH_PATH, SESSION_VALID_S),
+    )
+    for name, value, path, age_s in kept:
+        response.set_cookie(name, value, max_age=age_s, path=path, secure=secure, httponly=True, samesite="strict")

@@ -42,6 +42,11 @@ class AccountSealing:
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", login).casefold())
         return blake3(folded.encode("utf-8", "surrogatepass"), key=self._login_key).hexdigest()
 
+    def identity_hash(self, issuer: str, subject: str) -> str:
+        """What binds an account to somebody of an identity provider without telling whom, hex."""
+        text = f"oidc\0{issuer}\0{subject}"
+        return blake3(text.encode("utf-8", "surrogatepass"), key=self._login_key).hexdigest()
+
     def seal_personal(self, key: bytes, account_id: str, personal: Personal) -> str:
         """Personal data as an event carries it, base64."""
         return _seal(key, f"personal {account_id}", orjson.dumps(asdict(personal)))

@@ -23,6 +23,7 @@ EXIT_CODES: dict[type[GoVaultError], int] = {
     families.ChunkDamaged: ERROR,
     families.ChunkMissing: ERROR,
     families.Cluster: ERROR,
+    families.IdentityProvider: ERROR,
     families.EventLog: ERROR,
     families.OutcomePending: ERROR,
     families.ViewsLagging: ERROR,

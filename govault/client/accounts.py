@@ -50,6 +50,11 @@ class Accounts:
         ask = {"refresh_token": refresh_token}
         return read_as(SessionTokens, await self.transport.request("POST", "/auth/refresh", document=ask))
 
+    async def redeem(self, code: str, verifier: str) -> SessionTokens:
+        """Open a session by the code that the identity provider's login brought. Public."""
+        ask = {"code": code, "verifier": verifier}
+        return read_as(SessionTokens, await self.transport.request("POST", "/auth/oidc/redeem", document=ask))
+
     async def log_out(self) -> None:
         """End the session that asks."""
         await self.transport.request("POST", "/auth/logout")
@@ -114,6 +119,16 @@ class Accounts:
         """Give an account a fresh password, to be changed at its next login."""
         answer = await self.transport.request("POST", f"{_route(account)}/password")
         return read_as(FreshPassword, answer).password
+
+    async def link(self, account: str, subject: str, issuer: str = "") -> AccountDocument:
+        """Let somebody of the identity provider log in with an account. ``issuer`` empty: of the configured one."""
+        ask = {"subject": subject, "issuer": issuer}
+        answer = await self.transport.request("PUT", f"{_route(account)}/identity", document=ask)
+        return read_as(AccountDocument, answer)
+
+    async def unlink(self, account: str) -> AccountDocument:
+        """Let nobody of the identity provider log in with an account any more."""
+        return read_as(AccountDocument, await self.transport.request("DELETE", f"{_route(account)}/identity"))
 
     async def erase(self, account: str) -> None:
         """Erase an account for good."""

@@ -9,9 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from govault.config.oidc import Oidc
+from govault.config.section import Section
 from govault.config.values import Address, Addresses, Duration, FilePath, Size, Texts, split_address
 from govault.limits import (
     CHUNK_MEAN_BYTES,
@@ -30,12 +32,6 @@ def default_storage_root() -> Path:
     """``$XDG_DATA_HOME/govault``, usually ``~/.local/share/govault``."""
     base = os.environ.get("XDG_DATA_HOME", "")
     return (Path(base) if base.startswith("/") else Path.home() / ".local/share") / "govault"
-
-
-class Section(BaseModel):
-    """One section: frozen, exact about types, and closed to keys that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, validate_default=True)
 
 
 class Doors(Section):
@@ -306,6 +302,7 @@ class AccountsSection(Section):
     may_create_spaces: bool = Field(
         True, description="Whether any account may make spaces, which it then manages; else administrators alone."
     )
+    oidc: Oidc = Field(Oidc(), description="Logging in at an identity provider (OpenID Connect).")
 
 
 class RequestsPerMinute(Section):

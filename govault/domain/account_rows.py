@@ -1,6 +1,6 @@
 """The rows of ``.accounts``: accounts, groups and who belongs to them, API tokens, invites, signing keys."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class AccountRow(NamedTuple):
@@ -11,6 +11,7 @@ class AccountRow(NamedTuple):
         sealed: Login, display name and e-mail under the account's own key, base64.
         verifier: The password's verifier under the same key, base64; empty: no login by password.
         sessions_from_ms: Sessions that began at or before this vault time are void.
+        identity_hash: Keyed hash of whom an identity provider knows, hex; empty: it belongs to nobody of one.
     """
 
     account_id: str
@@ -26,6 +27,7 @@ class AccountRow(NamedTuple):
     disabled: bool = False
     erased: bool = False
     sessions_from_ms: int = 0
+    identity_hash: str = ""
 
     @property
     def is_live(self) -> bool:
@@ -37,6 +39,13 @@ class LoginRow(NamedTuple):
     """Which account a login belongs to."""
 
     login_hash: str
+    account_id: str
+
+
+class IdentityRow(NamedTuple):
+    """Which account somebody of an identity provider has."""
+
+    identity_hash: str
     account_id: str
 
 
@@ -114,6 +123,7 @@ class SigningKeyRow(NamedTuple):
 AnyAccountsRow = (
     AccountRow
     | LoginRow
+    | IdentityRow
     | GroupRow
     | GroupNameRow
     | MemberRow
@@ -123,3 +133,17 @@ AnyAccountsRow = (
     | InviteRow
     | SigningKeyRow
 )
+
+ACCOUNTS_KEY_FIELDS: dict[Any, tuple[str, ...]] = {
+    AccountRow: ("account_id",),
+    LoginRow: ("login_hash",),
+    IdentityRow: ("identity_hash",),
+    GroupRow: ("group_id",),
+    GroupNameRow: ("name",),
+    MemberRow: ("account_id", "group_id"),
+    GroupMemberRow: ("group_id", "account_id"),
+    ApiTokenRow: ("token_id",),
+    TokenOfRow: ("account_id", "token_id"),
+    InviteRow: ("invite_hash",),
+    SigningKeyRow: ("number",),
+}

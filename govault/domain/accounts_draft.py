@@ -4,7 +4,15 @@ Who may do what is decided by the rows: the word of an administrator who was one
 nothing. The node itself, and whoever holds the operator's token of a data folder, may everything.
 """
 
-from govault.domain.account_rows import AccountRow, AnyAccountsRow, GroupMemberRow, GroupRow, LoginRow, MemberRow
+from govault.domain.account_rows import (
+    AccountRow,
+    AnyAccountsRow,
+    GroupMemberRow,
+    GroupRow,
+    IdentityRow,
+    LoginRow,
+    MemberRow,
+)
 from govault.domain.actor import OPERATOR
 from govault.domain.folding import AccountsReader
 from govault.domain.outcomes import Refusal
@@ -86,6 +94,17 @@ class AccountsDraft:
         if other is not None and other.account_id != account_id:
             raise Refusal(Reason.LOGIN_TAKEN)
         self.put(LoginRow(login_hash, account_id))
+
+    def claim_identity(self, identity_hash: str, account_id: str) -> None:
+        """Give somebody of an identity provider an account.
+
+        Raises:
+            Refusal: He has another.
+        """
+        other = self.reader.account_of_identity(identity_hash)
+        if other is not None and other.account_id != account_id:
+            raise Refusal(Reason.IDENTITY_TAKEN)
+        self.put(IdentityRow(identity_hash, account_id))
 
     def check_revision(self, revision: int, base: int | None) -> None:
         """Raises:

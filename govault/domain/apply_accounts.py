@@ -1,6 +1,6 @@
 """Accounts (``.accounts``): made, changed, disabled, erased; passwords and the end of sessions."""
 
-from govault.domain.account_rows import AccountRow, LoginRow, TokenOfRow
+from govault.domain.account_rows import AccountRow, IdentityRow, LoginRow, TokenOfRow
 from govault.domain.accounts_draft import AccountsDraft
 from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
 from govault.domain.reasons import Reason
@@ -20,6 +20,8 @@ def create_account(draft: AccountsDraft, data: AccountCreated) -> Decision:
         draft.put(invite._replace(spent_by=data.account_id))
         roles = invite.roles
     draft.claim_login(data.login_hash, data.account_id)
+    if data.identity_hash:
+        draft.claim_identity(data.identity_hash, data.account_id)
     draft.put(
         AccountRow(
             account_id=data.account_id,
@@ -32,15 +34,18 @@ def create_account(draft: AccountsDraft, data: AccountCreated) -> Decision:
             revision=1,
             created_ms=draft.now_ms,
             created_by=draft.actor,
+            identity_hash=data.identity_hash,
         )
     )
     return accepted(account_id=data.account_id)
 
 
 def change_account(draft: AccountsDraft, data: AccountChanged) -> Decision:
-    """Change what is known of an account (itself may), or its roles and whether it may come in (administrators)."""
+    """Change what is known of an account (itself may), or its roles, whom it belongs to and whether it may come in.
+
+    The latter administrators alone: whoever could bind an account to himself would have it."""
     draft.need_self_or_admin(data.account_id)
-    if data.roles is not None or data.disabled is not None:
+    if data.roles is not None or data.disabled is not None or data.identity_hash is not None:
         draft.need_admin()
     old = draft.account(data.account_id)
     draft.check_revision(old.revision, data.base_revision)
@@ -49,13 +54,16 @@ def change_account(draft: AccountsDraft, data: AccountChanged) -> Decision:
         sealed=old.sealed if data.sealed is None else data.sealed,
         roles=old.roles if data.roles is None else tuple(sorted(set(data.roles))),
         disabled=old.disabled if data.disabled is None else data.disabled,
+        identity_hash=old.identity_hash if data.identity_hash is None else data.identity_hash,
     )
     if row == old:
         return unchanged(account_id=old.account_id, revision=old.revision)
     if row.login_hash != old.login_hash:
         draft.claim_login(row.login_hash, old.account_id)
         draft.delete(LoginRow(old.login_hash, old.account_id))
-    if row.disabled and not old.disabled:
+    if row.identity_hash != old.identity_hash:
+        _rebind(draft, old, row.identity_hash)
+    if (row.disabled and not old.disabled) or (old.identity_hash and row.identity_hash != old.identity_hash):
         row = row._replace(sessions_from_ms=draft.now_ms)
     draft.put(row._replace(revision=old.revision + 1))
     return accepted(account_id=old.account_id, revision=old.revision + 1)
@@ -92,6 +100,8 @@ def erase_account(draft: AccountsDraft, data: AccountErased) -> Decision:
     if old.erased:
         return unchanged(account_id=old.account_id)
     draft.delete(LoginRow(old.login_hash, old.account_id))
+    if old.identity_hash:
+        draft.delete(IdentityRow(old.identity_hash, old.account_id))
     for member in draft.reader.memberships(old.account_id):
         draft.leave(member)
     for token in draft.reader.api_tokens(old.account_id):
@@ -101,6 +111,7 @@ def erase_account(draft: AccountsDraft, data: AccountErased) -> Decision:
             login_hash="",
             sealed="",
             verifier="",
+            identity_hash="",
             roles=(),
             erased=True,
             revision=old.revision + 1,
@@ -108,3 +119,10 @@ def erase_account(draft: AccountsDraft, data: AccountErased) -> Decision:
         )
     )
     return accepted(account_id=old.account_id)
+
+
+def _rebind(draft: AccountsDraft, old: AccountRow, identity_hash: str) -> None:
+    if identity_hash:
+        draft.claim_identity(identity_hash, old.account_id)
+    if old.identity_hash:
+        draft.delete(IdentityRow(old.identity_hash, old.account_id))

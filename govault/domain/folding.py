@@ -139,6 +139,9 @@ class AccountsReader(OutcomesReader, Protocol):
     def account_of_login(self, login_hash: str) -> AccountRow | None:
         """The account that has a login."""
 
+    def account_of_identity(self, identity_hash: str) -> AccountRow | None:
+        """The account that somebody of an identity provider has."""
+
     def accounts(self, after: str, limit: int) -> Sequence[AccountRow]:
         """Accounts, erased ones too."""
 

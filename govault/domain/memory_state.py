@@ -10,6 +10,7 @@ from govault.domain.account_rows import (
     GroupMemberRow,
     GroupNameRow,
     GroupRow,
+    IdentityRow,
     InviteRow,
     LoginRow,
     MemberRow,
@@ -231,6 +232,10 @@ class MemoryAccounts(_Rows):
 
     def account_of_login(self, login_hash: str) -> AccountRow | None:
         row = self._get(LoginRow, login_hash)
+        return None if row is None else self.account(row.account_id)
+
+    def account_of_identity(self, identity_hash: str) -> AccountRow | None:
+        row = self._get(IdentityRow, identity_hash)
         return None if row is None else self.account(row.account_id)
 
     def accounts(self, after: str, limit: int) -> list[AccountRow]:

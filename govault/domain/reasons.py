@@ -46,6 +46,7 @@ class Reason(StrEnum):
     """The layout is not the one that a change was computed from."""
     LAST_NODE = "last-node"
     LOGIN_TAKEN = "login-taken"
+    IDENTITY_TAKEN = "identity-taken"
     GROUP_EXISTS = "group-exists"
     ACCOUNT_UNKNOWN = "account-unknown"
     """No such account, or it was erased."""

@@ -6,19 +6,7 @@
 from enum import StrEnum
 from typing import NamedTuple
 
-from govault.domain.account_rows import (
-    AccountRow,
-    AnyAccountsRow,
-    ApiTokenRow,
-    GroupMemberRow,
-    GroupNameRow,
-    GroupRow,
-    InviteRow,
-    LoginRow,
-    MemberRow,
-    SigningKeyRow,
-    TokenOfRow,
-)
+from govault.domain.account_rows import ACCOUNTS_KEY_FIELDS, AnyAccountsRow
 from govault.domain.version_numbers import VersionNumbers
 
 
@@ -386,14 +374,5 @@ KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     JoinTokenRow: ("token_hash",),
     LayoutRow: ("version",),
     SealingRootRow: ("epoch",),
-    AccountRow: ("account_id",),
-    LoginRow: ("login_hash",),
-    GroupRow: ("group_id",),
-    GroupNameRow: ("name",),
-    MemberRow: ("account_id", "group_id"),
-    GroupMemberRow: ("group_id", "account_id"),
-    ApiTokenRow: ("token_id",),
-    TokenOfRow: ("account_id", "token_id"),
-    InviteRow: ("invite_hash",),
-    SigningKeyRow: ("number",),
+    **ACCOUNTS_KEY_FIELDS,
 }

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from govault.auth.passwords import PasswordHashing
+from govault.auth.provider_http import AiohttpProvider
 from govault.auth.token import Authenticator
 from govault.config import Configuration
-from govault.errors import ViewsLagging
+from govault.config.oidc import Oidc
+from govault.errors import Config, ViewsLagging
 from govault.limits import LOG_REACH_S
 from govault.node.folder import DataFolder, write_durably
 from govault.ports import KeyedLog
-from govault.services.accounts.assembly import FIRST_LOGIN, AccountServices, AccountsPorts, assemble_accounts
+from govault.services.accounts.assembly import FIRST_LOGIN, AccountServices, AccountsPorts, assemble_accounts, with_oidc
 from govault.services.accounts.erasures import Erasures
+from govault.services.accounts.identity_provider import OidcSettings
 from govault.services.accounts.keys import FollowedAccountKeys
 from govault.services.following import Follower
 from govault.services.submit import Submitter
@@ -127,6 +130,9 @@ async def open_accounts(
         operator,
         configuration.accounts.registration,
     )
+    oidc = oidc_settings(configuration.accounts.oidc)
+    if oidc is not None:
+        services = with_oidc(services, oidc, AiohttpProvider(), keyring.derive)
     running = asyncio.gather(keys.run(), services.table.run())
     file = folder.password_file
     try:
@@ -143,3 +149,35 @@ async def open_accounts(
         with contextlib.suppress(asyncio.CancelledError):
             await running
         passwords.close()
+
+
+def oidc_settings(oidc: Oidc) -> OidcSettings | None:
+    """What is configured of an identity provider; None where none is.
+
+    Raises:
+        Config: The secret's file cannot be read.
+    """
+    if oidc.issuer is None:
+        return None
+    assert oidc.public_url is not None
+    secret = ""
+    if oidc.client_secret_file is not None:
+        try:
+            secret = oidc.client_secret_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Config(f"accounts.oidc.client_secret_file {oidc.client_secret_file}: {error}") from error
+        if not secret:
+            raise Config(f"accounts.oidc.client_secret_file {oidc.client_secret_file} is empty")
+    return OidcSettings(
+        issuer=oidc.issuer,
+        client_id=oidc.client_id,
+        client_secret=secret,
+        redirect_uri=f"{oidc.public_url.rstrip('/')}/auth/oidc/callback",
+        name=oidc.name,
+        scopes=oidc.scopes,
+        create_accounts=oidc.create_accounts,
+        login_claim=oidc.login_claim,
+        name_claim=oidc.name_claim,
+        email_claim=oidc.email_claim,
+        email_domains=tuple(domain.casefold() for domain in oidc.email_domains),
+    )

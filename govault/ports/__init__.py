@@ -6,6 +6,7 @@ raises ``GoVaultError`` families only.
 
 from govault.ports.accounts import AccountKeys, Passwords, PasswordVerdict
 from govault.ports.cluster import ClusterMap, LinkQualities, LinkQuality
+from govault.ports.identity import ProviderAnswer, ProviderHttp
 from govault.ports.keys import KeyCustody
 from govault.ports.log import EventLog, KeyedLog, LogReader, LogRecord, LogRestorer
 from govault.ports.outlet import Outlet, StraightReads
@@ -51,6 +52,8 @@ __all__ = [
     "PeerProbes",
     "PeerStores",
     "ProbeRequests",
+    "ProviderAnswer",
+    "ProviderHttp",
     "QuarantinedChunk",
     "Randomness",
     "RepairCounts",

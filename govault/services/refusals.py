@@ -53,6 +53,7 @@ REFUSALS: dict[Reason, tuple[_Family, str]] = {
     Reason.LAYOUT_MOVED_ON: (Conflict, "the layout has changed since; plan again"),
     Reason.LAST_NODE: (Conflict, "it is the last node of the vault"),
     Reason.LOGIN_TAKEN: (Conflict, "another account has this login; choose another"),
+    Reason.IDENTITY_TAKEN: (Conflict, "this person of the identity provider has another account; unlink that first"),
     Reason.GROUP_EXISTS: (Conflict, "another group has this name; choose another"),
     Reason.ACCOUNT_UNKNOWN: (NotFound, "there is no such account"),
     Reason.GROUP_UNKNOWN: (NotFound, "there is no such group"),

@@ -2,7 +2,8 @@
 
 ``sealed`` and ``verifier`` are AES-256-GCM under the account's own key, base64; the key lies on ``.keys`` and is
 destroyed with the account. ``login_hash`` is a keyed hash of the normalised login name: it makes names unique in log
-order, and says nothing to whoever has no key of the vault.
+order, and says nothing to whoever has no key of the vault. ``identity_hash`` is the same of whom an identity provider
+(OIDC) knows: its issuer and subject.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -17,6 +18,8 @@ AccountId = Annotated[str, Field(pattern=ACCOUNT_ID_PATTERN)]
 GroupId = Annotated[str, Field(pattern=GROUP_ID_PATTERN)]
 TokenId = Annotated[str, Field(pattern=TOKEN_ID_PATTERN)]
 HashHex = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+IdentityHash = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
+"""Empty: none."""
 Sealed = Annotated[str, Field(max_length=16_384, pattern=r"^[A-Za-z0-9+/]*={0,2}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,31}$")]
 Roles = Annotated[tuple[Word, ...], Field(max_length=16)]
@@ -38,6 +41,7 @@ class AccountCreated(_AccountsEvent):
         verifier: The sealed verifier of the password; empty: nobody can log in with one.
         must_change: Whether the password must be changed before anything else.
         invite_hash: The invite that it spends; its roles are the account's.
+        identity_hash: Whom of an identity provider it belongs to; empty: nobody.
     """
 
     TYPE: ClassVar[str] = "govault.accounts.account_created.v1"
@@ -49,6 +53,7 @@ class AccountCreated(_AccountsEvent):
     roles: Roles = ()
     must_change: bool = False
     invite_hash: str = ""
+    identity_hash: IdentityHash = ""
 
 
 class AccountChanged(_AccountsEvent):
@@ -61,6 +66,7 @@ class AccountChanged(_AccountsEvent):
     sealed: Sealed | None = None
     roles: Roles | None = None
     disabled: bool | None = None
+    identity_hash: IdentityHash | None = None
 
 
 class PasswordChanged(_AccountsEvent):

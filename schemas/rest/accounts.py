@@ -66,6 +66,27 @@ class RegisterAsk(RequestModel):
     invite: str = Field(default="", max_length=200, description="The invite, where the vault asks for one.")
 
 
+class RedeemAsk(RequestModel):
+    """A command that has come back from the identity provider."""
+
+    code: str = Field(min_length=1, max_length=4000, description="What its loopback address was called with.")
+    verifier: str = Field(
+        min_length=43,
+        max_length=128,
+        description="The secret whose SHA-256 was `cli_challenge`.",
+        json_schema_extra={"pattern": "^[A-Za-z0-9._~-]{43,128}$"},
+    )
+
+
+class IdentityAsk(RequestModel):
+    """Whom of the identity provider an account belongs to."""
+
+    subject: str = Field(
+        min_length=1, max_length=255, description="The provider's `sub` of him.", examples=["248289761001"]
+    )
+    issuer: str = Field(default="", max_length=2000, description="The provider; empty: the configured one.")
+
+
 class AccountDocument(ResponseModel):
     """An account. The personal fields are null once it was erased."""
 
@@ -78,6 +99,7 @@ class AccountDocument(ResponseModel):
     groups: tuple[str, ...] = Field(description="Names of the groups that it is in.", examples=[["editors"]])
     state: Literal["active", "disabled", "erased"]
     must_change_password: bool
+    linked: bool = Field(description="Whether somebody logs in with it at the identity provider.")
     revision: int
     created: datetime
 

@@ -8,6 +8,7 @@ from govault.domain.account_rows import (
     GroupMemberRow,
     GroupNameRow,
     GroupRow,
+    IdentityRow,
     InviteRow,
     LoginRow,
     MemberRow,
@@ -31,6 +32,11 @@ class AccountsRows(PartitionRows):
         """The account that has a login."""
         login: LoginRow | None = self._row(keys.LOGIN + login_hash.encode())
         return None if login is None else self.account(login.account_id)
+
+    def account_of_identity(self, identity_hash: str) -> AccountRow | None:
+        """The account that somebody of an identity provider has."""
+        found: IdentityRow | None = self._row(keys.IDENTITY + identity_hash.encode())
+        return None if found is None else self.account(found.account_id)
 
     def accounts(self, after: str, limit: int) -> list[AccountRow]:
         """Accounts, by id."""

@@ -16,6 +16,7 @@ from govault.domain.account_rows import (
     GroupMemberRow,
     GroupNameRow,
     GroupRow,
+    IdentityRow,
     InviteRow,
     LoginRow,
     MemberRow,
@@ -70,6 +71,7 @@ LAYOUT: Final = b"L"
 SEALING_ROOT: Final = b"G"
 ACCOUNT: Final = b"U"
 LOGIN: Final = b"W"
+IDENTITY: Final = b"w"
 GROUP: Final = b"Y"
 GROUP_NAME: Final = b"Z"
 MEMBER: Final = b"m"
@@ -78,7 +80,7 @@ API_TOKEN: Final = b"a"
 TOKEN_OF: Final = b"o"
 INVITE: Final = b"I"
 SIGNING_KEY: Final = b"H"
-ROW_FAMILIES: Final = b"PSQTEFXsVABCDNKJLGUWYZmgaoIH"
+ROW_FAMILIES: Final = b"PSQTEFXsVABCDNKJLGUWwYZmgaoIH"
 """Families whose current rows the view digest covers (outcomes are added up beside them)."""
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
@@ -202,6 +204,7 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     SealingRootRow: lambda row: SEALING_ROOT + row.epoch.to_bytes(8, "big"),
     AccountRow: lambda row: ACCOUNT + row.account_id.encode(),
     LoginRow: lambda row: LOGIN + row.login_hash.encode(),
+    IdentityRow: lambda row: IDENTITY + row.identity_hash.encode(),
     GroupRow: lambda row: GROUP + row.group_id.encode(),
     GroupNameRow: lambda row: GROUP_NAME + row.name.encode(),
     MemberRow: lambda row: member_key(row.account_id, row.group_id),

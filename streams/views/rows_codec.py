@@ -16,6 +16,7 @@ from govault.domain.account_rows import (
     GroupMemberRow,
     GroupNameRow,
     GroupRow,
+    IdentityRow,
     InviteRow,
     LoginRow,
     MemberRow,
@@ -49,7 +50,7 @@ from govault.domain.rows import (
 )
 from govault.domain.version_numbers import VersionNumbers
 
-VIEWS_FORMAT = 7
+VIEWS_FORMAT = 8
 
 
 def encode_row(row: Row, since: int) -> bytes:
@@ -169,6 +170,7 @@ _DECODERS: dict[int, Callable[[bytes, bytes], Row]] = {
     ord("G"): _plain(SealingRootRow),
     ord("U"): _flat(AccountRow),
     ord("W"): _plain(LoginRow),
+    ord("w"): _plain(IdentityRow),
     ord("Y"): _plain(GroupRow),
     ord("Z"): _plain(GroupNameRow),
     ord("m"): _plain(MemberRow),

@@ -1,6 +1,7 @@
 """A whole vault in one process without sockets: real views and chunk store in a folder, the log in memory."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -12,8 +13,9 @@ from api.app import create_app
 from api.settings import ApiSettings
 from api.types import App
 from govault.domain.actor import Actor
-from govault.ports import ChunkStore
-from govault.services.accounts.assembly import Registration
+from govault.ports import ChunkStore, ProviderHttp
+from govault.services.accounts.assembly import Registration, with_oidc
+from govault.services.accounts.identity_provider import OidcSettings
 from govault.services.catalog import Services, assemble
 from govault.services.shares import Shares
 from govault.storage.keyring import Keyring
@@ -75,6 +77,7 @@ async def open_vault(
     settings: ApiSettings | None = None,
     store_options: StoreOptions | None = None,
     registration: Registration = "admin",
+    oidc: tuple[OidcSettings, ProviderHttp] | None = None,
 ) -> AsyncIterator[Vault]:
     """A fresh vault with the space ``main`` in a folder; closed at the end."""
     settings = settings or ApiSettings()
@@ -98,6 +101,8 @@ async def open_vault(
     )
     await services.namespace.spaces.ensure_default_space()
     accounts = accounts_of(services, log, clock, randomness, mac_key, TOKEN, registration)
+    if oidc is not None:
+        accounts = with_oidc(accounts, *oidc, derive=lambda purpose: hashlib.sha256(purpose.encode()).digest())
     shares = Shares(views, services.targets, services.submitter, accounts.registry.passwords, clock, randomness)
     services = replace(services, accounts=accounts, shares=shares)
     following = asyncio.create_task(accounts.table.run())

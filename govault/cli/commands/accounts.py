@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from govault.cli.app import App
+from govault.cli.commands.identities import log_in_by_browser, user_link, user_unlink
 from govault.cli.confirm import confirm
 from govault.cli.filters import parse_duration_s
 from govault.cli.login_file import LoginFile
@@ -12,7 +13,7 @@ from govault.cli.options import options
 from govault.cli.output import emit, emit_list, fields, remark, when
 from govault.cli.passwords import ask_password
 from govault.cli.session import connect, find_node
-from govault.errors import Authentication
+from govault.errors import Authentication, InvalidRequest
 
 if TYPE_CHECKING:
     from govault.client import Client
@@ -36,7 +37,8 @@ def register(app: App) -> None:
     for name, act in (
         ("ls", user_ls), ("show", user_show), ("create", user_create), ("change", user_change),
         ("password", user_password), ("reset-password", user_reset), ("disable", user_disable),
-        ("enable", user_enable), ("logout", user_logout), ("erase", user_erase),
+        ("enable", user_enable), ("logout", user_logout), ("erase", user_erase), ("link", user_link),
+        ("unlink", user_unlink),
     ):  # fmt: skip
         user.verb(name)(act)
     app.add_typer(user, name="user")
@@ -56,9 +58,18 @@ def register(app: App) -> None:
     app.add_typer(invite, name="invite")
 
 
-def log_in(login: Login) -> None:
+def log_in(
+    login: Annotated[str, typer.Argument(metavar="[LOGIN]", help="The name to log in with.")] = "",
+    oidc: Annotated[bool, typer.Option("--oidc", help="At the identity provider, by a browser here.")] = False,
+    browser: Annotated[bool, typer.Option(help="With --oidc: open a browser, or only tell the address.")] = True,
+) -> None:
     """Log in; the commands that follow ask as this account. The password is asked, or read from stdin."""
     url, _ = find_node(options())
+    if oidc:
+        log_in_by_browser(url, opens=browser)
+        return
+    if not login:
+        raise InvalidRequest("name the LOGIN, or log in at the identity provider with --oidc", rule="login")
     password = ask_password()
 
     async def act(vault: "Client") -> None:

@@ -1,7 +1,7 @@
 """All that has to do with accounts in one value, and how it is put together."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from govault.auth.access_tokens import AccessTokens
@@ -10,11 +10,13 @@ from govault.auth.secrets import new_secret
 from govault.auth.token import Authenticator
 from govault.domain.actor import Actor, system
 from govault.errors import AccessDenied, Conflict
-from govault.ports import AccountKeys, Clock, EventLog, LogReader, Passwords, Randomness, Views
+from govault.ports import AccountKeys, Clock, EventLog, LogReader, Passwords, ProviderHttp, Randomness, Views
 from govault.services.accounts.authenticator import AccountsAuthenticator
 from govault.services.accounts.credentials import Credentials
 from govault.services.accounts.freshness import AccessFreshness
 from govault.services.accounts.groups import Groups
+from govault.services.accounts.identity_provider import OidcSettings, Provider
+from govault.services.accounts.oidc import OidcLogins
 from govault.services.accounts.personal import Account, People
 from govault.services.accounts.registry import AccountRegistry, NewAccount
 from govault.services.accounts.session_table import SessionTable
@@ -54,6 +56,7 @@ class AccountServices:
 
     Attributes:
         registration: Who may make an account for himself: nobody, whoever has an invite, or anybody.
+        oidc: Logins at an identity provider; None where none is configured.
     """
 
     people: People
@@ -67,6 +70,7 @@ class AccountServices:
     freshness: AccessFreshness
     authenticator: AccountsAuthenticator
     registration: Registration = "admin"
+    oidc: OidcLogins | None = None
 
     async def register(self, wish: NewAccount) -> Account:
         """Make an account for whoever asks, where the vault allows it.
@@ -145,3 +149,12 @@ def assemble_accounts(
         authenticator=AccountsAuthenticator(operator, ports.views, table, tokens, freshness, ports.clock),
         registration=registration,
     )
+
+
+def with_oidc(
+    services: AccountServices, settings: OidcSettings, http: ProviderHttp, derive: Callable[[str], bytes]
+) -> AccountServices:
+    """The same with logins at an identity provider. Nothing is asked of it yet."""
+    provider = Provider(settings, http, services.sessions.clock)
+    logins = OidcLogins(provider, services.sessions, derive("oidc logins"), derive("oidc codes"))
+    return replace(services, oidc=logins)

@@ -31,6 +31,7 @@ class NewAccount:
     Attributes:
         password: None: it gets none, and nobody logs in with one (a service).
         invite_hash: Of the invite that it spends.
+        identity_hash: Whom of the identity provider it belongs to; empty: nobody.
     """
 
     personal: Personal
@@ -39,6 +40,7 @@ class NewAccount:
     roles: tuple[str, ...] = ()
     must_change: bool = False
     invite_hash: str = ""
+    identity_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class AccountRegistry:
             roles=wish.roles,
             must_change=wish.must_change,
             invite_hash=wish.invite_hash,
+            identity_hash=wish.identity_hash,
         )
         try:
             await self.submitter.submit(actor, created, _PARTITION, subject=account_id)
@@ -123,6 +126,19 @@ class AccountRegistry:
             roles=wish.roles,
             disabled=wish.disabled,
         )
+        await self.submitter.submit(actor, changed, _PARTITION, subject=row.account_id)
+        return self._now(row.account_id)
+
+    async def link(self, actor: Actor, row: AccountRow, identity_hash: str) -> Account:
+        """Let somebody of the identity provider log in as an account, instead of whoever did; empty: nobody.
+
+        Every session of the account ends where somebody else could log in before.
+
+        Raises:
+            Conflict: He has another account.
+            AccessDenied: The actor is no administrator.
+        """
+        changed = AccountChanged(account_id=row.account_id, identity_hash=identity_hash)
         await self.submitter.submit(actor, changed, _PARTITION, subject=row.account_id)
         return self._now(row.account_id)
 

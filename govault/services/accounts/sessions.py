@@ -68,9 +68,16 @@ class SessionActs:
             await self.registry.rehash(row, password)
         return await self.open(row)
 
-    async def open(self, row: AccountRow) -> LoggedIn:
-        """Open a session for whoever has proved to be the account."""
-        session_id, secret = self.randomness.token(16).hex(), new_secret(self.randomness)
+    async def open(self, row: AccountRow, session_id: str = "") -> LoggedIn:
+        """Open a session for whoever has proved to be the account.
+
+        Args:
+            session_id: Of the session; empty: a fresh one.
+
+        Raises:
+            Authentication: There is such a session already, and it stays another's.
+        """
+        session_id, secret = session_id or self.randomness.token(16).hex(), new_secret(self.randomness)
         expires_ms = self.clock.time_ms() + SESSION_VALID_S * 1000
         opened = SessionOpened(
             session_id=session_id,
@@ -116,7 +123,7 @@ class SessionActs:
 
     def _logged_in(self, row: AccountRow, session_id: str, secret: str) -> LoggedIn:
         session = self.table.find(session_id)
-        if session is None or not self.table.counts(session):
+        if session is None or session.refresh_hash != hash_secret(secret) or not self.table.counts(session):
             raise _void()
         issued = self.tokens.issue(row.account_id, session_id, self.clock.time_ms() // 1000)
         return LoggedIn(row, session, issued, refresh_token(session_id, secret))

@@ -291,4 +291,9 @@ NAMED: dict[str, EventData] = {
         node_id=NODE, version="0.2.0", addresses=("http://192.0.2.1:8080",), peer_addresses=("192.0.2.1:7946",)
     ),
     f"{NodeStarted.TYPE}.with_rules": NodeStarted(node_id=NODE, version="0.3.0", rules=2),
+    f"{AccountCreated.TYPE}.with_identity": AccountCreated(
+        account_id=A, login_hash=HASH, sealed=SEALED, identity_hash=OTHER_HASH
+    ),
+    f"{AccountChanged.TYPE}.with_identity": AccountChanged(account_id=A, identity_hash=OTHER_HASH),
+    f"{AccountChanged.TYPE}.without_identity": AccountChanged(account_id=A, identity_hash=""),
 }

@@ -23,7 +23,10 @@ PUBLIC = {
     "GET /health",
     "GET /livez",
     "GET /readyz",
+    "GET /auth/oidc/callback",
+    "GET /auth/oidc/start",
     "POST /auth/login",
+    "POST /auth/oidc/redeem",
     "POST /auth/refresh",
     "POST /auth/register",
     # Whoever has a link's secret: tests/integration/namespace/test_shares.py.
@@ -83,6 +86,7 @@ GRANTS = {
 ASKS = {"PUT /files/{ref}/owner": {"owner": OWNER}, "PUT /spaces/{space}/access/{principal}": {"level": "viewer"}}
 ADMINISTRATORS: set[str] = {
     "DELETE /accounts/{account}",
+    "DELETE /accounts/{account}/identity",
     "DELETE /accounts/{account}/sessions",
     "DELETE /accounts/{account}/tokens/{token}",
     "DELETE /groups/{group}",
@@ -95,6 +99,7 @@ ADMINISTRATORS: set[str] = {
     "POST /accounts",
     "POST /accounts/{account}/password",
     "POST /accounts/{account}/tokens",
+    "PUT /accounts/{account}/identity",
     "POST /groups",
     "POST /invites",
     "DELETE /admin/cluster/tokens/{token_hash}",

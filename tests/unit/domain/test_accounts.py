@@ -95,6 +95,7 @@ def test_a_login_belongs_to_one_account_until_it_is_changed_or_erased(state: Mem
     "act",
     [
         created(9),
+        AccountChanged(account_id=account_id(2), identity_hash=hash_of("somebody")),
         AccountChanged(account_id=account_id(2), roles=("admin",)),
         AccountChanged(account_id=account_id(2), disabled=True),
         AccountChanged(account_id=account_id(3), sealed="CCCC"),
@@ -166,6 +167,31 @@ def test_an_erased_account_keeps_nothing_and_its_groups_and_tokens_are_gone(stat
     assert write(state, AccountErased(account_id=account_id(2))).verdict is Verdict.UNCHANGED
     assert write(state, AccountChanged(account_id=account_id(2), sealed="AAAA")).reason == "account-unknown"
     assert write(state, created(2, "fresh")).reason == "event-invalid"
+
+
+def test_somebody_of_a_provider_has_one_account_until_it_is_unlinked_or_erased(state: MemoryAccounts) -> None:
+    ada = hash_of("ada at the provider")
+    assert write(state, created(4, identity_hash=ada)).verdict is Verdict.ACCEPTED
+    assert write(state, created(5, identity_hash=ada)).reason == "identity-taken"
+    assert state.account(account_id(5)) is None
+    assert state.account_of_login(hash_of("login5")) is None
+    link = AccountChanged(account_id=account_id(2), identity_hash=ada)
+    assert write(state, link).reason == "identity-taken"
+    assert write(state, AccountErased(account_id=account_id(4))).verdict is Verdict.ACCEPTED
+    assert account(state, 4).identity_hash == ""
+    assert state.account_of_identity(ada) is None
+    assert write(state, link, by=account_id(1)).verdict is Verdict.ACCEPTED
+    assert write(state, link).verdict is Verdict.UNCHANGED
+    assert account(state, 2).sessions_from_ms == 0
+    assert state.account_of_identity(ada) == account(state, 2)
+    other = AccountChanged(account_id=account_id(2), identity_hash=hash_of("bob at the provider"))
+    assert write(state, other, time_ms=START_MS + 500).verdict is Verdict.ACCEPTED
+    assert account(state, 2).sessions_from_ms == START_MS + 500
+    assert state.account_of_identity(ada) is None
+    unlink = AccountChanged(account_id=account_id(2), identity_hash="")
+    assert write(state, unlink, time_ms=START_MS + 700).verdict is Verdict.ACCEPTED
+    assert account(state, 2).sessions_from_ms == START_MS + 700
+    assert state.account_of_identity(hash_of("bob at the provider")) is None
 
 
 def test_managers_run_their_group_and_anybody_may_leave_it(state: MemoryAccounts) -> None:
