@@ -1,5 +1,6 @@
 """Logging in at an identity provider: who gets in, as whom, and everything that does not."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -309,6 +310,15 @@ async def test_a_provider_that_says_something_else_of_itself_is_not_asked(
 ) -> None:
     world.issuer.metadata = metadata
     assert said(await world.browser().client.get("/auth/oidc/start")) == (503, "identity-provider")
+
+
+async def test_who_comes_by_two_doors_at_once_for_the_first_time_gets_one_account(world: World) -> None:
+    browsers = [world.browser() for _ in range(3)]
+    backs = [world.issuer.log_in(await browser.begin(), "1815", **ADA) for browser in browsers]
+    answers = await asyncio.gather(*(one.come_back(back) for one, back in zip(browsers, backs, strict=True)))
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert len({(await browser.client.get("/me")).json()["actor"] for browser in browsers}) == 1
+    assert len((await world.doors.operator("GET", "/accounts")).json()["items"]) == 1
 
 
 async def test_nobody_takes_over_an_account_by_its_login_or_address(world: World) -> None:
