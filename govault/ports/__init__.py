@@ -11,7 +11,7 @@ from govault.ports.keys import KeyCustody
 from govault.ports.log import EventLog, KeyedLog, LogReader, LogRecord, LogRestorer
 from govault.ports.outlet import Outlet, StraightReads
 from govault.ports.outside import Clock, Randomness
-from govault.ports.repairs import RepairCounts, RepairEntry, RepairQueue
+from govault.ports.repairs import Postponed, RepairCounts, RepairEntry, RepairQueue
 from govault.ports.replicas import (
     NodeStore,
     PeerProbes,
@@ -51,6 +51,7 @@ __all__ = [
     "Passwords",
     "PeerProbes",
     "PeerStores",
+    "Postponed",
     "ProbeRequests",
     "ProviderAnswer",
     "ProviderHttp",

@@ -22,6 +22,15 @@ class RepairEntry(NamedTuple):
     change: int
 
 
+class Postponed(NamedTuple):
+    """A chunk that is tried again in ``delay_s``: its last try ``failed``, or everybody lacked it (``lost``)."""
+
+    entry: RepairEntry
+    delay_s: float
+    failed: bool
+    lost: bool = False
+
+
 class RepairCounts(NamedTuple):
     """Chunks in the queue. ``failed`` and ``lost`` are among the others."""
 
@@ -57,8 +66,8 @@ class RepairQueue(Protocol):
     def done(self, entries: Sequence[RepairEntry]) -> None:
         """Forget them, but for those that were queued again since they were taken."""
 
-    def later(self, entry: RepairEntry, delay_s: float, *, failed: bool, lost: bool = False) -> None:
-        """Try one again after a while, unless it was queued again since it was taken."""
+    def later(self, postponed: Sequence[Postponed]) -> None:
+        """Try some again after a while, but for those that were queued again since they were taken."""
 
     def waiting(self, after: bytes, limit: int) -> list[RepairEntry]:
         """Those behind a chunk id, ascending by id, whether their time has come or not."""

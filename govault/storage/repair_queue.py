@@ -11,7 +11,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from govault.domain.healing import Urgency
-from govault.ports import RepairCounts, RepairEntry
+from govault.ports import Postponed, RepairCounts, RepairEntry
 from govault.storage.database import Change, Database
 
 QUEUE_FOLDER = "repairs"
@@ -104,14 +104,16 @@ class StoredRepairQueue:
                 self._put(changes, entry.chunk_id, row, None)
         self._database.write(changes)
 
-    def later(self, entry: RepairEntry, delay_s: float, *, failed: bool, lost: bool = False) -> None:
-        row = self._row(entry.chunk_id)
-        if row is None or row.change != entry.change:
-            return
-        failures = min(row.failures + 1, _FAILURES_KEPT_MAX) if failed else row.failures
-        due_ms = self._now_ms() + int(delay_s * 1000)
+    def later(self, postponed: Sequence[Postponed]) -> None:
+        now_ms = self._now_ms()
         changes: list[Change] = []
-        self._put(changes, entry.chunk_id, row, _Row(row.urgency, due_ms, failures, _next(row.change), lost))
+        for entry, delay_s, failed, lost in postponed:
+            row = self._row(entry.chunk_id)
+            if row is None or row.change != entry.change:
+                continue
+            failures = min(row.failures + 1, _FAILURES_KEPT_MAX) if failed else row.failures
+            due_ms = now_ms + int(delay_s * 1000)
+            self._put(changes, entry.chunk_id, row, _Row(row.urgency, due_ms, failures, _next(row.change), lost))
         self._database.write(changes)
 
     def waiting(self, after: bytes, limit: int) -> list[RepairEntry]:

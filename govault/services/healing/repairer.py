@@ -1,9 +1,9 @@
 """Works the repair queue off: for each chunk the facts, the decision, the deed, until nothing is left to do."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from typing import assert_never
+from typing import TypeVar, assert_never
 
 from govault.domain.healing import Action, AskLater, Drop, Fetch, Later, Nothing, Push, decide
 from govault.errors import GoVaultError
@@ -15,16 +15,18 @@ from govault.limits import (
     REPAIR_BATCH_CHUNKS,
     REPAIR_LANES_MAX,
 )
-from govault.ports import ClusterMap, RepairEntry, RepairQueue
+from govault.ports import ClusterMap, Postponed, RepairEntry, RepairQueue
 from govault.services.healing.knowing import Knowing, Known
+from govault.services.healing.pacing import PIECE_CHUNKS, LoopShare
 from govault.services.healing.transfers import Transfers
+
+T = TypeVar("T")
 
 _LOOK_S = 5.0
 _FENCED_S = 10.0
 _STEP_S = 1.0
 _ROUNDS_MAX = 64
 """Each round rules out a peer or settles a chunk; a store that loses what it just took must not go on for ever."""
-_SETTLED_AT_ONCE = 16
 
 
 class Repairer:
@@ -60,6 +62,7 @@ class Repairer:
         self._lanes = max(1, min(lanes, REPAIR_LANES_MAX))
         self._monotonic_s = monotonic_s
         self._tell_empty = tell_empty
+        self._share = LoopShare(monotonic_s)
         self._in_hand: set[bytes] = set()
         self._answered = knowing.answering()
         self._looked_s = monotonic_s()
@@ -105,18 +108,19 @@ class Repairer:
     async def _work_off(self, until_s: float) -> GoVaultError | None:
         """One lane: batch after batch, until a moment, or until nothing is due."""
         while not self._rests and self._monotonic_s() < until_s:
-            due = self._queue.take(REPAIR_BATCH_CHUNKS + len(self._in_hand))
-            batch = [entry for entry in due if entry.chunk_id not in self._in_hand][:REPAIR_BATCH_CHUNKS]
-            if not batch:
-                return None
-            ids = {entry.chunk_id for entry in batch}
-            self._in_hand |= ids
+            ids: set[bytes] = set()
             try:
+                async with self._share.turn():
+                    due = self._queue.take(REPAIR_BATCH_CHUNKS + len(self._in_hand))
+                    batch = [entry for entry in due if entry.chunk_id not in self._in_hand][:REPAIR_BATCH_CHUNKS]
+                    ids.update(entry.chunk_id for entry in batch)
+                    self._in_hand |= ids
+                if not batch:
+                    return None
                 if (failure := await self._repair(batch)) is not None:
                     return failure
             finally:
                 self._in_hand -= ids
-            await asyncio.sleep(0)
         return None
 
     # --- before its time -------------------------------------------------------------------------------------
@@ -146,25 +150,33 @@ class Repairer:
         page = self._queue.waiting(self._ahead, PEER_BATCH_CHUNKS_MAX)
         self._ahead = page[-1].chunk_id if len(page) == PEER_BATCH_CHUNKS_MAX else b""
         if page:
-            known = self._knowing.of([entry.chunk_id for entry in page])
+            known = await self._known(page)
             await self._knowing.ask_holders(known)
-            self._queue.done([entry for entry in page if _is_done(decide(known[entry.chunk_id]))])
+            for piece in _pieces(page):
+                async with self._share.turn():
+                    self._queue.done([entry for entry in piece if _is_done(decide(known[entry.chunk_id]))])
 
     # --- a batch ---------------------------------------------------------------------------------------------
 
     async def _repair(self, batch: Sequence[RepairEntry]) -> GoVaultError | None:
-        known = self._knowing.of([entry.chunk_id for entry in batch])
+        known = await self._known(batch)
         try:
             await self._knowing.ask_holders(known)
             for _ in range(_ROUNDS_MAX):
                 if not await self._act(known):
                     break
         except GoVaultError as error:
-            for entry in batch:
-                self._queue.later(entry, _backoff_s(entry), failed=True, lost=entry.lost)
+            await self._postpone([Postponed(entry, _backoff_s(entry), True, entry.lost) for entry in batch])
             return error
         await self._settle(batch, known)
         return None
+
+    async def _known(self, entries: Sequence[RepairEntry]) -> Known:
+        known: Known = {}
+        for piece in _pieces(entries):
+            async with self._share.turn():
+                known.update(self._knowing.of([entry.chunk_id for entry in piece]))
+        return known
 
     async def _act(self, known: Known) -> bool:
         """Do what is to be done about each, peer by peer; whether anything was. What is learnt changes the facts."""
@@ -184,19 +196,31 @@ class Repairer:
 
     async def _settle(self, batch: Sequence[RepairEntry], known: Known) -> None:
         done: list[RepairEntry] = []
-        for number, entry in enumerate(batch):
-            if number % _SETTLED_AT_ONCE == 0:
-                await asyncio.sleep(0)  # All lanes do this at the same time, and requests wait for the loop.
+        postponed: list[Postponed] = []
+        for entry in batch:
             action = decide(known[entry.chunk_id])
             reason = action.reason if isinstance(action, AskLater) else None
             if _is_done(action):
                 done.append(entry)
             elif reason is Later.FENCED:
-                self._queue.later(entry, _FENCED_S, failed=False, lost=entry.lost)
+                postponed.append(Postponed(entry, _FENCED_S, False, entry.lost))
             else:
                 lost = entry.lost if reason is None else reason is Later.LOST
-                self._queue.later(entry, _backoff_s(entry), failed=True, lost=lost)
-        self._queue.done(done)
+                postponed.append(Postponed(entry, _backoff_s(entry), True, lost))
+        for piece in _pieces(done):
+            async with self._share.turn():
+                self._queue.done(piece)
+        await self._postpone(postponed)
+
+    async def _postpone(self, postponed: Sequence[Postponed]) -> None:
+        for piece in _pieces(postponed):
+            async with self._share.turn():
+                self._queue.later(piece)
+
+
+def _pieces(entries: Sequence[T]) -> Iterator[Sequence[T]]:
+    for first in range(0, len(entries), PIECE_CHUNKS):
+        yield entries[first : first + PIECE_CHUNKS]
 
 
 def _is_done(action: Action) -> bool:

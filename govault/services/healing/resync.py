@@ -16,6 +16,7 @@ from govault.ports import ClusterMap, EventLog, RepairQueue, StoreMaintenance, V
 from govault.services.healing.comparing import Comparing
 from govault.services.healing.duties import Duties
 from govault.services.healing.notices import Notices
+from govault.services.healing.pacing import PIECE_CHUNKS, LoopShare
 from govault.services.healing.slot_references import referenced_by_slot
 from govault.services.healing.surplus import Surplus
 from govault.services.submit import Submitter
@@ -96,6 +97,7 @@ class Resync:
         self._submitter = submitter
         self._log = log
         self._monotonic_s = monotonic_s
+        self._share = LoopShare(monotonic_s)
         self._period_s = period_s
         self._asked = True
         self._wake = asyncio.Event()
@@ -197,17 +199,17 @@ class Resync:
         """What is missing here, and what is missing at co-holders."""
         lacking = await self._comparing.compare(slots)
         answering = self._duties.answering()
-        for slot, page in referenced_by_slot(self._views.referenced_chunks, slots, COLLECTION_PAGE):
-            everybody = all(peer in answering for peer in self._duties.other_holders(slot))
-            mine = page if self._duties.wants(slot) else [one for one in page if self._duties.wants_chunk(one)]
-            missing = self._packs.missing(mine)
-            if missing:
-                self._queue.add(missing, self._duties.urgency(slot), again=walk.again)
-                walk.missing += len(missing)
-                walk.lost += len(self._queue.lost(missing))
-            short = lacking.get(slot, set())
-            walk.under += len(short.union(missing).intersection(mine)) if everybody else len(mine)
-            await asyncio.sleep(0)
+        for slot, page in referenced_by_slot(self._views.referenced_chunks, slots, PIECE_CHUNKS):
+            async with self._share.turn():
+                everybody = all(peer in answering for peer in self._duties.other_holders(slot))
+                mine = page if self._duties.wants(slot) else [one for one in page if self._duties.wants_chunk(one)]
+                missing = self._packs.missing(mine)
+                if missing:
+                    self._queue.add(missing, self._duties.urgency(slot), again=walk.again)
+                    walk.missing += len(missing)
+                    walk.lost += len(self._queue.lost(missing))
+                short = lacking.get(slot, set())
+                walk.under += len(short.union(missing).intersection(mine)) if everybody else len(mine)
 
     async def _scan(self, walk: Walk) -> None:
         """A page of this node's own chunks: those that are not wanted here."""

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govault.domain.healing import Urgency
-from govault.ports import RepairCounts
+from govault.ports import Postponed, RepairCounts
 from govault.storage.database import Database, RocksDatabase
 from govault.storage.repair_queue import StoredRepairQueue
 from tests.fakes.database import MemoryDatabase
@@ -102,7 +102,7 @@ def test_what_failed_waits_for_its_backoff_unless_there_is_news(database: Databa
     time = Time()
     queue = StoredRepairQueue(database, time)
     queue.add([chunk(1)], Urgency.FEW)
-    queue.later(queue.take(1)[0], 60.0, failed=True, lost=True)
+    queue.later([Postponed(queue.take(1)[0], 60.0, True, True)])
     assert queue.counts() == RepairCounts(few=1, failed=1, lost=1)
     assert queue.lost([chunk(1), chunk(2)]) == [chunk(1)]
     queue.add([chunk(1)], Urgency.FEW)
@@ -110,7 +110,7 @@ def test_what_failed_waits_for_its_backoff_unless_there_is_news(database: Databa
     queue.add([chunk(1)], Urgency.FEW, again=True)
     entry = queue.take(1)[0]
     assert (entry.failures, entry.lost) == (1, True)
-    queue.later(entry, 5.0, failed=False)
+    queue.later([Postponed(entry, 5.0, False)])
     time.now_s += 5
     assert queue.take(1)[0].failures == 1
 
@@ -122,7 +122,7 @@ def test_what_was_queued_again_meanwhile_is_not_forgotten_with_what_is_done(data
     queue.add([chunk(1)], Urgency.FEW)
     queue.done(taken)
     assert ids(queue) == [1]
-    queue.later(taken[0], 1000.0, failed=True)
+    queue.later([Postponed(taken[0], 1000.0, True)])
     assert ids(queue) == [1]
     queue.done(queue.take(2))
     assert queue.counts().chunks == 0
@@ -147,7 +147,7 @@ def test_all_that_waits_is_listed_by_id_and_what_is_hastened_comes_now(database:
     queue.add([chunk(number) for number in (3, 1, 2)], Urgency.FEW)
     assert len(told) == 1
     for entry in queue.take(3):
-        queue.later(entry, 600.0, failed=True)
+        queue.later([Postponed(entry, 600.0, True)])
     assert ids(queue) == []
     assert len(told) == 1
     waiting = queue.waiting(b"", 2)
@@ -167,7 +167,7 @@ def test_it_goes_on_after_a_start_with_the_time_that_it_had(database: Database) 
     time = Time()
     queue = StoredRepairQueue(database, time)
     queue.add([chunk(1)], Urgency.SOLE)
-    queue.later(queue.take(1)[0], 600.0, failed=True, lost=True)
+    queue.later([Postponed(queue.take(1)[0], 600.0, True, True)])
     queue.add([chunk(2)], Urgency.REST)
     queue.keep("cursor", b"here")
     time.now_s += 300
@@ -211,7 +211,7 @@ def test_counts_and_order_agree_with_what_is_stored_whatever_happens(actions: li
             waiting -= {int.from_bytes(entry.chunk_id, "big") for entry in taken}
         elif kind == "later":
             for entry in queue.take(first):
-                queue.later(entry, third, failed=second)
+                queue.later([Postponed(entry, third, second)])
         elif kind == "pass":
             time.now_s += first
         elif kind == "look":
