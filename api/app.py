@@ -13,6 +13,7 @@ import api.routes
 from api.dispatch import Dispatcher, RawRoute, ensure_raw_path
 from api.framework import Rest, install_problems
 from api.middleware.audit import Audited
+from api.middleware.bandwidth import Bandwidth
 from api.middleware.doors import Doors
 from api.middleware.edge import Edge
 from api.middleware.gate import Gate
@@ -56,7 +57,8 @@ def create_app(
     dispatcher = Dispatcher(raw, rest)
     install_problems(rest, routers, dispatcher.methods_at)
     install_openapi(rest)
-    gate = Gate(dispatcher, authenticator, lambda: services.views, rates, settings.metrics_public)
+    paced = Bandwidth(dispatcher, settings.bandwidth, monotonic_s)
+    gate = Gate(paced, authenticator, lambda: services.views, rates, settings.metrics_public)
     audited = Audited(
         gate, lambda: services.upkeep.audit if services.upkeep is not None else None, reads=settings.audit_reads
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from prometheus_client import CollectorRegistry
 
 from api.middleware.access import AccessLog, to_structlog
+from api.middleware.bandwidth import BytesPerSecond
 from api.middleware.rates import RequestsPerMinute
 from govault.limits import MAX_UPLOAD_BYTES_DEFAULT
 
@@ -30,6 +31,7 @@ class ApiSettings:
         tls: Whether browsers reach the node by HTTPS: then its cookies never travel in the clear.
         audit_reads: Whether the audit trail keeps who read which content.
         rates: How many requests a minute each may make.
+        bandwidth: How many bytes a second each may send and fetch.
         access_log: Takes one entry a request.
         registry: Where this edge registers its metrics, and what ``/metrics`` shows.
     """
@@ -45,5 +47,6 @@ class ApiSettings:
     tls: bool = False
     audit_reads: bool = False
     rates: RequestsPerMinute = field(default_factory=RequestsPerMinute)
+    bandwidth: BytesPerSecond = field(default_factory=BytesPerSecond)
     access_log: AccessLog = to_structlog
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)

@@ -202,6 +202,9 @@ OIDC_KEYS_MAX = 64
 RATE_PER_MINUTE_MAX = 10_000_000
 RATES_TRACKED_MAX = 20_000
 """Of accounts, addresses and share links each, those whose requests are counted at once."""
+BANDWIDTH_PER_S_MIN = 256 * KIB
+BANDWIDTH_BURST_S = 1.0
+"""So much of a pace may be moved at once by who moved nothing for a while."""
 PASSWORD_CHARS_MIN = 8
 PASSWORD_CHARS_MAX = 1024
 PASSWORD_HASHES_AT_ONCE = 2

@@ -12,6 +12,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from govault.config.limiting import LimitsSection
 from govault.config.oidc import Oidc
 from govault.config.section import Section
 from govault.config.values import Address, Addresses, Duration, FilePath, Size, Texts, split_address
@@ -20,7 +21,6 @@ from govault.limits import (
     KIB,
     MAX_UPLOAD_BYTES_DEFAULT,
     MIB,
-    RATE_PER_MINUTE_MAX,
     REPAIR_LANES_MAX,
     REPLICAS_MAX,
 )
@@ -303,24 +303,6 @@ class AccountsSection(Section):
         True, description="Whether any account may make spaces, which it then manages; else administrators alone."
     )
     oidc: Oidc = Field(Oidc(), description="Logging in at an identity provider (OpenID Connect).")
-
-
-class RequestsPerMinute(Section):
-    """Requests that each may make a minute, at one node. 0: as many as he likes. The operator has no limit."""
-
-    account: int = Field(60_000, ge=0, le=RATE_PER_MINUTE_MAX, description="Of one account.")
-    address: int = Field(
-        30_000, ge=0, le=RATE_PER_MINUTE_MAX, description="From one address (IPv6: one /64), without a credential."
-    )
-    share_link: int = Field(6_000, ge=0, le=RATE_PER_MINUTE_MAX, description="By one share link.")
-
-
-class LimitsSection(Section):
-    """What is too much (429)."""
-
-    requests_per_minute: RequestsPerMinute = Field(
-        RequestsPerMinute(), description="Requests that each may make a minute, at one node; 0: without limit."
-    )
 
 
 class Logging(Section):

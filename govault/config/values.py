@@ -5,7 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer
+
+from govault.limits import BANDWIDTH_PER_S_MIN
 
 _SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
@@ -115,12 +117,22 @@ def _checked_address(value: str) -> str:
     return value.strip()
 
 
+def _checked_pace(value: int) -> int:
+    if 0 < value < BANDWIDTH_PER_S_MIN:
+        raise ValueError(
+            f"{value} bytes a second are too few: {write_size(BANDWIDTH_PER_S_MIN)} or more, or 0 for no limit"
+        )
+    return value
+
+
 def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
 Size = Annotated[int, BeforeValidator(parse_size), PlainSerializer(write_size), Field(le=2**62)]
 """Bytes."""
+Pace = Annotated[Size, AfterValidator(_checked_pace)]
+"""Bytes a second; 0: without limit."""
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration)]
 FilePath = Annotated[Path, BeforeValidator(parse_path), PlainSerializer(str)]
 Address = Annotated[str, BeforeValidator(lambda value: _checked_address(value) if isinstance(value, str) else value)]

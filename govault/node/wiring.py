@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from prometheus_client import CollectorRegistry, GCCollector
 
+from api.middleware.bandwidth import BytesPerSecond
 from api.middleware.rates import RequestsPerMinute
 from api.settings import ApiSettings
 from govault.config import Configuration
@@ -168,6 +169,7 @@ def api_settings(configuration: Configuration, program_version: str, registry: C
         tls=server.tls.cert_file is not None,
         audit_reads=configuration.accounts.audit_reads,
         rates=requests_per_minute(configuration),
+        bandwidth=bytes_per_second(configuration),
         access_log=access_log(configuration.logging.level, configuration.logging.format),
         registry=registry,
     )
@@ -177,6 +179,12 @@ def requests_per_minute(configuration: Configuration) -> RequestsPerMinute:
     """How many requests each may make."""
     asked = configuration.limits.requests_per_minute
     return RequestsPerMinute(asked.account, asked.address, asked.share_link)
+
+
+def bytes_per_second(configuration: Configuration) -> BytesPerSecond:
+    """How many bytes a second each may move."""
+    asked = configuration.limits.bytes_per_second
+    return BytesPerSecond(asked.upload, asked.download)
 
 
 def metrics_registry() -> CollectorRegistry:

@@ -1,13 +1,16 @@
-"""Requests a minute over HTTP: who is turned away, who is not, and how it is told."""
+"""Requests a minute and bytes a second over HTTP: who is turned away, who waits, who does neither, how it is told."""
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from api.middleware.bandwidth import BytesPerSecond
 from api.middleware.rates import RequestsPerMinute
 from api.settings import ApiSettings
+from govault.limits import KIB
 from tests.fakes.vault import open_vault
 from tests.integration.accounts.conftest import Doors
 from tests.integration.namespace.test_shares import at_rules_2, basic, share
@@ -103,3 +106,16 @@ async def test_without_limits_nothing_is_counted_or_told(tmp_path: Path) -> None
         for _ in range(10):
             answer = await doors.ask(None, "GET", "/.well-known/jwks.json")
             assert (answer.status_code, "ratelimit" in answer.headers) == (200, False)
+
+
+async def test_who_fetches_faster_than_his_pace_waits_and_gets_all_of_it(tmp_path: Path) -> None:
+    pace = BytesPerSecond(download=256 * KIB)
+    content = bytes(range(256)) * 4 * 320
+    async with open_vault(tmp_path, ApiSettings(bandwidth=pace)) as vault:
+        doors = Doors(vault)
+        await vault.put("plan", content)
+        made = await share(vault, "plan")
+        began_s = time.monotonic()
+        assert (await doors.ask(None, "GET", made["url"])).content == content
+        # A second's worth passes at once; the clock of the vault stands still meanwhile.
+        assert time.monotonic() - began_s >= 64 / 256

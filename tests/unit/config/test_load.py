@@ -100,6 +100,7 @@ def test_text_from_the_environment_takes_the_type_of_its_key() -> None:
         ("log: {kind: kafka}", "log", "needs bootstrap"),
         ("log: {kind: rabbit}", "log.kind", "'embedded' or 'kafka'"),
         ("log: {security: {protocol: sasl_tls}}", "log.security", "needs username"),
+        ("limits: {bytes_per_second: {upload: 1KiB}}", "limits.bytes_per_second.upload", "too few"),
         ("workers: {gc_period: 0s}", "workers.gc_period", "greater than"),
         ("server: {listen_addr: 'a:1', listen_addr: 'b:1'}", "listen_addr", "twice"),
         ("- a", "", "must hold sections"),
