@@ -14,11 +14,11 @@ from govault.domain.rows import (
     Entity,
     FileRow,
     FolderRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionContent,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.services.history import Fact
 from govault.services.purges import PurgeBudget
 from govault.services.trash import Trashed
@@ -154,7 +154,11 @@ def metadata_etag(revision: int, document: Document) -> str:
 
 
 def space_document(
-    row: DirectoryRow, settings: SpaceRow | None, totals: TotalsRow | None, replicas: SpaceReplicasRow | None
+    row: DirectoryRow,
+    settings: SpaceRow | None,
+    totals: TotalsRow | None,
+    replicas: SpaceReplicasRow | None,
+    quota: SpaceQuotaRow | None,
 ) -> Document:
     """A space; without settings it is on its way to be opened."""
     state = "opening" if settings is None else "closing" if settings.closed else "open"
@@ -171,6 +175,9 @@ def space_document(
             "replicas": replicas.replicas if replicas else None,
             "write_quorum": replicas.write_quorum if replicas else None,
         },
+        "quota": None
+        if totals is None
+        else {"bytes_max": quota.bytes_max if quota else None, "files_max": quota.files_max if quota else None},
         "revision": settings.revision if settings else 0,
         "state": state,
         "files": totals.files if totals else None,

@@ -26,6 +26,7 @@ STATUS: dict[type[GoVaultError], int] = {
     families.Conflict: 409,
     families.PreconditionFailed: 412,
     families.IdempotencyMismatch: 422,
+    families.QuotaExceeded: 507,
     families.Storage: 500,
     families.StorageFull: 507,
     families.ChunkDamaged: 500,

@@ -91,6 +91,12 @@ class IdempotencyMismatch(Conflict):
     code = "idempotency-mismatch"
 
 
+class QuotaExceeded(GoVaultError):
+    """The space may not hold as much; facts in details: ``limit`` (bytes or files), ``most``, ``used``, ``asked``."""
+
+    code = "quota-exceeded"
+
+
 class Storage(GoVaultError):
     """The chunk store cannot do it."""
 

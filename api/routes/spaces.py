@@ -29,8 +29,9 @@ from govault.limits import PURGE_ENTITIES_PER_REQUEST_MAX
 from govault.services import cursors
 from govault.services.purges import PurgeBudget
 from govault.services.spaces import SpaceState, SpaceWish
-from schemas.events.files import Replication, Retention
-from schemas.rest.namespace import RemovalDocument, SpaceAsk, SpaceDocument, SpacePatch, SpacesPage
+from schemas.events.files import Quota, Replication, Retention
+from schemas.rest.namespace import RemovalDocument
+from schemas.rest.spaces import SpaceAsk, SpaceDocument, SpacePatch, SpacesPage
 
 router = APIRouter(tags=["spaces"], dependencies=[KNOWN_QUERY])
 _BOUND = ("spaces",)
@@ -84,7 +85,7 @@ async def change_space(
     if_match: IfMatch = None,
     _key: IdempotencyKey = None,
 ) -> Response:
-    """Change a space's description, retention or replication."""
+    """Change a space's description, retention, replication or quota (administrators only)."""
     state = await services.namespace.spaces.change(actor, space, _wish(ask), base_revision(if_match))
     return answer(_document(state), headers={"etag": _etag(state)})
 
@@ -121,7 +122,7 @@ async def remove_space(
 
 
 def _document(state: SpaceState) -> Document:
-    return space_document(state.row, state.settings, state.totals, state.replicas)
+    return space_document(state.row, state.settings, state.totals, state.replicas, state.quota)
 
 
 def _etag(state: SpaceState) -> str:
@@ -133,4 +134,5 @@ def _wish(ask: SpaceAsk | SpacePatch) -> SpaceWish:
         description=ask.description,
         retention=None if ask.retention is None else Retention(**ask.retention.model_dump()),
         replication=None if ask.replication is None else Replication(**ask.replication.model_dump()),
+        quota=None if ask.quota is None else Quota(**ask.quota.model_dump()),
     )

@@ -18,6 +18,7 @@ EXIT_CODES: dict[type[GoVaultError], int] = {
     families.Conflict: CONFLICT,
     families.PreconditionFailed: CONFLICT,
     families.IdempotencyMismatch: CONFLICT,
+    families.QuotaExceeded: ERROR,
     families.Storage: ERROR,
     families.StorageFull: ERROR,
     families.ChunkDamaged: ERROR,

@@ -7,7 +7,8 @@ from govault.client.files import Entity, flag, read_entity
 from govault.client.paging import items, read_as
 from govault.client.references import segment
 from govault.client.transport import Transport
-from schemas.rest.namespace import RemovalDocument, SpaceDocument, SpacesPage, TrashedDocument, TrashPage
+from schemas.rest.namespace import RemovalDocument, TrashedDocument, TrashPage
+from schemas.rest.spaces import SpaceDocument, SpacesPage
 
 
 @dataclass(frozen=True)

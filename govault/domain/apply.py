@@ -37,6 +37,7 @@ from govault.domain.apply_members import (
     start_node,
 )
 from govault.domain.apply_metadata import change_metadata
+from govault.domain.apply_partition import activate_rules, open_epoch
 from govault.domain.apply_parts import add_parts, release_parts
 from govault.domain.apply_removal import prune, purge
 from govault.domain.apply_shares import create_share, revoke_share, use_share
@@ -45,11 +46,11 @@ from govault.domain.apply_tree import make, make_trash, move, restore
 from govault.domain.authority import authorise
 from govault.domain.draft import Draft
 from govault.domain.folding import AccountsReader, Applied, DirectoryReader, FilesReader, OutcomesReader, PeersReader
-from govault.domain.outcomes import Decision, Refusal, accepted, kept, refused
+from govault.domain.outcomes import Decision, Refusal, kept, refused
 from govault.domain.position import Outcome, Position, Verdict
+from govault.domain.quotas import QUOTA_RULES, check_draft
 from govault.domain.reasons import Reason
 from govault.domain.rows import Change, OutcomeRow, PartitionRow, Put, SpaceRow
-from govault.domain.rules import RULES_LATEST
 from schemas.envelope import Event
 from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 from schemas.events.accounts import (
@@ -128,6 +129,8 @@ def apply_files(reader: FilesReader, event: Event, at: Position, vault_time_ms: 
             authorise(draft, event)
             draft.owner = event.actor if is_account_id(event.actor) else ""
         decision = _decide_files(draft, event)
+        if partition.rules >= QUOTA_RULES:
+            check_draft(draft, event)
     except Refusal as refusal:
         return _recorded([], partition, event, at, refused(refusal))
     changes = draft.changes() if decision.verdict is Verdict.ACCEPTED else []
@@ -326,27 +329,11 @@ def _decide_removals(draft: Draft, event: Event) -> Decision:
             open_with_manager(draft, event.actor)
             return opened
         case EpochOpened() as data:
-            return _open_epoch(draft, data.epoch)
+            return open_epoch(draft, data.epoch)
         case RulesActivated() as data:
-            return _activate_rules(draft, data.rules)
+            return activate_rules(draft, data.rules)
         case _:
             raise Refusal(Reason.EVENT_INVALID, detail="not an event of this topic")
-
-
-def _open_epoch(draft: Draft, epoch: int) -> Decision:
-    old = draft.partition
-    if epoch != old.epoch + 1:
-        raise Refusal(Reason.EPOCH_NOT_NEXT, epoch=old.epoch)
-    draft.partition = old._replace(epoch=epoch)
-    return accepted(epoch=epoch)
-
-
-def _activate_rules(draft: Draft, rules: int) -> Decision:
-    old = draft.partition
-    if rules != old.rules + 1 or rules > RULES_LATEST:
-        raise Refusal(Reason.RULES_NOT_NEXT, rules=old.rules)
-    draft.partition = old._replace(rules=rules)
-    return accepted(rules=rules)
 
 
 def _space_of(draft: Draft) -> SpaceRow:

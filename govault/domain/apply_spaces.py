@@ -3,9 +3,11 @@
 from govault.domain.annotations import checked_description
 from govault.domain.draft import Draft
 from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
+from govault.domain.quotas import QUOTA_RULES, quota_row
 from govault.domain.reasons import Reason
-from govault.domain.rows import SpaceReplicasRow, SpaceRow
-from schemas.events.files import Replication, Retention, SpaceChanged, SpaceClosed, SpaceOpened
+from govault.domain.rows import SpaceRow
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
+from schemas.events.files import Quota, Replication, Retention, SpaceChanged, SpaceClosed, SpaceOpened
 from schemas.ids import is_space_id, is_space_name
 
 _INT_MAX = 2**53
@@ -35,11 +37,13 @@ def open_space(draft: Draft, data: SpaceOpened) -> Decision:
     replicas = _replicas(data.space_id, data.replication)
     if replicas != SpaceReplicasRow(data.space_id, None, None):
         draft.put_space_replicas(replicas)
+    if draft.partition.rules >= QUOTA_RULES and data.quota != Quota():
+        draft.put_space_quota(quota_row(data.space_id, data.quota))
     return accepted(space_id=data.space_id, name=data.name)
 
 
 def change_space(draft: Draft, data: SpaceChanged, space: SpaceRow) -> Decision:
-    """Set retention, replication or description; what is not given stays."""
+    """Set retention, replication, quota or description; what is not given stays."""
     if data.base_revision is not None and data.base_revision != space.revision:
         raise Refusal(Reason.REVISION_MISMATCH, revision=space.revision)
     row = space
@@ -54,8 +58,13 @@ def change_space(draft: Draft, data: SpaceChanged, space: SpaceRow) -> Decision:
         row = row._replace(description=checked_description(data.description))
     asked = draft.reader.space_replicas(space.space_id) or SpaceReplicasRow(space.space_id, None, None)
     replicas = asked if data.replication is None else _replicas(space.space_id, data.replication)
-    if row == space and replicas == asked:
+    bound = draft.reader.space_quota(space.space_id) or SpaceQuotaRow(space.space_id, None, None)
+    sets_quota = data.quota is not None and draft.partition.rules >= QUOTA_RULES
+    quota = quota_row(space.space_id, data.quota) if sets_quota and data.quota is not None else bound
+    if (row, replicas, quota) == (space, asked, bound):
         return unchanged(space_id=space.space_id, revision=space.revision)
+    if quota != bound:
+        draft.put_space_quota(quota)
     if replicas != asked:
         draft.put_space_replicas(replicas)
     draft.put_space(row._replace(revision=space.revision + 1))

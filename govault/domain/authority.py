@@ -7,6 +7,7 @@ from govault.domain.access import Level, level_at
 from govault.domain.apply_shares import SHARE_PREFIX, may_drop
 from govault.domain.draft import Draft
 from govault.domain.outcomes import Refusal
+from govault.domain.quotas import QUOTA_RULES
 from govault.domain.reasons import Reason
 from govault.domain.rows import Entity, FolderRow
 from govault.domain.tree import segments_of
@@ -19,6 +20,7 @@ from schemas.events.files import (
     FolderMade,
     ManifestPartsAdded,
     MetadataChanged,
+    Quota,
     SpaceChanged,
     SpaceClosed,
     SpaceOpened,
@@ -67,6 +69,10 @@ def authorise(draft: Draft, event: Event) -> None:
             _need_at(draft, event, target_id, Level.OWNER)
         case SpaceChanged() | SpaceClosed():
             _need(draft, event, None, Level.OWNER, hidden=Reason.SPACE_UNKNOWN)
+            if isinstance(event.data, SpaceChanged) and event.data.quota is not None:
+                _need_administrator(draft)
+        case SpaceOpened(quota=quota) if quota != Quota():
+            _need_administrator(draft)
         case ManifestPartsAdded() | SpaceOpened():
             # Parts give nobody anything before a commit lists them; a space's name was given by the directory.
             return
@@ -87,6 +93,12 @@ def _authorise_link(draft: Draft, event: Event) -> None:
                 raise Refusal(Reason.ACCESS_DENIED)
         case _:
             raise Refusal(Reason.ACCESS_DENIED)
+
+
+def _need_administrator(draft: Draft) -> None:
+    """Quotas bound those who manage a space; ``authorise`` is asked of nobody who is an administrator."""
+    if draft.partition.rules >= QUOTA_RULES:
+        raise Refusal(Reason.ACCESS_DENIED)
 
 
 def _need_at(draft: Draft, event: Event, entity_id: str, need: Level) -> Entity:

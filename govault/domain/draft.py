@@ -14,11 +14,11 @@ from govault.domain.rows import (
     PartRow,
     Put,
     SharesRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 
 _EntryKey = tuple[str, str, bool]
 _new = tuple.__new__
@@ -186,6 +186,11 @@ class Draft:
         """Set what a space asks of replication."""
         asks = row.replicas is not None or row.write_quorum is not None
         self._unread.append(Put(row) if asks else Delete(row))
+
+    def put_space_quota(self, row: SpaceQuotaRow) -> None:
+        """Set how much a space may hold."""
+        bounds = row.bytes_max is not None or row.files_max is not None
+        self._unread.append(Put(row) if bounds else Delete(row))
 
     def count_part(self, part_id: str, difference: int) -> None:
         """A version lists the part, or no longer does."""

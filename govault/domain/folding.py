@@ -28,11 +28,11 @@ from govault.domain.rows import (
     PartRow,
     SealingRootRow,
     SharesRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 
 
 class Applied(NamedTuple):
@@ -60,6 +60,9 @@ class FilesReader(OutcomesReader, Protocol):
 
     def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
         """What it asks of replication; None: nothing."""
+
+    def space_quota(self, space_id: str) -> SpaceQuotaRow | None:
+        """How much it may hold; None: nothing bounds it."""
 
     def totals(self, space_id: str) -> TotalsRow:
         """Its totals (zero where unknown)."""

@@ -41,11 +41,11 @@ from govault.domain.rows import (
     SealingRootRow,
     SharesRow,
     SpaceNameRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.limits import OUTCOMES_PER_PARTITION_MAX
 from schemas.envelope import Event
 from schemas.topics import Topic
@@ -137,6 +137,9 @@ class MemoryPartition(_Rows):
 
     def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
         return self._get(SpaceReplicasRow, space_id)
+
+    def space_quota(self, space_id: str) -> SpaceQuotaRow | None:
+        return self._get(SpaceQuotaRow, space_id)
 
     def totals(self, space_id: str) -> TotalsRow:
         return self._get(TotalsRow, space_id) or TotalsRow(space_id)

@@ -64,4 +64,6 @@ class Reason(StrEnum):
     TOO_MANY_SHARES = "too-many-shares"
     SHARE_CLOSED = "share-closed"
     """A link that was never made, was revoked, has expired or is used up."""
+    QUOTA_EXCEEDED = "quota-exceeded"
+    """The space would hold more bytes or files than its quota."""
     SIGNING_KEY_NOT_NEXT = "signing-key-not-next"

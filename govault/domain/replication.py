@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from govault.domain.rows import SpaceReplicasRow
+from govault.domain.space_rows import SpaceReplicasRow
 
 
 class Asked(NamedTuple):

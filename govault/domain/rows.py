@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from govault.domain.account_rows import ACCOUNTS_KEY_FIELDS, AnyAccountsRow
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.domain.version_numbers import VersionNumbers
 
 
@@ -31,14 +32,6 @@ class SpaceRow(NamedTuple):
     revision: int
     opened_ms: int
     closed: bool
-
-
-class SpaceReplicasRow(NamedTuple):
-    """What a space asks of replication; absent where it asks nothing."""
-
-    space_id: str
-    replicas: int | None
-    write_quorum: int | None
 
 
 class TotalsRow(NamedTuple):
@@ -318,6 +311,7 @@ Row = (
     PartitionRow
     | SpaceRow
     | SpaceReplicasRow
+    | SpaceQuotaRow
     | TotalsRow
     | EntryRow
     | FileRow
@@ -357,6 +351,7 @@ KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     PartitionRow: (),
     SpaceRow: ("space_id",),
     SpaceReplicasRow: ("space_id",),
+    SpaceQuotaRow: ("space_id",),
     TotalsRow: ("space_id",),
     EntryRow: ("space_id", "parent_id", "name", "is_folder"),
     FileRow: ("entity_id",),

@@ -16,11 +16,11 @@ from govault.domain.rows import (
     OutcomeRow,
     PartitionRow,
     SharesRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionContent,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.ports.search import SearchPage, SearchQuery
 from schemas.ids import ChunkId
 from schemas.topics import Topic
@@ -81,6 +81,9 @@ class Views(Protocol):
 
     def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
         """What a space asks of replication; None: nothing."""
+
+    def space_quota(self, space_id: str) -> SpaceQuotaRow | None:
+        """How much a space may hold; None: nothing bounds it."""
 
     def replication_asked(self) -> bool:
         """Whether any space asks something of replication. Takes microseconds."""

@@ -1,7 +1,8 @@
 """What each refusal of ``apply`` becomes: the one table from reasons to error families."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from govault.domain.outcomes import Fact
 from govault.domain.position import Outcome
 from govault.domain.reasons import Reason
 from govault.errors import (
@@ -13,6 +14,7 @@ from govault.errors import (
     InvalidRequest,
     NotFound,
     PreconditionFailed,
+    QuotaExceeded,
 )
 
 _Family = Callable[..., GoVaultError]
@@ -67,8 +69,18 @@ REFUSALS: dict[Reason, tuple[_Family, str]] = {
     Reason.TOO_MANY_SHARES: (Conflict, "there are as many links to it as there can be; revoke one first"),
     Reason.SHARE_CLOSED: (NotFound, "the link is unknown, revoked, expired or used up; ask for a new one"),
     Reason.SIGNING_KEY_NOT_NEXT: (Conflict, "another signing key was opened meanwhile"),
+    Reason.QUOTA_EXCEEDED: (
+        QuotaExceeded,
+        "this does not fit into the quota of the space; purge trash, remove files or old versions, or ask an "
+        "administrator for a larger quota",
+    ),
     Reason.EVENT_INVALID: (InvalidRequest, "the request contradicts itself"),
 }
+
+
+def _room(facts: Mapping[str, Fact]) -> str:
+    """The figures of a quota, which ``apply`` gives to who may read the space."""
+    return "the space may hold {most} {limit}, holds {used}, and was to hold {asked} more".format(**facts)
 
 
 def refusal(outcome: Outcome, event_id: str) -> GoVaultError:
@@ -79,7 +91,9 @@ def refusal(outcome: Outcome, event_id: str) -> GoVaultError:
     # What ``apply`` says in words belongs into the sentence: a problem's ``detail`` is the whole message.
     if detail := facts.pop("detail", None):
         message = f"{message}: {detail}"
+    if family is QuotaExceeded and "most" in facts:
+        message = f"{_room(facts)}: {message}"
     code = f"{getattr(family, 'code', 'conflict')}.{reason.value}"
-    if family in (IdempotencyMismatch, PreconditionFailed):
+    if family in (IdempotencyMismatch, PreconditionFailed, QuotaExceeded):
         code = getattr(family, "code", code)
     return family(message, code=code, reason=reason.value, event_id=event_id, **facts)

@@ -13,8 +13,10 @@ from typing import NamedTuple
 from govault.domain.access import Level, is_unchecked
 from govault.domain.actor import Actor, system
 from govault.domain.apply_access import ACCESS_RULES
+from govault.domain.quotas import QUOTA_RULES
 from govault.domain.reasons import Reason
-from govault.domain.rows import DirectoryRow, SpaceReplicasRow, SpaceRow, TotalsRow
+from govault.domain.rows import DirectoryRow, SpaceRow, TotalsRow
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.errors import AccessDenied, Conflict, GoVaultError, NotFound
 from govault.ports import Clock, Randomness, Views
 from govault.services.purges import PurgeBudget, Purges
@@ -23,7 +25,7 @@ from govault.services.submit import Submitter
 from govault.services.targets import Targets, no_space
 from schemas.events.access import AccessGranted
 from schemas.events.directory import SpaceCreated, SpaceRemoved
-from schemas.events.files import Replication, Retention, SpaceChanged, SpaceClosed, SpaceOpened
+from schemas.events.files import Quota, Replication, Retention, SpaceChanged, SpaceClosed, SpaceOpened
 from schemas.ids import is_account_id, new_space_id
 
 DEFAULT_SPACE = "main"
@@ -38,6 +40,7 @@ class SpaceState(NamedTuple):
     totals: TotalsRow | None
     """None for who may not read all of it."""
     replicas: SpaceReplicasRow | None = None
+    quota: SpaceQuotaRow | None = None
 
 
 class SpaceWish(NamedTuple):
@@ -46,6 +49,8 @@ class SpaceWish(NamedTuple):
     description: str | None = None
     retention: Retention | None = None
     replication: Replication | None = None
+    quota: Quota | None = None
+    """For administrators only: it bounds those who manage the space."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,14 +108,18 @@ class Spaces:
 
         Raises:
             AccessDenied: In this vault only administrators make spaces.
-            Conflict: The name is taken; or no administrator asks while the vault decides no access yet.
+            AccessDenied: Somebody else than an administrator asks for a quota.
+            Conflict: The name is taken; or no administrator asks while the vault decides no access yet; or a quota is
+                asked for while it decides none.
         """
         if not self.accounts_may_create and not is_unchecked(actor.name, actor.principals):
             raise AccessDenied(
                 "only administrators make spaces in this vault; ask one", code="access-denied.administrators"
             )
+        self._check_quota(actor, wish)
         space_id = new_space_id(self.clock.time_ms(), self.randomness.token(10))
         partition = self._partition_for(space_id, wish)
+        self._check_decided(partition, wish)
         decides = self.views.partition_row(partition).rules >= ACCESS_RULES
         if not decides and not is_unchecked(actor.name, actor.principals):
             raise Conflict(
@@ -139,10 +148,13 @@ class Spaces:
         """Change settings.
 
         Raises:
-            NotFound, AccessDenied: As ``managed``.
+            NotFound, AccessDenied: As ``managed``; also where somebody else than an administrator sets a quota.
             PreconditionFailed: ``base_revision`` is not the current one.
+            Conflict: A quota is asked for while the vault decides none.
         """
         row = self.managed(actor, name).row
+        self._check_quota(actor, wish)
+        self._check_decided(row.partition, wish)
         changed = SpaceChanged(space_id=row.space_id, base_revision=base_revision, **wish._asdict())
         await self.submitter.submit(actor, changed, row.partition, subject=row.space_id)
         return self._state(row)
@@ -211,6 +223,7 @@ class Spaces:
             retention=self.default_retention if wish.retention is None else wish.retention,
             description=wish.description or "",
             replication=wish.replication or Replication(),
+            quota=wish.quota or Quota(),
         )
         try:
             await self.submitter.submit(actor, opened, row.partition, subject=row.space_id, step="open")
@@ -237,6 +250,18 @@ class Spaces:
             _pass(error, Reason.SPACE_UNKNOWN)
         return True
 
+    def _check_quota(self, actor: Actor, wish: SpaceWish) -> None:
+        if wish.quota is not None and not is_unchecked(actor.name, actor.principals):
+            raise AccessDenied("only administrators set quotas; ask one", code="access-denied.administrators")
+
+    def _check_decided(self, partition: int, wish: SpaceWish) -> None:
+        if wish.quota is not None and self.views.partition_row(partition).rules < QUOTA_RULES:
+            raise Conflict(
+                "nothing can bound a space before every node of the vault runs a program that decides quotas; upgrade "
+                "the others, and ask again",
+                code="conflict.quotas-not-decided",
+            )
+
     def _partition_for(self, space_id: str, wish: SpaceWish) -> int:
         """Spread by hash, for ids are random; but spaces with different wishes for replication apart, where it goes."""
         partitions = self._alike(None if wish.replication is None else wish.replication.replicas)
@@ -258,7 +283,11 @@ class Spaces:
     def _state(self, row: DirectoryRow) -> SpaceState:
         views = self.views
         return SpaceState(
-            row, views.space_settings(row.space_id), views.totals(row.space_id), views.space_replicas(row.space_id)
+            row,
+            views.space_settings(row.space_id),
+            views.totals(row.space_id),
+            views.space_replicas(row.space_id),
+            views.space_quota(row.space_id),
         )
 
 

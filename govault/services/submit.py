@@ -5,7 +5,9 @@ from dataclasses import dataclass, replace
 
 from govault.domain.actor import Actor
 from govault.domain.apply import would_refuse
+from govault.domain.outcomes import Refusal
 from govault.domain.position import Outcome, Position, Verdict
+from govault.domain.quotas import QUOTA_RULES, check_growth
 from govault.domain.rows import OutcomeRow
 from govault.errors import EventLog as EventLogError
 from govault.errors import IdempotencyMismatch, OutcomePending
@@ -144,6 +146,20 @@ class Submitter:
             GoVaultError: What the log would refuse, were it asked now.
         """
         self._refuse_early(self._event(actor, data, "", "judged-early"), partition)
+
+    def refuse_growth(self, actor: Actor, space_id: str, partition: int, added_bytes: int) -> None:
+        """Judge what would be added to a space by the quota and the totals of now.
+
+        Raises:
+            QuotaExceeded: It does not fit, were the log asked now.
+        """
+        if self.views.partition_row(partition).rules < QUOTA_RULES:
+            return
+        try:
+            check_growth(self.views.files(partition), space_id, added_bytes, 0, actor.name, actor.principals)
+        except Refusal as refused:
+            at = Position(Topic.FILES, partition, 0)
+            raise refusal(Outcome(Verdict.REFUSED, at, refused.reason.value, refused.facts), "") from None
 
     def _refuse_early(self, event: Event, partition: int) -> None:
         """Only races are left for the log to decide. The directory's few events go there unjudged."""

@@ -64,6 +64,7 @@ class Uploads:
             DigestMismatch: The bytes are not those announced. Nothing was kept.
             TooLarge: More than ``size_max``.
             StorageFull: No room.
+            QuotaExceeded: The space may not hold as much.
             Conflict: A folder has the path, or a file stands on the way.
         """
         space = self.targets.place(actor, wish.space, wish.path)
@@ -211,7 +212,14 @@ class Uploads:
         early = version_of(wish, space, content, None, self.new_file_id())
         epoch = self.views.partition_row(space.partition).epoch
         self.submitter.refuse_early(actor, early.model_copy(update={"epoch": epoch}), space.partition)
+        if announced is not None and not self._may_be_there(space, wish.path, announced):
+            self.submitter.refuse_growth(actor, space.space_id, space.partition, announced)
         await self.refuse_full_disk(announced)
+
+    def _may_be_there(self, space: DirectoryRow, path: str, size_bytes: int) -> bool:
+        """Whether the bytes to come may be those that stand at the path already, which adds nothing."""
+        seen = self.views.resolve(space.space_id, path)
+        return isinstance(seen, FileRow) and seen.current.size_bytes == size_bytes
 
     async def refuse_full_disk(self, announced_bytes: int | None) -> None:
         """Refuse a content that the disk certainly has no room for.

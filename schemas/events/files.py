@@ -38,6 +38,13 @@ class Replication(EventData):
     write_quorum: int | None = Field(default=None, ge=1, le=16)
 
 
+class Quota(EventData):
+    """How much a space may hold, all that it keeps counted: older versions and trash too; None: no bound."""
+
+    bytes_max: int | None = Field(default=None, ge=0)
+    files_max: int | None = Field(default=None, ge=0)
+
+
 class Content(EventData):
     """The immutable bytes of a version, by reference.
 
@@ -85,6 +92,8 @@ class SpaceOpened(_InSpace):
     retention: Retention = Retention()
     description: str = ""
     replication: Replication = Replication()
+    quota: Quota = Quota()
+    """From rules 3 on."""
 
 
 class SpaceChanged(_InSpace):
@@ -95,6 +104,8 @@ class SpaceChanged(_InSpace):
     retention: Retention | None = None
     description: str | None = None
     replication: Replication | None = None
+    quota: Quota | None = None
+    """From rules 3 on; before, it says nothing: a program that knows no quotas decides alike."""
 
 
 class SpaceClosed(_InSpace):

@@ -82,6 +82,7 @@ SPACE: Example = {
     "description": "Family photos",
     "retention": {"keep_last": 10, "keep_within_s": None, "trash_expires_after_s": 2_592_000},
     "replication": {"replicas": None, "write_quorum": None},
+    "quota": {"bytes_max": 10_737_418_240, "files_max": None},
     "revision": 2,
     "state": "open",
     "files": 1200,

@@ -40,11 +40,11 @@ from govault.domain.rows import (
     SealingRootRow,
     SharesRow,
     SpaceNameRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from schemas.topics import Topic
 
 PREFIX_BYTES: Final = 3
@@ -53,6 +53,7 @@ OFFSET_BYTES: Final = 8
 PARTITION: Final = b"P"
 SPACE: Final = b"S"
 SPACE_REPLICAS: Final = b"Q"
+SPACE_QUOTA: Final = b"q"
 TOTALS: Final = b"T"
 ENTRY: Final = b"E"
 ENTITY: Final = b"F"
@@ -80,7 +81,7 @@ API_TOKEN: Final = b"a"
 TOKEN_OF: Final = b"o"
 INVITE: Final = b"I"
 SIGNING_KEY: Final = b"H"
-ROW_FAMILIES: Final = b"PSQTEFXsVABCDNKJLGUWwYZmgaoIH"
+ROW_FAMILIES: Final = b"PSQqTEFXsVABCDNKJLGUWwYZmgaoIH"
 """Families whose current rows the view digest covers (outcomes are added up beside them)."""
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
@@ -185,6 +186,7 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     PartitionRow: lambda row: PARTITION,
     SpaceRow: lambda row: SPACE + row.space_id.encode(),
     SpaceReplicasRow: lambda row: SPACE_REPLICAS + row.space_id.encode(),
+    SpaceQuotaRow: lambda row: SPACE_QUOTA + row.space_id.encode(),
     TotalsRow: lambda row: TOTALS + row.space_id.encode(),
     EntryRow: lambda row: f"E{row[1]}\0{row[2]}/".encode() if row[3] else f"E{row[1]}\0{row[2]}".encode(),
     FileRow: lambda row: ENTITY + row[0].encode(),

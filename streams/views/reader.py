@@ -21,11 +21,11 @@ from govault.domain.rows import (
     SealingRootRow,
     SharesRow,
     SpaceNameRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionRow,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.limits import BATCH_OPERATIONS_MAX, OUTCOMES_PER_PARTITION_MAX
 from streams.views import keys
 from streams.views.database import Database
@@ -104,6 +104,11 @@ class FilesRows(PartitionRows):
     def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
         """What a space asks of replication."""
         row: SpaceReplicasRow | None = self._row(keys.SPACE_REPLICAS + space_id.encode())
+        return row
+
+    def space_quota(self, space_id: str) -> SpaceQuotaRow | None:
+        """How much a space may hold."""
+        row: SpaceQuotaRow | None = self._row(keys.SPACE_QUOTA + space_id.encode())
         return row
 
     def totals(self, space_id: str) -> TotalsRow:

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator
 from itertools import islice
 
-from govault.domain.rows import SpaceReplicasRow
+from govault.domain.space_rows import SpaceReplicasRow
 from streams.views import keys
 from streams.views.generation import Generation
 

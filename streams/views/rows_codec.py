@@ -42,15 +42,15 @@ from govault.domain.rows import (
     Share,
     SharesRow,
     SpaceNameRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionContent,
     VersionRow,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.domain.version_numbers import VersionNumbers
 
-VIEWS_FORMAT = 8
+VIEWS_FORMAT = 9
 
 
 def encode_row(row: Row, since: int) -> bytes:
@@ -152,6 +152,7 @@ _DECODERS: dict[int, Callable[[bytes, bytes], Row]] = {
     ord("P"): _plain(PartitionRow),
     ord("S"): _plain(SpaceRow),
     ord("Q"): _plain(SpaceReplicasRow),
+    ord("q"): _plain(SpaceQuotaRow),
     ord("T"): _plain(TotalsRow),
     ord("E"): _plain(EntryRow),
     ord("F"): _entity,

@@ -16,10 +16,10 @@ from govault.domain.rows import (
     PartitionRow,
     Put,
     Row,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
 )
+from govault.domain.space_rows import SpaceReplicasRow
 from streams.views import keys
 from streams.views.database import Database
 from streams.views.derived import FOLLOWED, DerivedKeys

@@ -12,10 +12,10 @@ from govault.domain.rows import (
     NodeRow,
     OutcomeRow,
     PartitionRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.errors import EventLog, OutcomePending, ViewsLagging
 from govault.ports import PartitionStatus
 from schemas.ids import ChunkId
@@ -295,6 +295,11 @@ class RocksViews(ServingReads):
     def space_replicas(self, space_id: str) -> SpaceReplicasRow | None:
         """What a space asks of replication."""
         return references.asked(self._serving, space_id)
+
+    def space_quota(self, space_id: str) -> SpaceQuotaRow | None:
+        """How much a space may hold."""
+        partition = self._serving.partition_of(space_id)
+        return None if partition is None else self._serving.files[partition].space_quota(space_id)
 
     def replication_asked(self) -> bool:
         """Whether any space asks something of replication."""

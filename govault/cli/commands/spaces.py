@@ -7,7 +7,7 @@ import typer
 from govault.cli.app import App
 from govault.cli.commands.entries import removed_text
 from govault.cli.confirm import confirm
-from govault.cli.filters import parse_duration_s
+from govault.cli.filters import parse_duration_s, parse_size
 from govault.cli.output import count, emit, emit_list, fields, remark, size, when
 from govault.cli.session import connect
 from govault.errors import InvalidRequest
@@ -29,6 +29,11 @@ Replicas = Annotated[
 Quorum = Annotated[
     str | None, typer.Option("--write-quorum", help="Durable replicas that a write waits for; 'default'.")
 ]
+QuotaBytes = Annotated[
+    str | None,
+    typer.Option("--quota-bytes", help="Hold so many bytes at most, old versions and trash too: 10GiB; 'none'."),
+]
+QuotaFiles = Annotated[str | None, typer.Option("--quota-files", help="Hold so many files at most, trash too; 'none'.")]
 _FOREVER = ("all", "never", "none", "null")
 
 
@@ -51,10 +56,12 @@ def create(
     trash_expires_after: TrashExpires = None,
     replicas: Replicas = None,
     write_quorum: Quorum = None,
+    quota_bytes: QuotaBytes = None,
+    quota_files: QuotaFiles = None,
 ) -> None:
     """Make a space."""
     keep = _retention(keep_last, keep_within, trash_expires_after)
-    settings = _settings(description, keep, _replication(replicas, write_quorum))
+    settings = _settings(description, keep, _replication(replicas, write_quorum), _quota(quota_bytes, quota_files))
 
     async def act(vault: "Client") -> None:
         emit(await vault.spaces.create(name, settings))
@@ -89,22 +96,26 @@ def change(
     trash_expires_after: TrashExpires = None,
     replicas: Replicas = None,
     write_quorum: Quorum = None,
+    quota_bytes: QuotaBytes = None,
+    quota_files: QuotaFiles = None,
 ) -> None:
     """Change a space's settings; what is not named stays."""
     asked = _retention(keep_last, keep_within, trash_expires_after)
     wanted = _replication(replicas, write_quorum)
-    if description is None and not asked and not wanted:
+    bounds = _quota(quota_bytes, quota_files)
+    if description is None and not asked and not wanted and not bounds:
         raise InvalidRequest("say what to change: --description, --keep-last, …", rule="nothing-to-change")
 
     async def act(vault: "Client") -> None:
         # What is given replaces the whole of it, so the present is read first, and the write is bound to it.
-        revision, keep, replication = None, asked, wanted
-        if asked or wanted:
+        revision, keep, replication, quota = None, asked, wanted, bounds
+        if asked or wanted or bounds:
             present = await vault.spaces.get(name)
             revision = present.revision
             keep = {**present.retention.model_dump(), **asked} if asked else asked
             replication = {**present.replication.model_dump(), **wanted} if wanted else wanted
-        space = await vault.spaces.change(name, _settings(description, keep, replication), revision=revision)
+            quota = {**(present.quota.model_dump() if present.quota else {}), **bounds} if bounds else bounds
+        space = await vault.spaces.change(name, _settings(description, keep, replication, quota), revision=revision)
         emit(space, lambda: _told(space))
 
     connect(act)
@@ -132,9 +143,14 @@ def rm(
 
 
 def _settings(
-    description: str | None, retention: dict[str, object], replication: dict[str, object]
+    description: str | None, retention: dict[str, object], replication: dict[str, object], quota: dict[str, object]
 ) -> dict[str, object]:
-    given = {"description": description, "retention": retention or None, "replication": replication or None}
+    given = {
+        "description": description,
+        "retention": retention or None,
+        "replication": replication or None,
+        "quota": quota or None,
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -149,6 +165,17 @@ def _replication(replicas: str | None, write_quorum: str | None) -> dict[str, ob
         if text is not None:
             replication[key] = None if text == "default" else int(text)
     return replication
+
+
+def _quota(quota_bytes: str | None, quota_files: str | None) -> dict[str, object]:
+    quota: dict[str, object] = {}
+    if quota_bytes is not None:
+        quota["bytes_max"] = None if quota_bytes == "none" else parse_size(quota_bytes, "--quota-bytes")
+    if quota_files is not None:
+        if quota_files != "none" and not quota_files.isdigit():
+            raise InvalidRequest(f"--quota-files: {quota_files!r} is not a number, or 'none'", rule="quota-files")
+        quota["files_max"] = None if quota_files == "none" else int(quota_files)
+    return quota
 
 
 def _retention(keep_last: str | None, keep_within: str | None, trash_expires_after: str | None) -> dict[str, object]:
@@ -175,6 +202,17 @@ def _figures(space: Any) -> str:
     )
 
 
+def _bounds(space: Any) -> str:
+    if space.quota is None:
+        return "you see a part of it"
+    bounds = []
+    if space.quota.bytes_max is not None:
+        bounds.append(size(space.quota.bytes_max))
+    if space.quota.files_max is not None:
+        bounds.append(count(space.quota.files_max, "file"))
+    return " and ".join(bounds) or "anything"
+
+
 def _line(space: Any) -> str:
     state = "" if space.state == "open" else f"  ({space.state})"
     return f"{space.name:<20}  {_figures(space)}{state}"
@@ -189,6 +227,7 @@ def _told(space: Any) -> str:
             ("state", space.state),
             ("description", space.description),
             ("holds", _figures(space)),
+            ("may hold", _bounds(space)),
             ("keeps", _kept(retention)),
             ("replicas", space.replication.replicas or "as the vault"),
             ("trash", "for ever" if retention.trash_expires_after_s is None else _age(retention.trash_expires_after_s)),

@@ -167,6 +167,23 @@ def test_spaces_are_made_changed_and_removed(govault: Shell, filled: str) -> Non
     assert govault("space", "show", filled).code == 3
 
 
+def test_a_quota_is_set_shown_kept_and_lifted(govault: Shell, filled: str, tmp_path: Path) -> None:
+    used = govault.ok("space", "show", filled, "--json").document
+    govault.ok("space", "set", filled, "--quota-bytes", "10MiB", "--quota-files", str(used["files"]))
+    set_files = govault.ok("space", "set", filled, "--quota-bytes", "20MiB", "--json").document
+    assert set_files["quota"] == {"bytes_max": 20 * 1024**2, "files_max": used["files"]}
+    assert f"20.0 MiB and {used['files']} files" in govault.ok("space", "show", filled).out
+    (tmp_path / "one-more").write_bytes(b"x")
+    refused = govault("upload", str(tmp_path / "one-more"), f"{filled}:/")
+    assert refused.code == 1
+    assert "purge trash" in refused.err
+    lifted = govault.ok("space", "set", filled, "--quota-files", "none", "--json").document
+    assert lifted["quota"] == {"bytes_max": 20 * 1024**2, "files_max": None}
+    govault.ok("upload", str(tmp_path / "one-more"), f"{filled}:/")
+    assert govault("space", "set", filled, "--quota-files", "some").code == 2
+    assert govault("space", "set", filled, "--quota-bytes", "some").code == 2
+
+
 def test_the_log_is_shown_to_people_and_programs(govault: Shell, filled: str) -> None:
     assert "files.version_committed" in govault.ok("log", "tail", "--topic", "files").out
     dumped = govault.ok("log", "dump", "--topic", "directory").lines

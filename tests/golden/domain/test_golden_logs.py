@@ -1,6 +1,7 @@
 """Golden logs: old decisions stay as they were, whatever the code becomes."""
 
 import hashlib
+from collections import Counter
 from pathlib import Path
 from typing import get_args
 
@@ -9,6 +10,7 @@ import pytest
 
 from govault.domain.apply_access import ACCESS_RULES
 from govault.domain.memory_state import MemoryPartition
+from govault.domain.quotas import QUOTA_RULES
 from govault.domain.rules import RULES_LATEST
 from schemas.codec import decode
 from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
@@ -45,6 +47,12 @@ def test_the_rules_of_every_number_have_golden_logs_with_every_event_type() -> N
         for path in FOLDER.glob(f"rules-{rules}-*.jsonl"):
             kinds |= {type(decode(orjson.loads(line)["event"].encode()).data) for line in lines_of(path)}
         assert kinds == set(get_args(FilesEvent)) - (OF_ACCESS if rules < ACCESS_RULES else set())
+
+
+def test_a_golden_log_of_quotas_tells_what_did_not_fit() -> None:
+    lines = [orjson.loads(line) for path in FOLDER.glob(f"rules-{QUOTA_RULES}-*.jsonl") for line in lines_of(path)]
+    reasons = Counter(line["outcome"]["reason"] for line in lines)
+    assert reasons["quota-exceeded"] > 20
 
 
 def test_a_digest_tells_states_apart() -> None:

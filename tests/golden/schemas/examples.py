@@ -37,6 +37,7 @@ from schemas.events.files import (
     MetadataChanged,
     Origin,
     PartsReleased,
+    Quota,
     Replication,
     Retention,
     RulesActivated,
@@ -278,6 +279,8 @@ NAMED: dict[str, EventData] = {
         space_id=S, name="main", replication=Replication(replicas=5, write_quorum=3)
     ),
     f"{SpaceChanged.TYPE}.with_replication": SpaceChanged(space_id=S, replication=Replication(replicas=2)),
+    f"{SpaceOpened.TYPE}.with_quota": SpaceOpened(space_id=S, name="main", quota=Quota(files_max=1000)),
+    f"{SpaceChanged.TYPE}.with_quota": SpaceChanged(space_id=S, quota=Quota(bytes_max=2**40, files_max=0)),
     f"{LayoutChanged.TYPE}.with_weights": LayoutChanged(
         base_version=1,
         replicas=3,

@@ -136,6 +136,9 @@ class Node:
     def space_replicas(self, space_id: str) -> None:
         """No space asks anything."""
 
+    def space_quota(self, space_id: str) -> None:
+        """Nothing bounds a space."""
+
     def replication_asked(self) -> bool:
         return False
 

@@ -19,12 +19,12 @@ from govault.domain.rows import (
     Share,
     SharesRow,
     SpaceNameRow,
-    SpaceReplicasRow,
     SpaceRow,
     TotalsRow,
     VersionContent,
     VersionRow,
 )
+from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.domain.version_numbers import VersionNumbers
 from streams.views import keys
 from streams.views.rows_codec import decode_row, encode_row, since_of
@@ -38,6 +38,7 @@ ROWS: tuple[Row, ...] = (
     PartitionRow(3, 1, 99),
     SpaceRow("s", "main", "déjà", None, 5, None, 2, 1_700, False),
     SpaceReplicasRow("s", 5, None),
+    SpaceQuotaRow("s", None, 2**50),
     TotalsRow("s", 1, 2, 3, 2**50),
     EntryRow("s", "f_parent", "näme", True, "f_1"),
     FileRow(
