@@ -114,7 +114,10 @@ _WRITE_RESPONSES: Json = {
     "412": {"description": "A condition does not hold; `etag` is the current one.", "content": _PROBLEM},
     "413": {"description": "Larger than this vault takes.", "content": _PROBLEM},
     "503": {"description": "The log cannot be reached. Nothing was written.", "content": _PROBLEM},
-    "507": {"description": "No space left. Nothing was kept.", "content": _PROBLEM},
+    "507": {
+        "description": "No space left on the disk, or in the quota (`quota-exceeded`). Nothing was kept.",
+        "content": _PROBLEM,
+    },
 }
 _CONDITIONS: list[Json] = [
     _header("If-Match", "Only over one of these contents (`*`: over any).", example=f'"{_SHA256_EXAMPLE}"'),

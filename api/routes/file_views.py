@@ -119,7 +119,7 @@ async def remove_version(
     "/files/{ref}/versions/{number}/restore",
     operation_id="restore_version",
     response_model=FileDocument,
-    responses={**TELLS_ETAG, **problems(404, writes=True)},
+    responses={**TELLS_ETAG, **problems(404, 507, writes=True)},
 )
 async def restore_version(
     ref: RefParam,
@@ -139,7 +139,7 @@ async def restore_version(
     operation_id="copy_file",
     status_code=201,
     response_model=CopyDocument,
-    responses=problems(404, writes=True),
+    responses=problems(404, 507, writes=True),
 )
 async def copy_file(
     ref: RefParam,

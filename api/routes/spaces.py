@@ -54,7 +54,7 @@ async def list_spaces(
     operation_id="create_space",
     status_code=201,
     response_model=SpaceDocument,
-    responses=problems(writes=True),
+    responses=problems(403, writes=True),
 )
 async def create_space(ask: SpaceAsk, actor: ActorDep, services: ServicesDep, _key: IdempotencyKey = None) -> Response:
     """Make a space. Of two requests for one name the first in the log wins; the other gets a 409."""
@@ -75,7 +75,7 @@ async def get_space(space: SpaceParam, actor: ActorDep, services: ServicesDep) -
     "/spaces/{space}",
     operation_id="change_space",
     response_model=SpaceDocument,
-    responses={**TELLS_ETAG, **problems(404, writes=True)},
+    responses={**TELLS_ETAG, **problems(403, 404, writes=True)},
 )
 async def change_space(
     space: SpaceParam,
