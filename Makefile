@@ -82,12 +82,14 @@ sim: $(READY) ## Simulate: make sim SEED=1 N=1000
 publish: $(READY) ## Write schemas/published/ anew from the code
 	@$(BIN)/python -m schemas.publish
 
-lock: $(READY) ## Resolve the dependencies anew into the two lock files
+lock: $(READY) ## Resolve the dependencies anew into the lock files
 	@$(BIN)/pip install --quiet pip-tools
 	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --strip-extras --no-header --no-annotate --allow-unsafe -o requirements.lock pyproject.toml
 	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --strip-extras --no-header --no-annotate --allow-unsafe --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --strip-extras --no-header --no-annotate --allow-unsafe -o tests/e2e/oidc/requirements.txt tests/e2e/oidc/requirements.in
 
 image: ## Build the container image (needs a container engine)
 	docker build -f deploy/Dockerfile -t govault .
