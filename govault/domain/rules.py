@@ -17,4 +17,12 @@ def must_stop(data: EventData, partition: PartitionRow) -> bool:
 
     Whoever folds asks before ``apply``, and stops folding the partition there; reads go on.
     """
-    return isinstance(data, RulesActivated) and data.rules == partition.rules + 1 and data.rules > RULES_LATEST
+    return isinstance(data, RulesActivated) and data.rules == partition.rules + 1 and is_beyond(data.rules)
+
+
+def is_beyond(rules: int) -> bool:
+    """Whether this program does not know these rules.
+
+    Whoever opens rows asks of their partition: a newer program may have folded them.
+    """
+    return rules > RULES_LATEST

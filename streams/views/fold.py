@@ -12,7 +12,7 @@ from govault.domain.apply import apply_accounts, apply_directory, apply_files, a
 from govault.domain.folding import Applied
 from govault.domain.position import Outcome, Position
 from govault.domain.rows import FileRow, PartitionRow
-from govault.domain.rules import must_stop
+from govault.domain.rules import is_beyond, must_stop
 from govault.errors import EventLog
 from schemas.codec import MalformedEvent, UnknownEventType
 from schemas.envelope import Event
@@ -119,11 +119,12 @@ class PartitionFold:
             self._skip(record, str(error))
             outcome = None
         except UnknownEventType as error:
-            self._stop(record, str(error))
+            self._stop(f"the record at {record.position} cannot be folded: {error}")
             return None
         else:
             if self._beyond_us(event):
-                self._stop(record, "it needs rules that this version of GoVault does not know")
+                why = "it needs rules that this version of GoVault does not know"
+                self._stop(f"the record at {record.position} cannot be folded: {why}")
                 return None
             outcome = self._decide(event, record)
         self.chain.extend(record)
@@ -148,8 +149,8 @@ class PartitionFold:
         self.malformed_last.append(record.position.offset)
         _log.warning("skipped the malformed record at %s: %s", record.position, why)
 
-    def _stop(self, record: Record, why: str) -> None:
-        self.stopped = f"the record at {record.position} cannot be folded: {why}; run a newer version of GoVault"
+    def _stop(self, why: str) -> None:
+        self.stopped = f"{why}; run a newer version of GoVault"
         _log.error("folding of %s/%d stops; reads go on: %s", self.topic.value, self.partition, self.stopped)
 
     # --- writing ---
@@ -217,3 +218,6 @@ class PartitionFold:
         self.chain.digest, self.chain.last_record = bytes.fromhex(hashes[0]), bytes.fromhex(hashes[1])
         self.rows.rows_sum, self.rows.outcomes_sum = int(hashes[2], 16), int(hashes[3], 16)
         self.malformed_last.extend(skipped)
+        if self.topic is Topic.FILES and is_beyond(rules := self.reader.partition().rules):
+            # A newer program ran on this folder before: what comes next this one would decide by its own rules.
+            self._stop(f"a newer version folded it up to offset {self.applied} by rules {rules}, unknown to this one")

@@ -7,6 +7,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from govault.domain import rules as rules_module
 from govault.domain.position import Verdict
 from govault.domain.rules import RULES_LATEST
 from schemas.codec import encode
@@ -132,5 +133,39 @@ async def test_rules_that_this_program_does_not_know_stop_the_partition(broker: 
         stopped = [row for row in streams.views.status() if row.stopped]
         assert [(row.topic, row.partition, row.applied) for row in stopped] == [(Topic.FILES, 1, RULES_LATEST - 1)]
         assert [row for row in digests(streams) if row[1] == 1] == [row for row in restarted_before if row[1] == 1]
+    finally:
+        await streams.stop()
+
+
+async def test_views_that_a_program_of_newer_rules_folded_are_not_folded_on_by_an_older_one(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(broker, tmp_path)
+    streams = await Streams.start(settings)
+    try:
+        writer = await Writer.with_space(streams)
+        for rules in range(2, RULES_LATEST + 1):
+            await writer.write(RulesActivated(rules=rules))
+        await writer.write(writer.commit("by the newer"))
+        before = digests(streams)
+    finally:
+        await streams.stop()
+    monkeypatch.setattr(rules_module, "RULES_LATEST", RULES_LATEST - 1)
+    streams = await Streams.start(settings)
+    try:
+        older = Writer(streams, writer.space_id)
+        await older.append_only(older.commit("behind"))
+        await Writer(streams, writer.space_id, partition=0).write(writer.commit("elsewhere"))
+        assert streams.views.stopped() == {(Topic.FILES, 1)}
+        assert [row for row in digests(streams) if row[1] == 1] == [row for row in before if row[1] == 1]
+        assert streams.views.resolve(writer.space_id, "by the newer") is not None
+    finally:
+        await streams.stop()
+    monkeypatch.undo()
+    streams = await Streams.start(settings)
+    try:
+        last = await Writer(streams, writer.space_id).write(writer.commit("after"))
+        assert last.verdict is Verdict.ACCEPTED
+        assert streams.views.resolve(writer.space_id, "behind") is not None
     finally:
         await streams.stop()
