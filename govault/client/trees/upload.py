@@ -17,7 +17,7 @@ from govault.client.trees.exclude import Exclusions
 from govault.client.trees.pool import work_off
 from govault.client.trees.report import TransferReport
 from govault.client.trees.scan import LocalEntry, scan
-from govault.errors import Authentication, DigestMismatch, GoVaultError, NotFound, Storage, StorageFull
+from govault.errors import Authentication, DigestMismatch, GoVaultError, NotFound, QuotaExceeded, Storage, StorageFull
 from schemas.rest.content import UploadAnswer
 from schemas.rest.namespace import FileDocument, FolderDocument
 
@@ -125,7 +125,7 @@ class Upload:
                 await self._bring(entry, where, there if isinstance(there, FileDocument) else None)
             elif entry.empty and there is None and not self._options.dry_run:
                 await self._make(where)
-        except (StorageFull, Authentication):
+        except (StorageFull, QuotaExceeded, Authentication):
             raise
         except (GoVaultError, OSError) as error:
             self._report.failed.add(entry.relative, str(error))

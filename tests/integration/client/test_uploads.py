@@ -14,7 +14,7 @@ from govault.client import Client, Reference
 from govault.client.trees import upload as uploading
 from govault.client.trees.report import TransferReport
 from govault.client.trees.upload import Upload, UploadOptions
-from govault.errors import StorageFull
+from govault.errors import GoVaultError, QuotaExceeded, StorageFull
 from tests.integration.client.fake_node import fake_node, file_document, folder_page, problem, upload_answer
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -92,15 +92,18 @@ async def test_no_more_files_travel_at_once_than_asked(top: Path) -> None:
     assert 2 <= most <= 4
 
 
-async def test_a_full_vault_ends_the_whole_upload_at_once(top: Path) -> None:
+@pytest.mark.parametrize(("code", "family"), [("storage-full", StorageFull), ("quota-exceeded", QuotaExceeded)])
+async def test_a_full_vault_or_space_ends_the_whole_upload_at_once(
+    top: Path, code: str, family: type[GoVaultError]
+) -> None:
     for number in range(200):
         (top / f"f{number}").write_text("x")
 
     async def full(request: web.Request) -> web.StreamResponse:
-        return problem(404, "not-found") if request.method == "GET" else problem(507, "storage-full")
+        return problem(404, "not-found") if request.method == "GET" else problem(507, code)
 
     async with fake_node(full) as node:
-        with pytest.raises(StorageFull):
+        with pytest.raises(family):
             await upload(node.url, top, workers=2)
         assert len(node.requests) < 20
 

@@ -9,6 +9,7 @@ from govault.limits import EARLY_JUDGEMENT_BYTES_MIN
 from schemas.events.files import RulesActivated, VersionCommitted
 from tests.fakes.vault import ADMIN, Vault
 from tests.integration.namespace.people import people_at
+from tests.integration.namespace.test_shares import share, stranger
 
 NONE = {"bytes_max": None, "files_max": None}
 
@@ -139,6 +140,16 @@ async def test_who_reads_a_part_learns_neither_quota_nor_figures(bounded: Vault)
         assert (refused.status_code, refused.json()["asked"]) == (507, 6)
         assert "used" not in refused.json()
         assert "most" not in refused.json()
+
+
+async def test_who_uploads_by_a_link_is_refused_and_learns_no_figure(bounded: Vault) -> None:
+    await bounded.put("inbox/there", b"first")
+    made = await share(bounded, "inbox", mode="upload")
+    await bound(bounded, files_max=1)
+    async with stranger(bounded) as client:
+        refused = await client.put(made["url"] + "/new", content=b"x")
+    assert (refused.status_code, refused.json()["code"], refused.json()["asked"]) == (507, "quota-exceeded", 1)
+    assert {"most", "used"}.isdisjoint(refused.json())
 
 
 async def test_quotas_are_not_taken_while_a_partition_does_not_decide_them(vault: Vault) -> None:

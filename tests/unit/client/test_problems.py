@@ -21,6 +21,7 @@ def problem(code: str, **facts: object) -> bytes:
         (422, "invalid-path", errors.InvalidRequest),
         (503, "views-lagging", errors.ViewsLagging),
         (507, "storage-full", errors.StorageFull),
+        (507, "quota-exceeded", errors.QuotaExceeded),
         (500, "chunk-damaged", errors.ChunkDamaged),
         (401, "authentication", errors.Authentication),
     ],
