@@ -19,6 +19,7 @@ from govault.domain.rows import (
     TotalsRow,
     VersionRow,
 )
+from govault.domain.space_rows import SpaceQuotaRow
 from schemas.codec import encode
 from schemas.events.files import FilesEvent
 from schemas.topics import Topic
@@ -26,6 +27,7 @@ from streams.records import Record, headers_of
 from streams.views.fold import FoldKeys, PartitionFold
 from streams.views.generation import Generation, VaultIdentity
 from tests.property.domain.histories import HistoryWriter
+from tests.property.domain.quota_histories import QuotaHistoryWriter
 
 MAC_KEY = b"m" * 32
 IDENTITY = VaultIdentity("vault-of-the-test", 2, FoldKeys(MAC_KEY, b"d" * 32))
@@ -33,9 +35,9 @@ PARTITION = 1
 EVENTS = 250
 
 
-def history(seed: int) -> tuple[MemoryPartition, list[Record]]:
+def history(seed: int, kind: type[HistoryWriter] = HistoryWriter) -> tuple[MemoryPartition, list[Record]]:
     """A random history without gaps, as records and as folded in memory."""
-    writer = HistoryWriter(Random(seed))
+    writer = kind(Random(seed))
     for _ in range(EVENTS):
         writer.step()
     state = MemoryPartition(PARTITION)
@@ -83,9 +85,14 @@ def folded_hectically(path: Path, records: list[Record], rng: Random) -> Generat
     return generation
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_views_hold_what_memory_holds_whatever_the_batches_and_crashes(seed: int, tmp_path: Path) -> None:
-    state, records = history(seed)
+@pytest.mark.parametrize(
+    ("seed", "kind"), [(0, HistoryWriter), (1, HistoryWriter), (2, HistoryWriter), (3, QuotaHistoryWriter)]
+)
+def test_views_hold_what_memory_holds_whatever_the_batches_and_crashes(
+    seed: int, kind: type[HistoryWriter], tmp_path: Path
+) -> None:
+    state, records = history(seed, kind)
+    assert kind is HistoryWriter or state.rows(SpaceQuotaRow)
     straight = folded_one_by_one(tmp_path / "straight", records)
     generation = folded_hectically(tmp_path / "hectic", records, Random(seed))
     try:
@@ -101,6 +108,7 @@ def compare(reader: Any, state: MemoryPartition) -> None:
     for space in state.rows(SpaceRow):
         assert reader.space(space.space_id) == space
         assert reader.has_trash(space.space_id) == state.has_trash(space.space_id)
+        assert reader.space_quota(space.space_id) == state.space_quota(space.space_id)
     for totals in state.rows(TotalsRow):
         assert reader.totals(totals.space_id) == totals
     for entry in state.rows(EntryRow):
