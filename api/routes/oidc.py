@@ -3,6 +3,7 @@
 import html
 from dataclasses import replace
 from typing import Annotated
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -54,6 +55,7 @@ Text = Annotated[str, Query(max_length=4000)]
     dependencies=[KNOWN_QUERY],
 )
 async def start(
+    request: Request,
     logins: LoginsDep,
     return_to: Annotated[
         str,
@@ -73,11 +75,17 @@ async def start(
             json_schema_extra={"pattern": f"^$|{CHALLENGE_PATTERN}"},
         ),
     ] = "",
+    moved: Annotated[bool, Query(description="The browser was sent here from another address of the vault.")] = False,
 ) -> Response:
     """Send a browser to the identity provider (authorisation code, PKCE). It comes back to `/auth/oidc/callback`.
 
-    What the vault must know then goes along in a sealed cookie, for ten minutes.
+    What the vault must know then goes along in a sealed cookie, for ten minutes. The cookie is of the address that the
+    provider sends browsers back to (`accounts.oidc.public_url`): who begins at another is sent there first, once.
     """
+    if not moved and request.headers.get("host", "").lower() != urlsplit(logins.settings.redirect_uri).netloc.lower():
+        asked = {"return_to": return_to, "cli_port": cli_port, "cli_challenge": cli_challenge, "moved": "true"}
+        there = f"{logins.settings.redirect_uri.removesuffix('callback')}start?{urlencode(asked)}"
+        return Response(status_code=302, headers={"location": there, "cache-control": "no-store"})
     begun = await logins.begin(Wish(return_to, cli_port, cli_challenge))
     sent = Response(status_code=302, headers={"location": begun.address, "cache-control": "no-store"})
     sent.set_cookie(

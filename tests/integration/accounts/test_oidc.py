@@ -157,6 +157,26 @@ async def test_what_goes_along_to_the_provider_is_sealed_short_lived_and_comes_b
     assert "secret-place" not in cookie
 
 
+async def test_who_begins_at_another_address_of_the_vault_is_sent_to_the_one_that_the_provider_knows_once(
+    world: World,
+) -> None:
+    browser = world.browser()
+    challenge = challenge_of(VERIFIER)
+    asked = {"return_to": "/x?a=1&b=2", "cli_port": 40_000, "cli_challenge": challenge}
+    elsewhere = {"host": "10.0.0.7:8080"}
+    sent = await browser.client.get("/auth/oidc/start", params=asked, headers=elsewhere)
+    assert (sent.status_code, "set-cookie" in sent.headers) == (302, False)
+    there = urlsplit(sent.headers["location"])
+    assert (there.scheme, there.netloc, there.path) == ("https", "vault.test", "/auth/oidc/start")
+    assert parse_qs(there.query) == {
+        **{name: [str(value)] for name, value in asked.items()},
+        "moved": ["true"],
+    }
+    # A proxy that calls the vault by another name all the same is believed.
+    again = await browser.client.get(f"{there.path}?{there.query}", headers=elsewhere)
+    assert again.headers["location"].startswith(f"{ISSUER}/authorize?")
+
+
 async def test_the_page_after_it_leads_to_where_somebody_wanted_to_be(world: World) -> None:
     browser = world.browser()
     address = await browser.begin(return_to='/files/x?a=1&b="><script>')
