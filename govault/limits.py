@@ -200,6 +200,8 @@ OIDC_LEEWAY_S = 60
 OIDC_TOKEN_BYTES_MAX = 16 * KIB
 OIDC_KEYS_MAX = 64
 RATE_PER_MINUTE_MAX = 10_000_000
+HANDED_OVER_PER_REQUEST = 1000
+HANDED_OVER_AT_ONCE = 32
 RATES_TRACKED_MAX = 20_000
 """Of accounts, addresses and share links each, those whose requests are counted at once."""
 BANDWIDTH_PER_S_MIN = 256 * KIB

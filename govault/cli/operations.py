@@ -10,6 +10,7 @@ OPERATIONS: dict[str, tuple[str, ...]] = {
     "GET /accounts/{account}": ("user show",),
     "PATCH /accounts/{account}": ("user change", "user disable", "user enable"),
     "DELETE /accounts/{account}": ("user erase",),
+    "POST /accounts/{account}/hand-over": ("user hand-over",),
     "PUT /accounts/{account}/identity": ("user link",),
     "DELETE /accounts/{account}/identity": ("user unlink",),
     "POST /accounts/{account}/password": ("user reset-password",),

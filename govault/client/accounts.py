@@ -12,6 +12,7 @@ from schemas.rest.accounts import (
     FreshPassword,
     GroupDocument,
     GroupsPage,
+    HandedOverDocument,
     InviteDocument,
     InvitesPage,
     MemberDocument,
@@ -129,6 +130,11 @@ class Accounts:
     async def unlink(self, account: str) -> AccountDocument:
         """Let nobody of the identity provider log in with an account any more."""
         return read_as(AccountDocument, await self.transport.request("DELETE", f"{_route(account)}/identity"))
+
+    async def hand_over(self, account: str, heir: str) -> HandedOverDocument:
+        """Give a thousand at most of what an account owns to another."""
+        answer = await self.transport.request("POST", f"{_route(account)}/hand-over", document={"to": heir})
+        return read_as(HandedOverDocument, answer)
 
     async def erase(self, account: str) -> None:
         """Erase an account for good."""

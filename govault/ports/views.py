@@ -153,6 +153,9 @@ class Views(Protocol):
     def targets_of(self, space_id: str, principals: Sequence[str], limit: int) -> list[str]:
         """Ids of what the principals own or were granted in a space, in no order: the space itself, live and trash."""
 
+    def owned_by(self, space_id: str, account_id: str, limit: int) -> list[str]:
+        """Ids of files and folders that an account owns in a space, ascending: live and trash."""
+
     def search(self, query: SearchQuery) -> SearchPage:
         """Files by indexed properties; one page. May take tens of milliseconds: call it off the loop."""
 

@@ -8,6 +8,7 @@ from govault.services.changes import Changes
 from govault.services.copies import Copies
 from govault.services.cursors import Veil
 from govault.services.folders import Folders
+from govault.services.handing_over import HandingOver
 from govault.services.history import History
 from govault.services.listing import Listing
 from govault.services.metadata import Metadata
@@ -39,6 +40,7 @@ class Namespace:
     listing: Listing
     history: History
     access: Access
+    handing_over: HandingOver
 
 
 def assemble_namespace(
@@ -73,4 +75,5 @@ def assemble_namespace(
         listing=Listing(views, targets, veil),
         history=History(views),
         access=Access(views, targets, submitter),
+        handing_over=HandingOver(views, submitter),
     )

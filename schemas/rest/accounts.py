@@ -87,6 +87,22 @@ class IdentityAsk(RequestModel):
     issuer: str = Field(default="", max_length=2000, description="The provider; empty: the configured one.")
 
 
+class HandOverAsk(RequestModel):
+    """Who shall have what an account owns."""
+
+    to: str = Field(
+        min_length=1, max_length=100, description="The heir: an account's id or login.", examples=[ACCOUNT_ID]
+    )
+
+
+class HandedOverDocument(ResponseModel):
+    """What was handed over."""
+
+    entities: int = Field(description="Files and folders that belong to the heir now, trash among them.", examples=[42])
+    spaces: int = Field(description="Spaces where the heir got the account's role.", examples=[1])
+    more: bool = Field(description="Whether there is more to hand over: ask again.", examples=[False])
+
+
 class AccountDocument(ResponseModel):
     """An account. The personal fields are null once it was erased."""
 

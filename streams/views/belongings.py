@@ -15,11 +15,17 @@ def spaces_of(generation: Generation, principals: Sequence[str], limit: int) -> 
 def targets_of(generation: Generation, space_id: str, principals: Sequence[str], limit: int) -> list[str]:
     """Ids of what the principals own or were granted in a space, the space itself included; each once."""
     found: dict[str, None] = {}
-    for target_id in _targets_of(generation, space_id, principals):
+    for target_id, _ in _belongings(generation, space_id, principals):
         found[target_id] = None
         if len(found) >= limit:
             break
     return list(found)
+
+
+def owned_by(generation: Generation, space_id: str, account_id: str, limit: int) -> list[str]:
+    """Ids of what an account owns in a space, ascending."""
+    owned = (target_id for target_id, owns in _belongings(generation, space_id, (account_id,)) if owns)
+    return list(islice(owned, limit))
 
 
 def _spaces_of(generation: Generation, principals: Sequence[str]) -> Iterator[str]:
@@ -34,7 +40,8 @@ def _spaces_of(generation: Generation, principals: Sequence[str]) -> Iterator[st
                 start = keys.prefix_end(full + space + b"\0")
 
 
-def _targets_of(generation: Generation, space_id: str, principals: Sequence[str]) -> Iterator[str]:
+def _belongings(generation: Generation, space_id: str, principals: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """(target id, whether it is owned and not granted)."""
     partition = generation.partition_of(space_id)
     if partition is None:
         return
@@ -42,4 +49,4 @@ def _targets_of(generation: Generation, space_id: str, principals: Sequence[str]
     for principal in principals:
         full = generation.prefixes[partition] + keys.principal_prefix(principal, space_id)
         for key in database.keys(full, keys.prefix_end(full)):
-            yield key[len(full) : -2].decode()
+            yield key[len(full) : -2].decode(), key.endswith(b"o")

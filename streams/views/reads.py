@@ -60,6 +60,10 @@ class ServingReads:
         """What the principals own or were granted in a space."""
         return belongings.targets_of(self._serving, space_id, principals, limit)
 
+    def owned_by(self, space_id: str, account_id: str, limit: int) -> list[str]:
+        """What an account owns in a space."""
+        return belongings.owned_by(self._serving, space_id, account_id, limit)
+
     def search(self, query: SearchQuery) -> SearchPage:
         """Files by indexed properties. For a thread: it may take tens of milliseconds."""
         generation = self._serving

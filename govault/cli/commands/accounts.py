@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from govault.cli.app import App
+from govault.cli.commands.handing_over import user_hand_over
 from govault.cli.commands.identities import log_in_by_browser, user_link, user_unlink
 from govault.cli.confirm import confirm
 from govault.cli.filters import parse_duration_s
@@ -38,7 +39,7 @@ def register(app: App) -> None:
         ("ls", user_ls), ("show", user_show), ("create", user_create), ("change", user_change),
         ("password", user_password), ("reset-password", user_reset), ("disable", user_disable),
         ("enable", user_enable), ("logout", user_logout), ("erase", user_erase), ("link", user_link),
-        ("unlink", user_unlink),
+        ("unlink", user_unlink), ("hand-over", user_hand_over),
     ):  # fmt: skip
         user.verb(name)(act)
     app.add_typer(user, name="user")
@@ -248,7 +249,7 @@ def user_logout(user: User) -> None:
 def user_erase(user: User, yes: Yes = False) -> None:
     """Erase an account for good: nobody reads its login, name, e-mail or password any more, in no backup to come.
 
-    Its id stays in the history of what it did. What it owns stays where it is: hand it over first (access owner).
+    Its id stays in the history of what it did. What it owns stays where it is: hand it over first (user hand-over).
     """
     confirm(f"Erase the account {user} for good?", yes)
 

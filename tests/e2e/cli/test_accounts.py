@@ -81,6 +81,11 @@ def test_an_administrator_makes_people_groups_and_tokens_and_each_gets_what_is_h
     govault.ok("logout")
     assert govault.ok("whoami", "--json").document["credential"] == "operator"
     assert govault("logout").code == 4
+    ada = govault.ok("user", "show", "ada", "--json").document["id"]
+    govault.ok("access", "owner", "main:/for-ada.txt", ada)
+    assert "1 files" in govault.ok("user", "hand-over", "ada", "--to", "admin").out
+    heir = govault.ok("access", "show", "main:/for-ada.txt", "--json").document["owner"]
+    assert heir == govault.ok("user", "show", "admin", "--json").document["id"]
     erased = govault.ok("user", "erase", "ada", "--yes")
     assert erased.code == 0
     assert govault("user", "show", "ada").code == 3

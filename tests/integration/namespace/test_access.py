@@ -97,6 +97,7 @@ ADMINISTRATORS: set[str] = {
     "GET /invites",
     "PATCH /accounts/{account}",
     "POST /accounts",
+    "POST /accounts/{account}/hand-over",
     "POST /accounts/{account}/password",
     "POST /accounts/{account}/tokens",
     "PUT /accounts/{account}/identity",

@@ -369,6 +369,7 @@ def compare_with_another_node(root: Path, life: Life) -> None:
             granted = {target_id for target_id, name in life.reference.grants if name == principal}
             owned = {target_id for target_id, owner in life.reference.owner.items() if owner == principal}
             assert set(views.targets_of(life.space.space_id, [principal], 1000)) == granted | owned
+            assert views.owned_by(life.space.space_id, principal, 1000) == sorted(owned)
             assert views.spaces_of([principal], 1000) == ({life.space.space_id} if granted | owned else set())
     finally:
         generation.close()
