@@ -53,16 +53,18 @@ async def code_by_browser(
             writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=_REQUEST_BYTES_MAX)
-    async with server:
+    try:
         port = server.sockets[0].getsockname()[1]
         address = f"{url}/auth/oidc/start?{urlencode({'cli_port': port, 'cli_challenge': challenge})}"
         tell(address)
         if opens:
             await asyncio.to_thread(webbrowser.open, address)
-        try:
-            return await asyncio.wait_for(code, within_s), verifier
-        except TimeoutError as error:
-            raise Authentication(f"nobody came back from the browser within {within_s:g} s; begin again") from error
+        return await asyncio.wait_for(code, within_s), verifier
+    except TimeoutError as error:
+        raise Authentication(f"nobody came back from the browser within {within_s:g} s; begin again") from error
+    finally:
+        # Connections that a browser opened in advance and never used are not waited for.
+        server.close()
 
 
 def _code_of(request: bytes) -> str:
