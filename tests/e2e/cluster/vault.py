@@ -6,7 +6,9 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,6 +116,7 @@ class Load:
     """Writers and readers in threads; what was acknowledged is remembered, what failed too.
 
     Attributes:
+        rest_s: How long each thread rests after a file.
         written: path → SHA-256 of the last acknowledged content.
         failed_reads: Acknowledged files that a live node did not give, and why.
         slowest_write_s: From the first try of a write to its acknowledgement, tries again included.
@@ -122,13 +125,19 @@ class Load:
     vault: Vault
     through: list[NodeProcess]
     writers: int = 3
+    rest_s: float = 0.0
     written: dict[str, str] = field(default_factory=dict)
     failed_reads: list[str] = field(default_factory=list)
     failed_writes: list[str] = field(default_factory=list)
     reads: int = 0
     slowest_write_s: float = 0.0
     _stop: threading.Event = field(default_factory=threading.Event)
+    _picking: threading.Lock = field(default_factory=threading.Lock)
+    _under_way: Counter[str] = field(default_factory=Counter)
     _threads: list[threading.Thread] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.through = list(self.through)
 
     def __enter__(self) -> "Load":
         for number in range(self.writers):
@@ -145,6 +154,27 @@ class Load:
         self.stop_asking()
         for thread in self._threads:
             thread.join(timeout=120)
+
+    @contextmanager
+    def away(self, node: NodeProcess) -> Iterator[None]:
+        """Nobody asks the node inside, as behind a balancer that took it out; what is under way there ends first."""
+        with self._picking:
+            self.through.remove(node)
+        self.vault.wait(f"nothing is under way at {node.root.name}", lambda: not self._under_way[node.root.name])
+        yield
+        with self._picking:
+            self.through.append(node)
+
+    @contextmanager
+    def _asking(self, rng: random.Random) -> Iterator[NodeProcess]:
+        with self._picking:
+            node = rng.choice(self.through)
+            self._under_way[node.root.name] += 1
+        try:
+            yield node
+        finally:
+            with self._picking:
+                self._under_way[node.root.name] -= 1
 
     def wait_written(self, count: int) -> None:
         """Return when so many files more were acknowledged."""
@@ -168,13 +198,15 @@ class Load:
             self._write(rng, path, content)
             if self.written:
                 self._read(rng, rng.choice(list(self.written)))
+            self._stop.wait(self.rest_s)
 
     def _write(self, rng: random.Random, path: str, content: bytes) -> None:
         """Try until it is acknowledged, as clients do on 503; give up after a minute."""
         began_s = time.monotonic()
         while not self._stop.is_set():
             try:
-                status = self.vault.put(rng.choice(self.through), path, content)
+                with self._asking(rng) as node:
+                    status = self.vault.put(node, path, content)
             except (OSError, http.client.HTTPException) as error:
                 status, error_text = 0, repr(error)
             else:
@@ -190,9 +222,9 @@ class Load:
 
     def _read(self, rng: random.Random, path: str) -> None:
         self.reads += 1
-        node = rng.choice(self.through)
         try:
-            status, body = self.vault.get(node, path)
+            with self._asking(rng) as node:
+                status, body = self.vault.get(node, path)
         except (OSError, http.client.HTTPException) as error:
             self.failed_reads.append(f"{path} through {node.root.name}: {error!r}")
             return
