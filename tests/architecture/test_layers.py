@@ -21,6 +21,8 @@ def imported_roots(path: Path) -> Iterator[str]:
 
 
 def test_imports_go_down_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Its logging would silence every logger that other tests listen to.
+    monkeypatch.setattr("importlinter.cli._configure_logging", lambda verbose: None)
     monkeypatch.chdir(ROOT)
     assert lint_imports(cache_dir=None) == EXIT_STATUS_SUCCESS
 
