@@ -8,7 +8,14 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAlreadyExistsError,
+    for_code,
+)
 
 from govault.errors import Config, EventLog
 from govault.limits import COMPACTION_LAG_MS, EVENT_BYTES_MAX, KIB
@@ -21,6 +28,7 @@ ADMIN_TIMEOUT_S = 30.0
 MESSAGE_BYTES_MAX = EVENT_BYTES_MAX + 64 * KIB
 COPIES_OF_CLUSTER = 3
 COPIES_IN_SYNC = 2
+_LOGIN_TIMEOUT_S = 5.0
 _FOR_EVER = "-1"
 _MADE_POLL_S = 0.1
 TOMBSTONES_KEPT_MS = 30 * 86_400_000
@@ -60,7 +68,11 @@ async def ensure_topics(
             finally:
                 await admin.close()
     except (KafkaError, OSError, TimeoutError) as error:
-        raise EventLog(f"the topics at {connection.bootstrap} cannot be read or made: {error!r}") from error
+        why = (
+            "the login of {!r} is refused: correct `log.security.username`, or what is in `log.security.password_file`"
+        )
+        said = why.format(connection.username) if await _refuses_login(connection) else repr(error)
+        raise EventLog(f"the topics at {connection.bootstrap} cannot be read or made: {said}") from error
     differences = [
         difference
         for spec in TOPICS
@@ -134,6 +146,22 @@ def _checked(spec: TopicSpec, connection: Connection) -> dict[str, str]:
         # How long passing records are kept is the operator's business.
         del settings["retention.ms"], settings["retention.bytes"]
     return settings
+
+
+async def _refuses_login(connection: Connection) -> bool:
+    """Whether a broker answers and refuses our name or password; clients only say that they reached none."""
+    settings = connection.client_settings("govault-login")
+    del settings["bootstrap_servers"]
+    for server in connection.servers() if connection.username else ():
+        host, _, port = server.rpartition(":")
+        try:
+            async with asyncio.timeout(_LOGIN_TIMEOUT_S):
+                (await create_conn(host, int(port), **settings)).close()
+        except (SaslAuthenticationFailed, AuthenticationFailedError):
+            return True
+        except (KafkaError, OSError, TimeoutError):
+            continue
+    return False
 
 
 def _refuse_lost(connection: Connection, there: Mapping[Topic, int], applied: Mapping[tuple[Topic, int], int]) -> None:
