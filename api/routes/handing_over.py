@@ -5,6 +5,8 @@ from fastapi import APIRouter
 from api.answers import KNOWN_QUERY, problems
 from api.deps import ActorDep, ServicesDep
 from api.routes.account_deps import AccountsDep, RowDep
+from govault.errors import NotFound
+from govault.services.handing_over import no_heir
 from schemas.rest.accounts import HandedOverDocument, HandOverAsk
 
 router = APIRouter(tags=["accounts"], dependencies=[KNOWN_QUERY])
@@ -24,6 +26,9 @@ async def hand_over(
     A request gives a thousand at most: ask again while `more` is true. An erased account's can be given too. What was
     granted to the account at single files and folders is not: revoke that where it is.
     """
-    heir = accounts.people.find(ask.to)
+    try:
+        heir = accounts.people.find(ask.to)
+    except NotFound as error:
+        raise no_heir(ask.to) from error
     given = await services.namespace.handing_over.hand_over(actor, row.account_id, heir.account_id)
     return HandedOverDocument(**given._asdict())

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from govault.domain.access import SPACE_ROLES, Level
 from govault.domain.actor import Actor
 from govault.domain.rows import DirectoryRow
-from govault.errors import InvalidRequest, NotFound
+from govault.errors import Conflict
 from govault.limits import HANDED_OVER_AT_ONCE, HANDED_OVER_PER_REQUEST, SEEN_SPACES_MAX
 from govault.ports import Views
 from govault.services.submit import Submitter
@@ -43,14 +43,13 @@ class HandingOver:
             heir: The account that gets it.
 
         Raises:
-            InvalidRequest: The two are one.
-            NotFound: There is no such heir, or no more.
+            Conflict: The two are one, or there is no such heir, or no more.
         """
         if owner == heir:
-            raise InvalidRequest("an account cannot be its own heir: name another", rule="accounts.heir")
+            raise Conflict("an account cannot be its own heir: name another", code="conflict.own-heir")
         account = self.views.accounts().account(heir)
         if account is None or account.erased:
-            raise NotFound(f"there is no account {heir}", code="not-found.account-unknown")
+            raise no_heir(heir)
         entities = spaces = 0
         for space_id in sorted(self.views.spaces_of((owner,), SEEN_SPACES_MAX)):
             space = self.views.space(space_id)
@@ -93,3 +92,8 @@ class HandingOver:
         revoked = AccessRevoked(space_id=space_id, target_id=space_id, principal=owner)
         await self.submitter.submit(actor, revoked, partition, subject=space_id, step=f"no role {space_id}")
         return gets
+
+
+def no_heir(named: str) -> Conflict:
+    """What is named in a request's body is not there; what its path names is."""
+    return Conflict(f"there is no account {named!r} to hand over to", code="conflict.heir-unknown")

@@ -84,9 +84,9 @@ async def test_an_heir_who_manages_the_space_already_keeps_his_role(doors: Doors
 @pytest.mark.parametrize(
     ("heir", "status", "code"),
     [
-        ("ada", 422, "accounts.heir"),
-        ("nobody", 404, "account-unknown"),
-        ("gone", 404, "account-unknown"),
+        ("ada", 409, "conflict.own-heir"),
+        ("nobody", 409, "conflict.heir-unknown"),
+        ("gone", 409, "conflict.heir-unknown"),
     ],
 )
 async def test_only_another_account_inherits(doors: Doors, heir: str, status: int, code: str) -> None:
