@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from api.answers import KNOWN_QUERY, problems
 from api.deps import ActorDep
 from api.routes.account_deps import AccountsDep, KeptRowDep, account_document
-from govault.errors import NotFound
+from govault.errors import Conflict
 from schemas.rest.accounts import AccountDocument, IdentityAsk
 
 router = APIRouter(tags=["accounts"], dependencies=[KNOWN_QUERY])
@@ -24,9 +24,9 @@ async def link_account(ask: IdentityAsk, row: KeptRowDep, actor: ActorDep, accou
     """
     issuer = ask.issuer or ("" if accounts.oidc is None else accounts.oidc.settings.issuer)
     if not issuer:
-        raise NotFound(
+        raise Conflict(
             "this vault has no identity provider (accounts.oidc.issuer); name the issuer",
-            code="not-found.identity-provider",
+            code="conflict.no-identity-provider",
         )
     identity_hash = accounts.people.sealing.identity_hash(issuer, ask.subject)
     return account_document(accounts, await accounts.registry.link(actor, row, identity_hash))

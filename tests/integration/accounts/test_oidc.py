@@ -531,6 +531,6 @@ async def test_a_vault_without_a_provider_says_so(doors: Doors) -> None:
         assert said(answer) == (404, "not-found.identity-provider")
     await doors.make("ada")
     answer = await doors.operator("PUT", "/accounts/ada/identity", {"subject": "1"})
-    assert said(answer) == (404, "not-found.identity-provider")
+    assert said(answer) == (409, "conflict.no-identity-provider")
     named = {"subject": "1", "issuer": ISSUER}
     assert (await doors.operator("PUT", "/accounts/ada/identity", named)).status_code == 200
