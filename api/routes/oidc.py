@@ -43,7 +43,8 @@ async def get_logins(accounts: AccountsDep) -> OidcLogins:
 
 
 LoginsDep = Annotated[OidcLogins, Depends(get_logins)]
-Text = Annotated[str, Query(max_length=4000)]
+Text = Annotated[str, Query(max_length=4000, json_schema_extra={"pattern": "^[ -~]*$"})]
+"""What a provider sends: printable ASCII (RFC 6749, appendix A)."""
 
 
 @router.get(
