@@ -2,6 +2,8 @@
 
 KIB = 1024
 MIB = 1024 * KIB
+EXACT_INT_MAX = 2**53
+"""JSON readers that hold numbers as doubles are exact up to here."""
 GIB = 1024 * MIB
 
 # Names

@@ -7,11 +7,9 @@ from govault.domain.quotas import QUOTA_RULES, quota_row
 from govault.domain.reasons import Reason
 from govault.domain.rows import SpaceRow
 from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
+from govault.limits import EXACT_INT_MAX
 from schemas.events.files import Quota, Replication, Retention, SpaceChanged, SpaceClosed, SpaceOpened
 from schemas.ids import is_space_id, is_space_name
-
-_INT_MAX = 2**53
-"""JSON readers that hold numbers as doubles are exact up to here."""
 
 
 def open_space(draft: Draft, data: SpaceOpened) -> Decision:
@@ -88,6 +86,6 @@ def _replicas(space_id: str, replication: Replication) -> SpaceReplicasRow:
 
 def _checked(retention: Retention) -> Retention:
     for number in (retention.keep_last, retention.keep_within_s, retention.trash_expires_after_s):
-        if number is not None and number > _INT_MAX:
+        if number is not None and number > EXACT_INT_MAX:
             raise Refusal(Reason.EVENT_INVALID, detail="a number is out of bounds")
     return retention

@@ -10,13 +10,12 @@ from govault.domain.folding import FilesReader
 from govault.domain.outcomes import Refusal
 from govault.domain.reasons import Reason
 from govault.domain.space_rows import SpaceQuotaRow
+from govault.limits import EXACT_INT_MAX
 from schemas.envelope import Event
 from schemas.events.files import Quota
 
 QUOTA_RULES = 3
 """The rules from which on quotas are set and decided."""
-_INT_MAX = 2**53
-"""JSON readers that hold numbers as doubles are exact up to here."""
 
 
 def quota_row(space_id: str, quota: Quota) -> SpaceQuotaRow:
@@ -25,7 +24,7 @@ def quota_row(space_id: str, quota: Quota) -> SpaceQuotaRow:
     Raises:
         Refusal: A number is out of bounds.
     """
-    if max(quota.bytes_max or 0, quota.files_max or 0) > _INT_MAX:
+    if max(quota.bytes_max or 0, quota.files_max or 0) > EXACT_INT_MAX:
         raise Refusal(Reason.EVENT_INVALID, detail="a number is out of bounds")
     return SpaceQuotaRow(space_id, quota.bytes_max, quota.files_max)
 

@@ -1,16 +1,18 @@
 """What an account owns and manages, given to another: before it is erased, or when somebody leaves."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from govault.domain.access import SPACE_ROLES, Level
 from govault.domain.actor import Actor
 from govault.domain.rows import DirectoryRow
-from govault.errors import Conflict
+from govault.errors import Conflict, NotFound
 from govault.limits import HANDED_OVER_AT_ONCE, HANDED_OVER_PER_REQUEST, SEEN_SPACES_MAX
 from govault.ports import Views
 from govault.services.submit import Submitter
+from govault.services.together import together
 from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 
 
@@ -50,30 +52,31 @@ class HandingOver:
         account = self.views.accounts().account(heir)
         if account is None or account.erased:
             raise no_heir(heir)
-        entities = spaces = 0
+        entities = spaces = acts = 0
         for space_id in sorted(self.views.spaces_of((owner,), SEEN_SPACES_MAX)):
             space = self.views.space(space_id)
             if space is None:
                 continue
+            if acts >= HANDED_OVER_PER_REQUEST:
+                return HandedOver(entities, spaces, more=True)
             spaces += await self._give_role(actor, space, owner, heir)
-            room = HANDED_OVER_PER_REQUEST - entities
-            owned = self.views.owned_by(space_id, owner, room + 1)
-            await self._give(actor, space, owned[:room], heir)
+            room = HANDED_OVER_PER_REQUEST - acts
+            # What was granted to him lies between what he owns, and may be much more.
+            owned = await asyncio.to_thread(self.views.owned_by, space_id, owner, room + 1)
+            for first in range(0, min(room, len(owned)), HANDED_OVER_AT_ONCE):
+                some = owned[first : min(room, first + HANDED_OVER_AT_ONCE)]
+                await together(self._give(actor, space, entity_id, heir) for entity_id in some)
             entities += min(room, len(owned))
+            acts += 1 + min(room, len(owned))
             if len(owned) > room:
                 return HandedOver(entities, spaces, more=True)
         return HandedOver(entities, spaces, more=False)
 
-    async def _give(self, actor: Actor, space: DirectoryRow, owned: list[str], heir: str) -> None:
-        for first in range(0, len(owned), HANDED_OVER_AT_ONCE):
-            async with asyncio.TaskGroup() as group:
-                for entity_id in owned[first : first + HANDED_OVER_AT_ONCE]:
-                    data = OwnerChanged(space_id=space.space_id, entity_id=entity_id, owner=heir)
-                    group.create_task(
-                        self.submitter.submit(
-                            actor, data, space.partition, subject=space.space_id, step=f"owner {entity_id}"
-                        )
-                    )
+    async def _give(self, actor: Actor, space: DirectoryRow, entity_id: str, heir: str) -> None:
+        data = OwnerChanged(space_id=space.space_id, entity_id=entity_id, owner=heir)
+        # It may have been purged meanwhile, and is nobody's then.
+        with suppress(NotFound):
+            await self.submitter.submit(actor, data, space.partition, subject=space.space_id, step=f"owner {entity_id}")
 
     async def _give_role(self, actor: Actor, space: DirectoryRow, owner: str, heir: str) -> bool:
         """Let the heir have the owner's role at a space, if it is more than his; whether he got one."""

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -33,6 +34,11 @@ def ask(
         return status, raw
 
 
+def knows(node: NodeProcess, token: str) -> bool:
+    """Whether a node takes a token."""
+    return ask(node, "GET", "/me", token=token)[0] == 200
+
+
 def log_in(node: NodeProcess, login: str) -> tuple[int, Any]:
     return ask(node, "POST", "/auth/login", {"login": login, "password": PASSWORD})
 
@@ -47,7 +53,7 @@ def test_a_login_at_one_node_counts_at_every_other_and_so_does_its_end(vault: Va
     assert status == 200, session
     token = session["access_token"]
     for node in vault.nodes:
-        vault.wait("every node knows the session", lambda n=node: ask(n, "GET", "/me", token=token)[0] == 200)  # type: ignore[misc]
+        vault.wait("every node knows the session", partial(knows, node, token))
     # The next pair comes from a third node; the token that was spent there is spent everywhere.
     status, after = ask(three, "POST", "/auth/refresh", {"refresh_token": session["refresh_token"]})
     assert status == 200, after

@@ -63,6 +63,18 @@ def vault(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
         made.stop()
 
 
+def refusals(vault: Vault, user: str) -> list[KafkaError]:
+    """What Kafka says when a user writes to a topic that is not the vault's."""
+    failed: list[KafkaError] = []
+    producer = Producer(login(vault, user))
+    try:
+        producer.produce("others.files", b"x", on_delivery=lambda error, _: failed.append(error))
+        producer.flush(30)
+    except KafkaException as refused:
+        failed.append(refused.args[0])
+    return failed
+
+
 def test_nodes_with_principals_of_their_own_are_one_vault_and_reach_no_other_topic(vault: Vault) -> None:
     for number, node in enumerate(vault.nodes):
         content = os.urandom(300_000)
@@ -70,14 +82,7 @@ def test_nodes_with_principals_of_their_own_are_one_vault_and_reach_no_other_top
         for other in vault.nodes:
             vault.wait_read(other, f"through/{number}", content)
     for user in NODES:
-        failed: list[KafkaError] = []
-        producer = Producer(login(vault, user))
-        try:
-            producer.produce("others.files", b"x", on_delivery=lambda error, _: failed.append(error))  # noqa: B023
-            producer.flush(30)
-        except KafkaException as refused:
-            failed.append(refused.args[0])
-        assert [error.code() for error in failed] == [KafkaError.TOPIC_AUTHORIZATION_FAILED], user
+        assert [error.code() for error in refusals(vault, user)] == [KafkaError.TOPIC_AUTHORIZATION_FAILED], user
 
 
 def test_a_node_with_a_wrong_password_says_so_and_ends_and_the_other_goes_on(vault: Vault) -> None:

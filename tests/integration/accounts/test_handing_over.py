@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from schemas.events.files import RulesActivated
 from tests.integration.accounts.conftest import Doors
-from tests.integration.namespace.test_shares import at_rules_2
+from tests.integration.namespace.test_shares import ADMIN, at_rules_2
 
 
 async def handed(doors: Doors, owner: str, heir: str) -> dict[str, Any]:
@@ -70,6 +71,33 @@ async def test_a_request_gives_so_many_and_tells_that_there_is_more(
     _, bob, ids = await adas_space(doors, [f"plan{number}" for number in range(7)])
     given = [await handed(doors, "ada", "bob") for _ in range(3)]
     assert [(one["entities"], one["more"]) for one in given] == [(3, True), (3, True), (1, False)]
+    assert await owners(doors, ids) == {bob}
+
+
+async def test_roles_count_too_so_that_a_request_ends_however_many_spaces_there_are(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govault.services.handing_over.HANDED_OVER_PER_REQUEST", 2)
+    await adas_space(doors, [])
+    token = await doors.token("ada")
+    for partition in doors.vault.views.partitions():
+        if doors.vault.views.partition_row(partition).rules < 2:
+            await doors.vault.services.submitter.submit(ADMIN, RulesActivated(rules=2), partition, subject="rules")
+    for number in range(4):
+        made = await doors.ask(token, "POST", "/spaces", {"name": f"more-{number}"})
+        assert made.status_code == 201, made.text
+    given = [await handed(doors, "ada", "bob") for _ in range(3)]
+    assert [(one["spaces"], one["more"]) for one in given] == [(2, True), (2, True), (1, False)]
+
+
+async def test_what_is_purged_meanwhile_stops_nothing(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, bob, ids = await adas_space(doors, ["plan", "other"])
+    views = doors.vault.services.views
+    listed = views.owned_by
+    gone = ["f_01JCZ8M5T4Q9V2W3X4Y5Z6A7B8", "f_01JCZ8M5T4Q9V2W3X4Y5Z6A7B9"]
+    monkeypatch.setattr(views, "owned_by", lambda *asked: [*gone, *listed(*asked)])
+    answer = await doors.operator("POST", "/accounts/ada/hand-over", {"to": "bob"})
+    assert answer.status_code == 200, answer.text
     assert await owners(doors, ids) == {bob}
 
 

@@ -23,6 +23,7 @@ from govault.services.accounts.identity_provider import OidcSettings
 from govault.services.accounts.oidc import challenge_of
 from tests.fakes.issuer import CLIENT_ID, EC_KEY, ISSUER, OTHER_RSA_KEY, SECRET, FakeIssuer, jwk
 from tests.fakes.vault import Vault, open_vault
+from tests.fakes.world import FakeClock
 from tests.integration.accounts.conftest import Doors
 
 SETTINGS = OidcSettings(
@@ -90,7 +91,7 @@ def open_world(tmp_path: Path) -> Open:
 
     @asynccontextmanager
     async def opened(settings: OidcSettings = SETTINGS) -> AsyncIterator[World]:
-        issuer = FakeIssuer(clock=None)  # type: ignore[arg-type]
+        issuer = FakeIssuer(FakeClock())
         api = ApiSettings(rates=RequestsPerMinute(0, 0, 0))
         async with open_vault(tmp_path, api, oidc=(settings, issuer)) as vault:
             issuer.clock = vault.clock

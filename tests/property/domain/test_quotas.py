@@ -57,7 +57,7 @@ def test_what_is_refused_is_what_a_recount_says_does_not_fit(rng: Random, events
         if before.outcome(event.id) is None:
             assert refused == expects_refusal(before, event, offset, time_ms)
         if refused:
-            assert held(after, event.data.space_id) == held(before, event.data.space_id)  # type: ignore[attr-defined]
+            assert held(after, event.subject) == held(before, event.subject)
         for space_id in {row.space_id for row in after.rows(SpaceQuotaRow)}:
             totals = after.totals(space_id)
             assert (totals.logical_bytes, totals.files) == held(after, space_id)
