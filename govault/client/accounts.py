@@ -51,6 +51,10 @@ class Accounts:
         ask = {"refresh_token": refresh_token}
         return read_as(SessionTokens, await self.transport.request("POST", "/auth/refresh", document=ask))
 
+    async def try_provider(self) -> None:
+        """Begin a login at the identity provider that nobody goes on with: it fails where none could. Public."""
+        await self.transport.request("GET", "/auth/oidc/start")
+
     async def redeem(self, code: str, verifier: str) -> SessionTokens:
         """Open a session by the code that the identity provider's login brought. Public."""
         ask = {"code": code, "verifier": verifier}

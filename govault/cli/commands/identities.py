@@ -19,6 +19,8 @@ def log_in_by_browser(url: str, *, opens: bool) -> None:
     """Open a session of whoever logs in by a browser on this machine."""
 
     async def act(vault: "Client") -> None:
+        # What the browser would show is said here instead, where somebody waits for the browser.
+        await vault.accounts.try_provider()
         code, verifier = await code_by_browser(url, lambda address: remark(f"Log in at {address}"), opens=opens)
         tokens = await vault.accounts.redeem(code, verifier)
         login = tokens.account.login or tokens.account.id

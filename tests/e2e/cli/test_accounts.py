@@ -91,6 +91,13 @@ def test_an_administrator_makes_people_groups_and_tokens_and_each_gets_what_is_h
     assert govault("user", "show", "ada").code == 3
 
 
+def test_a_login_by_a_browser_ends_at_once_where_no_identity_provider_is_configured(govault: Shell) -> None:
+    refused = govault("login", "--oidc", "--no-browser")
+    assert refused.code == 3
+    assert "identity provider" in refused.err
+    assert "Log in at" not in refused.err
+
+
 def test_a_session_is_refreshed_before_it_ends_and_once_for_many_commands(govault: Shell, state: Path) -> None:
     password = admin_password(govault)
     govault.ok("login", "admin", stdin=f"{password}\n".encode())
