@@ -58,7 +58,7 @@ def create_app(
     install_problems(rest, routers, dispatcher.methods_at)
     install_openapi(rest)
     paced = Bandwidth(dispatcher, settings.bandwidth, monotonic_s)
-    gate = Gate(paced, authenticator, lambda: services.views, rates, settings.metrics_public)
+    gate = Gate(paced, authenticator, lambda: services.views, rates, settings.metrics_public, services.file_tokens)
     audited = Audited(
         gate, lambda: services.upkeep.audit if services.upkeep is not None else None, reads=settings.audit_reads
     )

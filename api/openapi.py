@@ -7,9 +7,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.errors import PROBLEM_MEDIA_TYPE
-from api.middleware.gate import PUBLIC_ROUTES
+from api.middleware.gate import PUBLIC_ROUTES, SECRETS_IN_PATH
 from api.openapi_raw import ARCHIVE_PARAMETER, RAW_PATHS
 from schemas.rest.content import UploadAnswer
+from schemas.rest.file_tokens import FileTokenUploadAnswer
 from schemas.rest.shapes import Problem
 
 Json = dict[str, Any]
@@ -90,7 +91,7 @@ def complete(document: Json) -> Json:
     schemas = components.setdefault("schemas", {})
     for name in _HIDDEN_SCHEMAS:
         schemas.pop(name, None)
-    for model in (Problem, UploadAnswer):
+    for model in (Problem, UploadAnswer, FileTokenUploadAnswer):
         schemas[model.__name__] = model.model_json_schema(ref_template="#/components/schemas/{model}")
     components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer", "description": _TOKENS}}
     components["parameters"] = {}
@@ -109,7 +110,9 @@ def complete(document: Json) -> Json:
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _complete_operation(
-                operation, components["parameters"], public=path in PUBLIC_ROUTES or path.startswith("/s/")
+                operation,
+                components["parameters"],
+                public=path in PUBLIC_ROUTES or path.startswith(SECRETS_IN_PATH),
             )
     document["security"] = [{"token": []}]
     return document

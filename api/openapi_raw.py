@@ -5,6 +5,7 @@ from typing import Any
 from api.deps import PATH_PATTERN, REF_PATTERN
 from govault.limits import IDEMPOTENCY_KEY_BYTES_MAX
 from schemas.ids import SHA256_PATTERN, SPACE_NAME_PATTERN
+from schemas.rest.file_tokens import FILE_TOKEN
 
 Json = dict[str, Any]
 
@@ -14,6 +15,7 @@ _FORM_PATH_PATTERN = rf"^(?![\s\S]*[{_FORBIDDEN}])(?!([\s\S]*/)?\.{{1,2}}(/|$))(
 _SHA256_EXAMPLE = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 _DIGEST_EXAMPLE = "sha-256=:LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=:"
 _PROBLEM: Json = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_BY_TOKEN: Json = {"application/json": {"schema": {"$ref": "#/components/schemas/FileTokenUploadAnswer"}}}
 _UPLOAD: Json = {"application/json": {"schema": {"$ref": "#/components/schemas/UploadAnswer"}}}
 
 
@@ -145,6 +147,7 @@ _SAID: list[Json] = [
     _query("tags", "As `GoVault-Tags`.", _TAGS),
     _query("description", "As `GoVault-Description`.", _TEXT),
 ]
+_SAID_BY_TOKEN = [said for said in _SAID if said["name"] in ("GoVault-Mtime", "GoVault-Executable")]
 _BYTES: Json = {
     "description": "The bytes as they are. They are never whole in memory.",
     "required": False,
@@ -202,12 +205,26 @@ def _read(summary: str, operation: str, parameters: list[Json]) -> Json:
     return {"get": one("get"), "head": one("head")}
 
 
+def _by_token(operations: Json) -> Json:
+    """The same by a token, which may be for other methods."""
+    for operation in operations.values():
+        operation["responses"] = {**operation["responses"], **_NOT_THIS_METHOD}
+    return operations
+
+
 _TOKEN = _path(
     "token",
     "The link's token. A link with a password asks for it by HTTP's Basic scheme.",
     {"type": "string", "pattern": "^[0-9A-Za-z_-]{95}$"},
     "01JD3V8Q6H4T9M2K7RX5WZ0ABC01JD3V8Q6H4T9M2K7RX5WZ0ABC" + "A" * 43,
 )
+_FILE_TOKEN = _path(
+    "token",
+    "The token of `POST /files/{ref}/tokens`.",
+    {"type": "string", "pattern": r"^[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]+$", "maxLength": 2048},
+    FILE_TOKEN,
+)
+_NOT_THIS_METHOD: Json = {"403": {"description": "The token is not for this method.", "content": _PROBLEM}}
 _ARCHIVE = _query("archive", "`zip`: the whole folder as one streamed ZIP.", {"type": "string", "enum": ["zip"]})
 _CURSOR = _query("cursor", "Where a folder's list goes on.", {"type": "string"})
 _BY_NUMBER = _query("version", "A version's number; the current one where it is absent.", _VERSION)
@@ -239,6 +256,23 @@ RAW_PATHS: dict[str, Json] = {
             "parameters": [_TOKEN, _PATH, *_SAID],
             "requestBody": _BYTES,
             "responses": _WRITE_RESPONSES,
+        },
+    },
+    "/content/{token}": {
+        **_by_token(_read("A content by a file token", "by_file_token", [_FILE_TOKEN])),
+        "put": {
+            "tags": ["contents"],
+            "summary": "The next version of a file by a file token",
+            "operationId": "put_by_file_token",
+            "description": "Bytes only: wherever the file is by now, its tags and description stay.",
+            "parameters": [_FILE_TOKEN, *_CONDITIONS, *_SAID_BY_TOKEN],
+            "requestBody": _BYTES,
+            "responses": {
+                **{code: said for code, said in _WRITE_RESPONSES.items() if code != "201"},
+                **_NOT_THIS_METHOD,
+                "200": {"description": "The next version, or nothing new: `result` says which.", "content": _BY_TOKEN},
+                "404": {"description": "The token opens nothing, or nothing any more.", "content": _PROBLEM},
+            },
         },
     },
     "/files/{ref}": _read("A content by id or hash", "content_by_ref", [_REF, _BY_NUMBER]),

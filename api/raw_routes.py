@@ -3,6 +3,7 @@
 from api.archives import ArchiveDoor
 from api.blobs import Blobs
 from api.dispatch import RawRoute
+from api.file_tokens import FileTokenDoor
 from api.middleware.rates import Rates
 from api.posts import Posts
 from api.puts import Puts
@@ -20,6 +21,7 @@ def raw_routes(services: Services, settings: ApiSettings, rates: Rates) -> tuple
     posts = Posts(services, settings.max_upload_bytes)
     archives = ArchiveDoor(services.archives)
     shares = ShareDoor(services, blobs, archives, puts, rates)
+    by_token = FileTokenDoor(services, blobs, settings.max_upload_bytes)
     numbered = ("version", "download")
     return (
         RawRoute(_READ, "/spaces/{space}/files/{path}", blobs.at_path, numbered, unless="metadata"),
@@ -30,6 +32,8 @@ def raw_routes(services: Services, settings: ApiSettings, rates: Rates) -> tuple
         RawRoute(_READ, "/s/{token}", shares.get, ("archive", "download", "cursor")),
         RawRoute(_READ, "/s/{token}/{path}", shares.get, ("archive", "download", "cursor")),
         RawRoute(("PUT",), "/s/{token}/{path}", shares.put, ("tags", "description")),
+        RawRoute(_READ, "/content/{token}", by_token.get, ("download",)),
+        RawRoute(("PUT",), "/content/{token}", by_token.put),
         RawRoute(_READ, "/files/{ref}", blobs.by_ref, numbered),
         RawRoute(_READ, "/files/{ref}/versions/{version}/content", blobs.by_ref, ("download",)),
     )

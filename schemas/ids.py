@@ -25,6 +25,7 @@ ACCOUNT_ID_PATTERN = rf"^a_{_BODY}$"
 GROUP_ID_PATTERN = rf"^g_{_BODY}$"
 TOKEN_ID_PATTERN = rf"^t_{_BODY}$"
 SHARE_ID_PATTERN = rf"^l_{_BODY}$"
+FILE_TOKEN_ID_PATTERN = rf"^k_{_BODY}$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 SPACE_NAME_PATTERN = r"^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$"
 
@@ -34,6 +35,7 @@ _ACCOUNT_ID = re.compile(ACCOUNT_ID_PATTERN.strip("^$"))
 _GROUP_ID = re.compile(GROUP_ID_PATTERN.strip("^$"))
 _TOKEN_ID = re.compile(TOKEN_ID_PATTERN.strip("^$"))
 _SHARE_ID = re.compile(SHARE_ID_PATTERN.strip("^$"))
+_FILE_TOKEN_ID = re.compile(FILE_TOKEN_ID_PATTERN.strip("^$"))
 _SHA256 = re.compile(SHA256_PATTERN.strip("^$"))
 _SPACE_NAME = re.compile(SPACE_NAME_PATTERN.strip("^$"))
 
@@ -84,6 +86,11 @@ def new_share_id(time_ms: int, randomness: bytes) -> str:
     return "l_" + ulid(time_ms, randomness)
 
 
+def new_file_token_id(time_ms: int, randomness: bytes) -> str:
+    """A fresh id of a file token: ``k_`` + ULID."""
+    return "k_" + ulid(time_ms, randomness)
+
+
 def event_id_for_key(actor: str, idempotency_key: str, step: str = "") -> EventId:
     """The event id that a request's Idempotency-Key gives: the same for every repeat by the same actor.
 
@@ -132,6 +139,11 @@ def is_token_id(text: str) -> bool:
 def is_share_id(text: str) -> bool:
     """Whether the text has the form of a share link's id."""
     return _SHARE_ID.fullmatch(text) is not None
+
+
+def is_file_token_id(text: str) -> bool:
+    """Whether the text has the form of a file token's id."""
+    return _FILE_TOKEN_ID.fullmatch(text) is not None
 
 
 def is_sha256(text: str) -> bool:

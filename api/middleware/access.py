@@ -10,6 +10,7 @@ _log = structlog.get_logger("govault.http")
 ACCESS_EVENT = "http.request"
 HIDDEN = "-"
 """Stands in a logged path for what a log must not keep."""
+_SECRETS = {"s", "content"}
 _IDS = ("a_", "g_", "t_")
 _NAMED_BY_PEOPLE = {"accounts", "groups", "people"}
 _WITH_GRANTS = {"files", "spaces"}
@@ -38,7 +39,7 @@ AccessLog = Callable[[AccessEntry], None]
 
 
 def loggable_path(raw_path: str) -> str:
-    """A request's path without what a log must not keep: tokens of share links, and the logins of people.
+    """A request's path without what a log must not keep: tokens of share links and of files, and the logins of people.
 
     A log is read by more people than a link is meant for, and it outlives the account of an erased person.
 
@@ -54,7 +55,7 @@ def loggable_path(raw_path: str) -> str:
     if len(plain) < 2:
         return raw_path
     first = plain[0].lower()
-    if first == "s":
+    if first in _SECRETS:
         hidden = {1}
     elif first in _NAMED_BY_PEOPLE:
         hidden = {at for at in (1, 3) if at < len(plain) and not plain[at].startswith(_IDS)}

@@ -7,11 +7,13 @@ from api.middleware.permits import check_permit, is_for_anybody
 from api.middleware.rates import Rates
 from api.settings import ACCESS_COOKIE
 from api.types import App, Message, Receive, Scope, Send, header
+from govault.auth.file_tokens import METHODS
 from govault.auth.token import Authenticator, Identity
-from govault.domain.actor import ANYBODY, Actor
+from govault.domain.actor import ANYBODY, OPERATOR, Actor
 from govault.errors import AccessDenied, Authentication, InvalidRequest, NotFound
 from govault.limits import AT_LEAST_WAIT_S, IDEMPOTENCY_KEY_BYTES_MAX
 from govault.ports import Views
+from govault.services.file_tokens import FileTokenActs
 
 PUBLIC_PATHS = frozenset({"/", "/health", "/livez", "/readyz", "/openapi.json", "/docs", "/favicon.ico"})
 PUBLIC_ROUTES = PUBLIC_PATHS | {
@@ -29,6 +31,13 @@ _PROBES = frozenset({"/health", "/livez", "/readyz", "/metrics"})
 """Whoever watches the node is never turned away."""
 _SHARES = "/s/"
 """Share links bring their own secret; the door behind looks at it, and counts their requests."""
+FILE_TOKEN_ROUTE = "/content/{token}"
+"""File tokens bring their issuer's identity, to this route and no other."""
+_FILE_TOKENS = FILE_TOKEN_ROUTE.partition("{")[0]
+SECRETS_IN_PATH = (_SHARES, _FILE_TOKENS)
+"""Routes whose path is the credential: they ask for no other."""
+FILE_CLAIMS = "file_claims"
+"""In the request's state: what the file token says by which it came."""
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEFORE_CHANGE = frozenset({("GET", "/me"), ("POST", "/me/password"), ("POST", "/auth/logout")})
 """What an account may do before it has changed its first password."""
@@ -53,9 +62,16 @@ class Gate:
     """
 
     def __init__(
-        self, app: App, authenticator: Authenticator, views: Callable[[], Views], rates: Rates, metrics_public: bool
+        self,
+        app: App,
+        authenticator: Authenticator,
+        views: Callable[[], Views],
+        rates: Rates,
+        metrics_public: bool,
+        file_tokens: FileTokenActs | None = None,
     ) -> None:
         self._app = app
+        self._file_tokens = file_tokens
         self._authenticator = authenticator
         self._views = views
         self._rates = rates
@@ -71,6 +87,11 @@ class Gate:
             scope["state"]["actor"] = _actor_of(_ANYBODY, scope)
             await self._app(scope, receive, send)
             return
+        token = _file_token(scope)
+        if token is not None and self._file_tokens is not None:
+            self._enter_by_file_token(scope, self._file_tokens, token)
+            await self._app(scope, receive, send)
+            return
         authorization = _authorization(scope)
         if authorization is None and is_for_anybody(scope["method"], scope["raw_path"].decode("latin-1")):
             await self._pass_anybody(scope, receive, send)
@@ -79,6 +100,32 @@ class Gate:
         scope["state"]["actor_name"] = actor.name
         check_permit(actor, scope["method"], scope["raw_path"].decode("latin-1"))
         await self._pass(scope, receive, send)
+
+    def _enter_by_file_token(self, scope: Scope, file_tokens: FileTokenActs, token: str) -> None:
+        """Let whoever shows a file token ask as the one who made it, for what it says; other credentials count nothing.
+
+        Raises:
+            NotFound: It opens nothing.
+            AccessDenied: It is not for this method.
+        """
+        scope["state"]["route"] = FILE_TOKEN_ROUTE
+        try:
+            claims, identity = file_tokens.show(token)
+        except NotFound:
+            self._rates.count_address(scope)
+            raise
+        scope["state"]["actor_name"] = identity.name
+        scope["state"][FILE_CLAIMS] = claims
+        if identity.name == OPERATOR:
+            # He has no rate, and an address goes from hand to hand.
+            self._rates.count_link(scope, claims.token_id)
+        else:
+            self._rates.count_account(scope, identity.name)
+        scope["state"]["actor"] = _actor_of(identity, scope)
+        if scope["method"] not in claims.methods:
+            raise AccessDenied(
+                f"the address is for {', '.join(claims.methods)} only", code="access-denied.file-token-method"
+            )
 
     async def _pass_anybody(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let somebody without a credential do what is granted to ``public``; for anything else he is asked for one.
@@ -136,6 +183,15 @@ class Gate:
         return _actor_of(identity, scope)
 
 
+def _file_token(scope: Scope) -> str | None:
+    """The token in ``/content/{token}``; None where it is another route."""
+    path = scope["raw_path"].decode("latin-1")
+    if not path.startswith(_FILE_TOKENS) or scope["method"] not in METHODS:
+        return None
+    token = path.removeprefix(_FILE_TOKENS)
+    return token if token and "/" not in token else None
+
+
 def _authorization(scope: Scope) -> str | None:
     """The ``Authorization`` header, or a browser's cookie as one.
 
@@ -179,6 +235,7 @@ def _actor_of(identity: Identity, scope: Scope) -> Actor:
         request_hash=fingerprint(scope) if key is not None else "",
         session_id=identity.session_id,
         scopes=identity.scopes,
+        api_token_id=identity.api_token_id,
     )
 
 

@@ -39,6 +39,7 @@ OPEN: tuple[tuple[tuple[str, ...], str], ...] = (
     (("PUT",), "/files/{ref}/owner"),
     (("GET", "HEAD", "POST"), "/files/{ref}/shares"),
     (("DELETE",), "/files/{ref}/shares/{share}"),
+    (("POST",), "/files/{ref}/tokens"),
     (_READS, "/shares"),
     (_READS, "/spaces/{space}/access"),
     (_READS, "/spaces/{space}/access/explain"),

@@ -30,6 +30,7 @@ async def search_audit(
     outcome: Annotated[Literal["", "allowed", "refused"], Query()] = "",
     code: _Word = "",
     subject: _Word = "",
+    token_id: _Word = "",
     address: _Word = "",
     request_id: _Word = "",
     since: _Since = None,
@@ -39,8 +40,9 @@ async def search_audit(
 ) -> Response:
     """Search the audit trail, the newest first. Administrators see all, everybody else his own requests.
 
-    Kept are refusals, logins, grants, links, and what is done about accounts and the vault; reads of contents where
-    `accounts.audit_reads` says so. Each search looks at a bounded number of records: a page may be empty and lead on.
+    Kept are refusals, logins, grants, links, file tokens and where they are used, and what is done about accounts and
+    the vault; reads of contents where `accounts.audit_reads` says so. Each search looks at a bounded number of records:
+    a page may be empty and lead on.
     """
     query = AuditQuery(
         actor=actor if asker.is_admin else asker.name,
@@ -48,6 +50,7 @@ async def search_audit(
         outcome=outcome,
         code=code,
         subject=subject,
+        token_id=token_id,
         address=address,
         request_id=request_id,
         since_ms=instant_ms(since, "since"),
@@ -70,6 +73,7 @@ def _document(audit: Audit) -> Document:
         "outcome": noted.outcome,
         "code": noted.code,
         "subject": noted.subject,
+        "token_id": noted.token_id,
         "address": noted.address,
         "request_id": noted.request_id,
     }

@@ -25,6 +25,7 @@ class Identity:
         principals: The name with its groups and roles.
         session_id: The session that the credential belongs to; empty where none.
         scopes: What an API token is for; None: everything that the account may.
+        api_token_id: The API token that the credential is; empty where it is none.
         must_change: Whether the password must be changed before anything else.
     """
 
@@ -33,6 +34,11 @@ class Identity:
     session_id: str = ""
     scopes: tuple[str, ...] | None = None
     must_change: bool = False
+    api_token_id: str = ""
+
+
+OPERATOR_IDENTITY = Identity(OPERATOR, (OPERATOR, ADMIN_ROLE))
+"""Whoever holds the data folder."""
 
 
 class Authenticator(Protocol):
@@ -51,14 +57,13 @@ class TokenAuthenticator:
 
     def __init__(self, token: str) -> None:
         self._digest = sha256(token.encode()).digest()
-        self._admin = Identity(OPERATOR, (OPERATOR, ADMIN_ROLE))
 
     async def authenticate(self, authorization: str | None) -> Identity:
         """See ``Authenticator``. Hashes first, so that neither content nor length of the token shows in time."""
         scheme, _, credential = (authorization or "").partition(" ")
         given = sha256(credential.strip().encode("utf-8", "surrogateescape")).digest()
         if hmac.compare_digest(given, self._digest) and scheme.lower() == "bearer":
-            return self._admin
+            return OPERATOR_IDENTITY
         raise Authentication("a valid bearer token is needed")
 
 

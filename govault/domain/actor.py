@@ -22,6 +22,7 @@ class Actor:
         idempotency_key: The request's Idempotency-Key, if it sent one.
         session_id: The session by which an account asks; empty for every other credential.
         scopes: What the API token is for by which an account asks; None for every other credential.
+        api_token_id: Its id; empty for every other credential.
         request_hash: Fingerprint (hex) of method, target and conditions: tells a repeat from another request.
     """
 
@@ -33,6 +34,7 @@ class Actor:
     request_hash: str = ""
     session_id: str = ""
     scopes: tuple[str, ...] | None = None
+    api_token_id: str = ""
 
     @property
     def is_admin(self) -> bool:

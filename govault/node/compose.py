@@ -39,12 +39,11 @@ from govault.node.world import SystemClock, SystemRandomness
 from govault.ports import EventLog
 from govault.services.announcing import Addresses, Announcer
 from govault.services.backup import BackupSources
-from govault.services.catalog import Services, assemble
+from govault.services.catalog import Services, assemble, with_accounts
 from govault.services.log_clock import LogClock
 from govault.services.members import ThisNode
 from govault.services.purges import PurgeBudget
 from govault.services.rules_raising import RulesRaiser
-from govault.services.shares import Shares
 from govault.services.upkeep import NodeSources, Upkeep, UpkeepPorts, assemble_upkeep
 from govault.storage.keyring import Keyring
 from govault.storage.store import PackChunkStore
@@ -254,15 +253,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
                 *accounts.workers,
             ),
         )
-        shares = Shares(
-            services.views,
-            services.targets,
-            services.submitter,
-            accounts.services.registry.passwords,
-            clock,
-            ports.randomness,
-        )
-        services = replace(services, accounts=accounts.services, shares=shares, upkeep=upkeep)
+        services = replace(with_accounts(services, accounts.services, clock, ports.randomness), upkeep=upkeep)
         # Before anybody comes in: what others seal must open here, and what is sealed here must open there.
         await upkeep.roots.follow()
         store.on_missing_root(upkeep.roots.wait_for)

@@ -72,21 +72,24 @@ class AuditTrail:
         self._unknown = _Allowance(AUDIT_UNKNOWN_EVENTS_PER_S, AUDIT_UNKNOWN_BURST, now_s)
         self.counts = AuditCounts()
 
-    def refused(self, actor: Actor, action: str, code: str, subject: str = "") -> None:
+    def refused(self, actor: Actor, action: str, code: str, subject: str = "", token_id: str = "") -> None:
         """Note a refused request. Never blocks, never raises; beyond the rate it is only counted.
 
         Args:
             action: What was asked, e.g. ``DELETE /files/{ref}``: a route, not a path.
             code: The problem's stable code.
             subject: What it was asked of, e.g. a file id; empty where nobody knows.
+            token_id: Of the file token by which it was asked, or that was asked for; empty: none.
         """
-        self._note(actor, action, "refused", code, subject)
+        self._note(actor, action, "refused", code, subject, token_id)
 
-    def allowed(self, actor: Actor, action: str, subject: str = "") -> None:
+    def allowed(self, actor: Actor, action: str, subject: str = "", token_id: str = "") -> None:
         """Note a request that was answered, in the same way."""
-        self._note(actor, action, "allowed", "", subject)
+        self._note(actor, action, "allowed", "", subject, token_id)
 
-    def _note(self, actor: Actor, action: str, outcome: Literal["refused", "allowed"], code: str, subject: str) -> None:
+    def _note(
+        self, actor: Actor, action: str, outcome: Literal["refused", "allowed"], code: str, subject: str, token_id: str
+    ) -> None:
         self.counts.noted += 1
         if len(self._queue) >= AUDIT_QUEUE_MAX or not self._allow(actor):
             self.counts.dropped += 1
@@ -99,6 +102,7 @@ class AuditTrail:
             request_id=actor.request_id,
             address=actor.address,
             subject=subject,
+            token_id=token_id,
         )
         event = Event(
             id=new_event_id(now_ms, self._randomness.token(10)),

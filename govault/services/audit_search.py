@@ -24,6 +24,7 @@ class AuditQuery:
     outcome: str = ""
     code: str = ""
     subject: str = ""
+    token_id: str = ""
     address: str = ""
     request_id: str = ""
     since_ms: int | None = None
@@ -100,6 +101,7 @@ def _matches(query: AuditQuery, audit: Audit) -> bool:
         (query.outcome, noted.outcome),
         (query.code, noted.code),
         (query.subject, noted.subject),
+        (query.token_id, noted.token_id),
         (query.address, noted.address),
         (query.request_id, noted.request_id),
     )

@@ -1,13 +1,14 @@
 """All services of a node in one value, and how they are put together from the ports."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from govault.ports import ChunkStore, Clock, EventLog, Randomness, StraightReads, Views
 from govault.services.accounts.assembly import AccountServices
 from govault.services.archive import Archives
 from govault.services.commits import Commits
 from govault.services.downloads import Downloads
+from govault.services.file_tokens import FileTokenActs
 from govault.services.form_uploads import FormUploads
 from govault.services.known_contents import KnownContents
 from govault.services.namespace import Namespace, assemble_namespace
@@ -37,8 +38,26 @@ class Services:
     namespace: Namespace
     accounts: AccountServices | None = None
     shares: Shares | None = None
+    file_tokens: FileTokenActs | None = None
     upkeep: Upkeep | None = None
     """Set by the node, which alone knows the rest of what upkeep needs."""
+
+
+def with_accounts(services: Services, accounts: AccountServices, clock: Clock, randomness: Randomness) -> Services:
+    """The same services with those that need to know who asks."""
+    shares = Shares(
+        services.views, services.targets, services.submitter, accounts.registry.passwords, clock, randomness
+    )
+    file_tokens = FileTokenActs(
+        services.views,
+        services.targets,
+        services.downloads,
+        accounts.file_tokens,
+        accounts.authenticator,
+        clock,
+        randomness,
+    )
+    return replace(services, accounts=accounts, shares=shares, file_tokens=file_tokens)
 
 
 def assemble(

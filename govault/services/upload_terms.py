@@ -23,6 +23,7 @@ class UploadWish:
     """What a client asks for beside the bytes.
 
     Attributes:
+        file_id: The file that gets the content, wherever it went meanwhile; None: whatever stands at the path.
         condition: ``any``, ``absent`` (If-None-Match: *) or ``match`` (If-Match: one of ``match_sha256``).
         digests: Announced digests of the whole content by name (``DIGESTS``), verified before the commit.
         announced_bytes: The content's length where the client told it.
@@ -32,6 +33,7 @@ class UploadWish:
 
     space: str
     path: str
+    file_id: str | None = None
     condition: Literal["any", "absent", "match"] = "any"
     match_sha256: tuple[str, ...] = ()
     digests: Mapping[str, bytes] = field(default_factory=dict)
@@ -73,7 +75,8 @@ def version_of(
     """The commit that a wish asks for, but for manifest and epoch."""
     return VersionCommitted(
         space_id=space.space_id,
-        path=wish.path,
+        path=wish.path if wish.file_id is None else None,
+        file_id=wish.file_id,
         new_file_id=new_file_id,
         base=base,
         condition=wish.condition,

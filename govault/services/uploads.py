@@ -115,7 +115,7 @@ class Uploads:
         body: AsyncIterator[bytes],
         size_max: int,
     ) -> Uploaded:
-        base = self.base(space, wish.path)
+        base = self.base(space, wish.path, wish.file_id)
         ingest = self.store.begin(self.commits.asked(space))
         try:
             sha512 = await self._flow(actor, wish, manifest, ingest, body, size_max)
@@ -194,9 +194,9 @@ class Uploads:
         """An id for the file that a commit may make."""
         return new_entity_id(self.clock.time_ms(), self.randomness.token(10))
 
-    def base(self, space: DirectoryRow, path: str) -> Base | None:
-        """The version that the writer sees at the path now."""
-        seen = self.views.resolve(space.space_id, path)
+    def base(self, space: DirectoryRow, path: str, file_id: str | None = None) -> Base | None:
+        """The version that the writer sees now, of a file or at the path."""
+        seen = self.views.resolve(space.space_id, path) if file_id is None else self.views.entity(file_id)
         return Base(file_id=seen.entity_id, version=seen.current.number) if isinstance(seen, FileRow) else None
 
     def _refuse_size(self, wish: UploadWish, size_max: int) -> None:

@@ -37,6 +37,8 @@ class RequestAudited(EventData):
     request_id: str = ""
     address: str = ""
     subject: str = ""
+    token_id: str = ""
+    """Of the file token by which it was asked, or that was asked for."""
 
 
 class LinkMeasured(EventData):

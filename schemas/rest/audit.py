@@ -17,7 +17,8 @@ class AuditDocument(ResponseModel):
     action: str = Field(examples=["PUT /files/{ref}/access/{principal}"])
     outcome: Literal["allowed", "refused"]
     code: str = Field(description="Why it was refused.", examples=["access-denied.administrators"])
-    subject: str = Field(description="The id that its path named.")
+    subject: str = Field(description="The id that its path named, or the file of its token.")
+    token_id: str = Field(description="The file token by which it was asked, or that it asked for.")
     address: str = Field(examples=["192.0.2.7"])
     request_id: str
 

@@ -16,8 +16,7 @@ from govault.domain.actor import Actor
 from govault.ports import ChunkStore, ProviderHttp
 from govault.services.accounts.assembly import Registration, with_oidc
 from govault.services.accounts.identity_provider import OidcSettings
-from govault.services.catalog import Services, assemble
-from govault.services.shares import Shares
+from govault.services.catalog import Services, assemble, with_accounts
 from govault.storage.keyring import Keyring
 from govault.storage.options import StoreOptions
 from govault.storage.store import PackChunkStore
@@ -103,8 +102,7 @@ async def open_vault(
     accounts = accounts_of(services, log, clock, randomness, mac_key, TOKEN, registration)
     if oidc is not None:
         accounts = with_oidc(accounts, *oidc, derive=lambda purpose: hashlib.sha256(purpose.encode()).digest())
-    shares = Shares(views, services.targets, services.submitter, accounts.registry.passwords, clock, randomness)
-    services = replace(services, accounts=accounts, shares=shares)
+    services = with_accounts(services, accounts, clock, randomness)
     following = asyncio.create_task(accounts.table.run())
     await accounts.signing_keys.work()
     await accounts.table.wait_read(-1, 5)

@@ -30,6 +30,7 @@ def search(
     refused: Annotated[bool, typer.Option("--refused", help="Only what was refused.")] = False,
     code: Annotated[str, typer.Option("--code", help="Why it was refused.")] = "",
     subject: Annotated[str, typer.Option("--subject", help="An id: f_…, a_…, g_….")] = "",
+    token: Annotated[str, typer.Option("--token", help="A file token's id: k_….")] = "",
     address: Annotated[str, typer.Option("--address", help="The client's address.")] = "",
     request: Annotated[str, typer.Option("--request", help="A request's id.")] = "",
     since: Since = None,
@@ -43,6 +44,7 @@ def search(
         "outcome": "refused" if refused else None,
         "code": code or None,
         "subject": subject or None,
+        "token_id": token or None,
         "address": address or None,
         "request_id": request or None,
         "since": begin,
@@ -63,4 +65,5 @@ def search(
 def _line(entry: Any) -> str:
     why = f"  {entry.code}" if entry.code else ""
     what = f"  {entry.subject}" if entry.subject else ""
+    what += f"  {entry.token_id}" if entry.token_id else ""
     return f"{when(entry.time)}  {entry.outcome:<7}  {entry.actor}  {entry.action}{what}{why}  {entry.address}".rstrip()

@@ -1,4 +1,4 @@
-"""Share links: create, ls, revoke."""
+"""Share links: create, ls, revoke; addresses for a short while: token."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +20,7 @@ def register(app: App) -> None:
     """Put the verbs on the app."""
     share = App(help="Links: whoever has one reads a file or folder, or drops files into a folder.")
     share.verb("create")(create)
+    share.verb("token")(token)
     share.verb("ls")(ls)
     share.verb("revoke")(revoke)
     app.add_typer(share, name="share")
@@ -46,6 +47,31 @@ def create(
         from govault.client import Reference
 
         made = await vault.shares.create(Reference.parse(ref), ask)
+        emit(made, lambda: f"{vault.transport.url}{made.url}")
+
+    connect(act)
+
+
+def token(
+    ref: Annotated[str, typer.Argument(metavar="REF", help="SPACE:/path or id of a file; REF@N for one version.")],
+    valid: Annotated[str, typer.Option("--for", help="30s, 15m, 12h; at most 24h.")] = "15m",
+    methods: Annotated[str, typer.Option("--methods", help="Of GET, HEAD and PUT, joined by commas.")] = "GET,HEAD",
+) -> None:
+    """Print an address of a file that opens for a short while: for a media tag, a download manager, curl.
+
+    It gives what you may do while it is used, and ends with your login, by `govault logout` too.
+    """
+
+    async def act(vault: "Client") -> None:
+        from govault.client import Reference
+
+        reference = Reference.parse(ref)
+        ask: dict[str, object] = {
+            "expires_s": parse_duration_s(valid, "--for"),
+            "methods": [method.strip().upper() for method in methods.split(",")],
+            "version": reference.version,
+        }
+        made = await vault.shares.address(reference, ask)
         emit(made, lambda: f"{vault.transport.url}{made.url}")
 
     connect(act)

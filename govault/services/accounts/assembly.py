@@ -6,8 +6,10 @@ from typing import Literal
 
 from govault.auth.access_tokens import AccessTokens
 from govault.auth.account_sealing import AccountSealing, Personal
+from govault.auth.file_tokens import FileTokens
 from govault.auth.secrets import new_secret
 from govault.auth.token import Authenticator
+from govault.auth.token_signing import TokenSigner
 from govault.domain.actor import Actor, system
 from govault.errors import AccessDenied, Conflict
 from govault.ports import AccountKeys, Clock, EventLog, LogReader, Passwords, ProviderHttp, Randomness, Views
@@ -66,6 +68,7 @@ class AccountServices:
     sessions: SessionActs
     table: SessionTable
     tokens: AccessTokens
+    file_tokens: FileTokens
     signing_keys: SigningKeys
     freshness: AccessFreshness
     authenticator: AccountsAuthenticator
@@ -122,7 +125,8 @@ def assemble_accounts(
     registry = AccountRegistry(people, submitter, ports.passwords, ports.clock, ports.randomness)
     table = SessionTable(ports.reader, ports.views, ports.clock, ports.mac_key)
     signing_keys = SigningKeys(ports.views, submitter, ports.clock)
-    tokens = AccessTokens(ports.vault_id, ports.derive, signing_keys.numbers)
+    signer = TokenSigner(ports.vault_id, ports.derive, signing_keys.numbers)
+    tokens = AccessTokens(signer)
     freshness = AccessFreshness(ports.log, ports.views, table, ports.clock, submitter.is_stopped)
     sessions = SessionActs(
         people=people,
@@ -144,6 +148,7 @@ def assemble_accounts(
         sessions=sessions,
         table=table,
         tokens=tokens,
+        file_tokens=FileTokens(signer),
         signing_keys=signing_keys,
         freshness=freshness,
         authenticator=AccountsAuthenticator(operator, ports.views, table, tokens, freshness, ports.clock),

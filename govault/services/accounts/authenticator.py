@@ -54,13 +54,16 @@ class AccountsAuthenticator:
             return self._by_session(credential)
         return await self._operator.authenticate(authorization)
 
-    def _by_session(self, text: str) -> Identity:
-        claims = self._tokens.check(text, self._clock.time_ms() // 1000)
-        session = None if claims is None else self._table.find(claims.session_id)
-        if claims is None:
-            raise _refused()
+    def of_session(self, account_id: str, session_id: str) -> Identity:
+        """Whoever has a session, where it was proved that it is his.
+
+        Raises:
+            Authentication: It counts no more, or is not of the account.
+            ViewsLagging: As for ``authenticate``.
+        """
         self._freshness.check()
-        if session is None or session.account_id != claims.account_id or not self._table.counts(session):
+        session = self._table.find(session_id)
+        if session is None or session.account_id != account_id or not self._table.counts(session):
             raise _refused()
         row = self._views.accounts().account(session.account_id)
         if row is None or not row.is_live:
@@ -72,13 +75,17 @@ class AccountsAuthenticator:
             must_change=row.must_change,
         )
 
-    def _by_api_token(self, text: str) -> Identity:
-        shown = read_api_token(text)
-        token = None if shown is None else self._views.accounts().api_token(shown.opens)
-        kept_hash = _UNKNOWN_HASH if token is None else token.secret_hash
-        if shown is None or not same(shown.secret_hash, kept_hash) or token is None:
-            raise _refused()
+    def of_api_token(self, account_id: str, token_id: str) -> Identity:
+        """The account of an API token, where it was proved that somebody has it.
+
+        Raises:
+            Authentication: It counts no more, or is not of the account.
+            ViewsLagging: As for ``authenticate``.
+        """
         self._freshness.check()
+        token = self._views.accounts().api_token(token_id)
+        if token is None or token.account_id != account_id:
+            raise _refused()
         if token.expires_ms is not None and self._clock.time_ms() > token.expires_ms:
             raise _refused()
         row = self._views.accounts().account(token.account_id)
@@ -87,7 +94,21 @@ class AccountsAuthenticator:
         principals = principals_of_account(self._views.accounts(), row)
         if ROLE_ADMIN not in token.scopes:
             principals = tuple(principal for principal in principals if principal != ADMIN_ROLE)
-        return Identity(row.account_id, principals, scopes=token.scopes)
+        return Identity(row.account_id, principals, scopes=token.scopes, api_token_id=token.token_id)
+
+    def _by_session(self, text: str) -> Identity:
+        claims = self._tokens.check(text, self._clock.time_ms() // 1000)
+        if claims is None:
+            raise _refused()
+        return self.of_session(claims.account_id, claims.session_id)
+
+    def _by_api_token(self, text: str) -> Identity:
+        shown = read_api_token(text)
+        token = None if shown is None else self._views.accounts().api_token(shown.opens)
+        kept_hash = _UNKNOWN_HASH if token is None else token.secret_hash
+        if shown is None or not same(shown.secret_hash, kept_hash) or token is None:
+            raise _refused()
+        return self.of_api_token(token.account_id, token.token_id)
 
 
 def _refused() -> Authentication:

@@ -1,5 +1,6 @@
 """``govault access`` against a real node."""
 
+import subprocess
 import time
 
 import pytest
@@ -83,3 +84,30 @@ def test_accounts_and_groups_are_granted_by_name_and_shown_by_id(govault: Shell,
     govault.ok("access", "owner", f"{deciding}:/d", f"user:ada-{deciding}")
     assert govault.ok("access", "show", f"{deciding}:/d", "--json").document["owner"] == made["id"]
     assert govault("access", "grant", f"{deciding}:/d", "user:nobody-at-all", "read").code == 3
+
+
+def test_an_address_for_a_short_while_is_fetched_by_curl_with_a_range(govault: Shell, space: str) -> None:
+    content = bytes(range(256)) * 4096
+    govault.ok("upload", "-", f"{space}:/film.mp4", stdin=content)
+    url = govault.ok("share", "token", f"{space}:/film.mp4", "--for", "5m").out.strip()
+    curl = ["curl", "--silent", "--show-error", "--max-time", "20", "--fail-with-body", "--noproxy", "*"]
+
+    def fetched(*words: str) -> bytes:
+        return subprocess.run([*curl, *words], capture_output=True, check=True, timeout=30).stdout
+
+    assert fetched(url) == content
+    assert fetched("--range", "1000-1999", url) == content[1000:2000]
+    assert b"content-length: 1048576" in fetched("--head", url).lower()
+    assert (
+        subprocess.run([*curl, "--upload-file", "/etc/hostname", url], capture_output=True, timeout=30).returncode == 22
+    )
+    made = govault.ok("share", "token", f"{space}:/film.mp4", "--methods", "get,put", "--json").document
+    node, _, _ = url.partition("/content/")
+    fetched("--request", "PUT", "--data-binary", "next", node + made["url"])
+    assert fetched(node + made["url"]) == b"next"
+    first = govault.ok("share", "token", f"{space}:/film.mp4@1").out.strip()
+    assert fetched("--range", "-7", first) == content[-7:]
+    found = govault.ok("audit", "search", "--token", made["id"]).out
+    assert "POST /files/{ref}/tokens" in found
+    assert govault("share", "token", f"{space}:/film.mp4", "--for", "25h").code == 2
+    assert govault("share", "token", f"{space}:/").code != 0

@@ -82,6 +82,7 @@ TEAM = "g_01HF7YAT00DC9XRR3SDYCM8CCC"
 LINK = "l_01HF7YAT00DC9XRR3SDYCM8EEE"
 SESSION = "0f8c1a5e2b7d4c93a6e1f0b2d3c4a5b6"
 TOKEN = "t_01HF7YAT00DC9XRR3SDYCM8DDD"
+FILE_TOKEN = "k_01HF7YAT00DC9XRR3SDYCM8FFF"
 SEALED = "c2VhbGVk"
 HASH = hashlib.sha256(b"golden").hexdigest()
 OTHER_HASH = hashlib.sha256(b"other").hexdigest()
@@ -294,6 +295,9 @@ NAMED: dict[str, EventData] = {
         node_id=NODE, version="0.2.0", addresses=("http://192.0.2.1:8080",), peer_addresses=("192.0.2.1:7946",)
     ),
     f"{NodeStarted.TYPE}.with_rules": NodeStarted(node_id=NODE, version="0.3.0", rules=2),
+    f"{RequestAudited.TYPE}.with_token": RequestAudited(
+        action="GET /content/{token}", outcome="allowed", subject=F, token_id=FILE_TOKEN
+    ),
     f"{AccountCreated.TYPE}.with_identity": AccountCreated(
         account_id=A, login_hash=HASH, sealed=SEALED, identity_hash=OTHER_HASH
     ),

@@ -19,12 +19,12 @@ from tests.fakes.vault import ADMIN, Vault
 STRANGER, READER, WRITER, OWNER, MANAGER, MEMBER = ("a_" + ulid(number, b"account---") for number in range(6))
 TEAM = "g_" + ulid(1, b"group-----")
 IDENTITIES = {
-    "stranger": Identity(STRANGER, (STRANGER, "users")),
-    "reader": Identity(READER, (READER, "users")),
-    "member": Identity(MEMBER, (MEMBER, TEAM, "users")),
-    "writer": Identity(WRITER, (WRITER, "users")),
-    "owner": Identity(OWNER, (OWNER, "users")),
-    "manager": Identity(MANAGER, (MANAGER, "users")),
+    "stranger": Identity(STRANGER, (STRANGER, "users"), session_id="of-the-tests"),
+    "reader": Identity(READER, (READER, "users"), session_id="of-the-tests"),
+    "member": Identity(MEMBER, (MEMBER, TEAM, "users"), session_id="of-the-tests"),
+    "writer": Identity(WRITER, (WRITER, "users"), session_id="of-the-tests"),
+    "owner": Identity(OWNER, (OWNER, "users"), session_id="of-the-tests"),
+    "manager": Identity(MANAGER, (MANAGER, "users"), session_id="of-the-tests"),
     "admin": Identity("a_" + ulid(9, b"account---"), ("users", "role:admin")),
 }
 

@@ -33,6 +33,9 @@ PUBLIC = {
     "GET /s/{token}",
     "GET /s/{token}/{path}",
     "PUT /s/{token}/{path}",
+    # Whoever has a file token: tests/integration/accounts/test_file_tokens.py.
+    "GET /content/{token}",
+    "PUT /content/{token}",
 }
 LISTS = {
     "GET /files": 200,
@@ -71,6 +74,8 @@ SHARES = {
     "POST /files/{ref}/shares": 201,
 }
 """For who owns it or manages its space, and what he gets."""
+READERS = {"POST /files/{ref}/tokens": 201}
+"""For whoever may read it, and what he gets: what it allows is asked again when it is used."""
 GRANTS = {
     "DELETE /files/{ref}/access/{principal}",
     "DELETE /spaces/{space}/access/{principal}",
@@ -168,7 +173,7 @@ async def every_route_asks(vault: Vault) -> None:
             for method in operations
             if method in ("get", "put", "post", "patch", "delete")
         }
-        known = READS | PUBLIC | OWN | GRANTS | set(SHARES) | ADMINISTRATORS | set(WRITES) | set(LISTS)
+        known = READS | PUBLIC | OWN | GRANTS | set(SHARES) | set(READERS) | ADMINISTRATORS | set(WRITES) | set(LISTS)
         assert set(routes) == known, set(routes) ^ known
         for route, path in routes.items():
             if route in WRITES:
@@ -196,6 +201,15 @@ async def every_route_asks(vault: Vault) -> None:
                 ask = {} if method == "POST" else None
                 told = {who: (await people.ask(who, method, path, ask)).status_code for who in expected}
                 assert told == expected, route
+            elif route in READERS:
+                told = {who: (await people.ask(who, method, path, {})).status_code for who in told}
+                assert told == {
+                    "anonymous": 401, "stranger": 404, **dict.fromkeys(list(told)[2:], READERS[route])
+                }, route  # fmt: skip
+                put = {"methods": ["PUT"]}
+                told = {who: (await people.ask(who, method, path, put)).status_code for who in told}
+                expected = {"anonymous": 401, "stranger": 404, "reader": 403, "member": 403}
+                assert told == expected | dict.fromkeys(("writer", "owner", "manager"), READERS[route]), route
             elif route in GRANTS:
                 ask = ASKS.get(route, {"level": "read"}) if method == "PUT" else None
                 path = path.replace("/unknown", "/public")

@@ -70,3 +70,21 @@ async def test_pages_lead_to_every_entry_once(vault: RealVault) -> None:
             break
         query["cursor"] = page["next_cursor"]
     assert len(ids) == len(set(ids)) == 7
+
+
+async def test_a_file_token_is_found_by_its_id_from_its_making_to_its_uses(vault: RealVault) -> None:
+    file = (await vault.client.put("/spaces/main/files/film", content=b"0123456789")).json()
+    ask = {"methods": ["GET", "PUT"]}
+    made = (await vault.client.post(f"/files/{file['id']}/tokens", json=ask)).json()
+    for ranges in ("bytes=1-", "bytes=3-", "bytes=7-"):
+        assert (await vault.client.get(made["url"], headers={"range": ranges})).status_code == 206
+    assert (await vault.client.head(made["url"])).status_code == 403
+    assert (await vault.client.put(made["url"], content=b"next")).status_code == 200
+    told = await entries(vault, 4, token_id=made["id"])
+    assert [(one["action"], one["outcome"]) for one in reversed(told)] == [
+        ("POST /files/{ref}/tokens", "allowed"),
+        ("GET /content/{token}", "allowed"),
+        ("HEAD /content/{token}", "refused"),
+        ("PUT /content/{token}", "allowed"),
+    ]
+    assert {(one["actor"], one["subject"]) for one in told} == {("admin", file["id"])}

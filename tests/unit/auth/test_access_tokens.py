@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from govault.auth.access_tokens import AccessTokens, Claims
+from govault.auth.token_signing import TokenSigner
 from govault.errors import Authentication
 from govault.limits import ACCESS_TOKEN_VALID_S
 
@@ -22,12 +23,12 @@ def derive(purpose: str) -> bytes:
 
 
 def tokens(*opened: int, vault_id: str = "v") -> AccessTokens:
-    return AccessTokens(vault_id, derive, lambda: opened)
+    return AccessTokens(TokenSigner(vault_id, derive, lambda: opened))
 
 
-def signed(claims: dict[str, Any], key: Any = None, alg: str = "EdDSA", kid: object = "1") -> str:
+def signed(claims: dict[str, Any], key: Any = None, alg: str = "EdDSA", kid: object = "1", typ: object = "JWT") -> str:
     own = Ed25519PrivateKey.from_private_bytes(derive("access tokens 1"))
-    return jwt.encode(claims, own if key is None else key, algorithm=alg, headers={"kid": kid})
+    return jwt.encode(claims, own if key is None else key, algorithm=alg, headers={"kid": kid, "typ": typ})
 
 
 def claims(**changed: object) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def test_a_token_says_whose_session_it_is_until_it_expires() -> None:
 
 def test_a_token_ends_with_the_key_that_signed_it() -> None:
     opened = [1, 2]
-    checker = AccessTokens("v", derive, lambda: opened)
+    checker = AccessTokens(TokenSigner("v", derive, lambda: opened))
     text = checker.issue("a_1", "s", NOW_S).text
     assert checker.check(text, NOW_S)
     opened.remove(2)
@@ -81,6 +82,8 @@ def test_published_keys_verify_what_was_signed() -> None:
         signed(claims(iss="another")),
         signed(claims(aud="another")),
         signed(claims(), kid="2"),
+        signed(claims(), typ="govault-file+jwt"),
+        signed(claims(), typ=None),
         signed(claims(), kid="01 "),
         signed(claims(), kid="-1"),
         signed(claims(), key=Ed25519PrivateKey.generate()),
