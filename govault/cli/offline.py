@@ -2,7 +2,8 @@
 
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -137,11 +138,11 @@ def _is_on_kafka(root: Path) -> bool:
         return False
 
 
-def recover_into(backup: Path, root: Path, recovery_key_file: Path | None) -> dict[str, Any]:
-    """Make the data folder ``root`` from a backup; what came back.
+def recover_into(backups: Sequence[Path], root: Path, recovery_key_file: Path | None) -> dict[str, Any]:
+    """Make the data folder ``root`` from backups of one vault's nodes; what came back, and what did not.
 
     Raises:
-        Config: The folder is in use or not empty, the backup is damaged, or keys are missing.
+        Config: The folder is in use or not empty, backups are damaged or do not belong together, or keys are missing.
     """
     from govault.cli.progress import shows_progress
     from govault.node.recovery import recover_folder
@@ -151,16 +152,17 @@ def recover_into(backup: Path, root: Path, recovery_key_file: Path | None) -> di
         if recovery_key_file.stat().st_size > _RECOVERY_KEY_BYTES_MAX:
             raise InvalidRequest(f"{recovery_key_file} is too long for a recovery key", rule="recovery-key")
         key = recovery_key_file.read_text(encoding="ascii", errors="replace").strip()
+    folders = [backup.absolute() for backup in backups]
     if not shows_progress():
-        report = recover_folder(backup.absolute(), root, key, lambda done, total, at: None)
+        report = recover_folder(folders, root, key, lambda done, total, at: None)
     else:
         from rich.console import Console
 
         with Console(stderr=True).status("recovering") as line:
             report = recover_folder(
-                backup.absolute(), root, key, lambda done, total, at: line.update(f"{done:,} of {total:,}  {at}")
+                folders, root, key, lambda done, total, at: line.update(f"{done:,} of {total:,}  {at}")
             )
-    return {name: getattr(report, name) for name in ("vault_id", "records", "packs", "chunks")}
+    return asdict(report)
 
 
 def _finding(severity: str, code: str, what: str, means: str, todo: str) -> Finding:

@@ -217,7 +217,7 @@ async def compose(loaded: Loaded, folder: DataFolder, url: str) -> AsyncIterator
             )
         )
         sources = NodeSources(
-            files=BackupSources(folder.root, vault.vault_id, made_by=f"GoVault {VERSION}"),
+            files=BackupSources(folder.root, vault.vault_id, node.node_id, made_by=f"GoVault {VERSION}"),
             config=lambda: shown(configuration),
             log_process=lambda: ("running" if broker.pid else "stopped") if broker else "",
             log_sizes=lambda: _log_sizes(folder, connection) if broker else {},

@@ -6,6 +6,7 @@ raises ``GoVaultError`` families only.
 
 from govault.ports.accounts import AccountKeys, Passwords, PasswordVerdict
 from govault.ports.cluster import ClusterMap, LinkQualities, LinkQuality
+from govault.ports.gathering import GatheredStore, PackGatherer, TakenPack
 from govault.ports.identity import ProviderAnswer, ProviderHttp
 from govault.ports.keys import KeyCustody
 from govault.ports.log import EventLog, KeyedLog, LogReader, LogRecord, LogRestorer
@@ -33,6 +34,7 @@ __all__ = [
     "Clock",
     "ClusterMap",
     "EventLog",
+    "GatheredStore",
     "Ingest",
     "Ingested",
     "KeyCustody",
@@ -45,6 +47,7 @@ __all__ = [
     "NodeStore",
     "Outlet",
     "PackFile",
+    "PackGatherer",
     "PartSpan",
     "PartitionStatus",
     "PasswordVerdict",
@@ -69,6 +72,7 @@ __all__ = [
     "StoreMaintenance",
     "StoreStats",
     "StraightReads",
+    "TakenPack",
     "TellDurable",
     "Views",
     "ViewsMaintenance",

@@ -39,12 +39,14 @@ class BackupSources:
 
     Attributes:
         root: The data folder.
+        node_id: Whose it is.
         plain: Names in it that are copied always.
         secret: Names in it that are copied only where keys are asked for (those that exist).
     """
 
     root: Path
     vault_id: str
+    node_id: str
     made_by: str
     plain: Sequence[str] = ("FORMAT", "vault.json")
     secret: Sequence[str] = ("keys/root.key", "keys/keyring.json", "keys/node.key", "admin.token")
@@ -156,6 +158,7 @@ class Backup:
             keys,
             tuple(partitions),
             tuple(files),
+            self._sources.node_id,
         )
         await asyncio.to_thread(sync_folders, folder)
         await asyncio.to_thread(manifest.write, folder)

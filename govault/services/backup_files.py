@@ -22,7 +22,7 @@ from govault.ports import LogRecord
 from schemas.topics import Topic
 
 MANIFEST = "backup.json"
-FORMAT = 1
+FORMAT = 2
 LOG_MAGIC = b"GVLOG1\n"
 _BLOCK = 1 * MIB
 _RECORD_BYTES_MAX = 64 * MIB
@@ -58,7 +58,11 @@ class BackedUpPartition:
 
 @dataclass(frozen=True, slots=True)
 class BackupManifest:
-    """What ``backup.json`` says."""
+    """What ``backup.json`` says.
+
+    Attributes:
+        node_id: Whose packs it has; empty in format 1, which did not say.
+    """
 
     format: int
     vault_id: str
@@ -67,6 +71,7 @@ class BackupManifest:
     keys: bool
     partitions: tuple[BackedUpPartition, ...]
     files: tuple[BackedUpFile, ...]
+    node_id: str = ""
 
     def write(self, folder: Path) -> None:
         """Write it, atomically and durably. Blocks."""

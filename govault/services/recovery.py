@@ -1,32 +1,27 @@
-"""Recovery: a backup becomes a data folder again, on a machine that has none of the vault.
+"""Recovery: the backups of a vault's nodes become one data folder again, on a machine that has none of the vault.
 
-Everything is verified against the manifest before anything is written; the data folder is built beside its place and
-renamed into it, so that an interrupted recovery leaves no half vault.
+The log is taken from the backups that go furthest, after they were held against one another; chunks are taken from all
+of them. Everything but packs is verified before anything is written, and packs record by record as they are taken; the
+data folder is built beside its place and renamed into it, so that an interrupted recovery leaves no half vault.
 """
 
+import errno
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from govault.errors import Config
-from govault.ports import LogRestorer
-from govault.services.backup_files import (
-    BackupManifest,
-    copy_file,
-    decode_records,
-    hash_file,
-    sync_folder,
-    sync_folders,
-)
-from schemas.topics import Topic
+from govault.errors import Config, Storage, StorageFull
+from govault.ports import GatheredStore, LogRestorer, PackGatherer
+from govault.services.backup_files import copy_file, sync_folder, sync_folders
+from govault.services.checking import CheckReport
+from govault.services.diagnosis import Finding
+from govault.services.recovery_logs import PartitionSource, choose_logs
+from govault.services.recovery_sources import GivenBackup, Said, damage_of, of_settings, read_backups, verify
 
-Said = Callable[[int, int, str], None]
-"""Told (done, of how many, at what)."""
-
-PACKS_FOLDER = "store/packs"
 LOG_FOLDER = "log"
+DAMAGE_TOLD_MAX = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,111 +29,162 @@ class RecoveryPorts:
     """What recovery needs of the node's parts.
 
     Attributes:
-        open_log: A restorer for an empty log folder.
-        restore_keys: Puts the keys into ``<root>/keys`` where the backup has none (from a recovery key or key file);
-            None where the caller has nothing.
-        rebuild_index: Writes the chunk index of a data folder from its packs; how many chunks.
+        restore_keys: Puts the keys into a data folder where the backups have none (from a recovery key); None where the
+            caller has nothing.
+        settle: Makes the settings of a data folder those of a vault with an embedded log.
+        open_log: A restorer for the empty log folder of a data folder.
+        open_packs: A gatherer for the store of a data folder that has its keys.
+        look: Folds the log of a data folder into its views, and holds them against its store.
     """
 
-    open_log: Callable[[Path], LogRestorer]
     restore_keys: Callable[[Path], None] | None
-    rebuild_index: Callable[[Path], int]
+    settle: Callable[[Path], None]
+    open_log: Callable[[Path], LogRestorer]
+    open_packs: Callable[[Path], PackGatherer]
+    look: Callable[[Path, Sequence[PartitionSource], Said], CheckReport]
 
 
 @dataclass(frozen=True, slots=True)
 class RecoveryReport:
-    """What came back."""
+    """What came back, and what did not.
+
+    Attributes:
+        node_id: Whose settings and keys the data folder has; empty where the backup does not say.
+        damaged: What is wrong with files of the backups, a sentence each; what others had of it came from them.
+        whole: Whether all that the log counts on is there.
+        findings: What is not: chunks that no backup had whole, and the files that need them.
+        more_findings: How many there are beyond those listed.
+    """
 
     vault_id: str
+    node_id: str
+    backups: int
     records: int
     packs: int
     chunks: int
+    files: int
+    versions: int
+    damaged: tuple[str, ...]
+    whole: bool
+    findings: tuple[Finding, ...]
+    more_findings: int
 
 
-def recover(folder: Path, root: Path, ports: RecoveryPorts, said: Said = lambda *told: None) -> RecoveryReport:
-    """Make the data folder ``root`` from the backup in ``folder``. Blocks; no node may run on ``root``.
+def recover(
+    folders: Sequence[Path], root: Path, ports: RecoveryPorts, said: Said = lambda *told: None
+) -> RecoveryReport:
+    """Make the data folder ``root`` from backups of different nodes of one vault. Blocks; no node may run on ``root``.
 
     Raises:
-        Config: ``root`` is not empty; the backup is incomplete or damaged; or it has no keys and none were given.
+        Config: ``root`` is not empty; a backup is incomplete, or damaged beyond what the others make good; they do not
+            belong together; or no keys open them.
+        StorageFull: The disk is full. Nothing is left of what was written.
     """
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise Config(f"{root} is not an empty folder: recovery makes a data folder, it does not change one")
-    manifest = BackupManifest.read(folder)
-    if not manifest.keys and ports.restore_keys is None:
-        message = f"the backup in {folder} has no keys: give the recovery key or the key file of the vault"
-        raise Config(message, code="config.keys-needed")
-    verify_files(folder, manifest, said)
+    backups = read_backups(folders)
+    if ports.restore_keys is None and not any(backup.manifest.keys for backup in backups):
+        which = f"the backup in {folders[0]} has" if len(folders) == 1 else "the backups have"
+        raise Config(f"{which} no keys: give the recovery key of the vault", code="config.keys-needed")
+    for backup in backups:
+        verify(backup, alone=len(backups) == 1, said=said)
+    settings = of_settings(backups)
+    logs = choose_logs(backups, said)
     scratch = root.with_name(f".{root.name}.recovering")
     if scratch.exists():
         shutil.rmtree(scratch)
     scratch.mkdir(parents=True, mode=0o700)
     try:
-        report = _build(folder, scratch, manifest, ports, said)
+        report = _Building(scratch, backups, ports, said).build(settings, logs)
         sync_folders(scratch)
         if root.exists():
             root.rmdir()
         scratch.rename(root)
         sync_folder(root.parent)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(scratch, ignore_errors=True)
+        if isinstance(error, OSError):
+            kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else Storage
+            raise kind(f"{root} could not be made: {error}") from error
         raise
     return report
 
 
-def verify_files(folder: Path, manifest: BackupManifest, said: Said = lambda *told: None) -> None:
-    """Compare every file of a backup with its manifest. Blocks.
+class _Building:
+    """A data folder in the making."""
 
-    Raises:
-        Config: One is missing or is not what was backed up.
-    """
-    for number, file in enumerate(manifest.files):
-        said(number, len(manifest.files), f"verifying {file.name}")
-        path = folder / file.name
-        if ".." in Path(file.name).parts or Path(file.name).is_absolute():
-            raise Config(f"the backup's manifest names {file.name!r}, which is outside of it: it was altered")
-        if not path.is_file():
-            raise Config(f"{path} is missing: the backup is damaged. Take another one")
-        if path.stat().st_size != file.size_bytes or hash_file(path) != file.sha256:
-            raise Config(f"{path} is not what was backed up: the backup is damaged. Take another one")
+    def __init__(self, root: Path, backups: Sequence[GivenBackup], ports: RecoveryPorts, said: Said) -> None:
+        self._root = root
+        self._backups = backups
+        self._ports = ports
+        self._said = said
+        self._damaged = [
+            f"{backup.folder / name} {wrong}" for backup in backups for name, wrong in backup.damaged.items()
+        ]
 
+    def build(self, settings: GivenBackup, logs: Sequence[PartitionSource]) -> RecoveryReport:
+        """All of it; see ``recover``."""
+        self._copy_settings(settings)
+        gathered = self._gather()
+        records = self._restore_log(logs)
+        found = self._ports.look(self._root, logs, self._said)
+        return RecoveryReport(
+            settings.manifest.vault_id,
+            settings.manifest.node_id,
+            len(self._backups),
+            records,
+            gathered.packs,
+            gathered.chunks,
+            found.files,
+            found.versions,
+            tuple(self._damaged[:DAMAGE_TOLD_MAX]),
+            found.ok,
+            found.findings,
+            found.more_findings,
+        )
 
-def _build(folder: Path, root: Path, manifest: BackupManifest, ports: RecoveryPorts, said: Said) -> RecoveryReport:
-    packs = 0
-    for number, file in enumerate(manifest.files):
-        said(number, len(manifest.files), f"copying {file.name}")
-        place, _, rest = file.name.partition("/")
-        if place == "log":
-            continue
-        if place == "packs":
-            copy_file(folder / file.name, None, root, f"{PACKS_FOLDER}/{rest}")
-            packs += 1
-        else:
-            copied = copy_file(folder / file.name, None, root, file.name)
+    def _copy_settings(self, backup: GivenBackup) -> None:
+        for file in backup.settings:
+            copy_file(backup.folder / file.name, None, self._root, file.name)
             if file.name not in ("FORMAT", "vault.json"):
-                os.chmod(root / copied.name, 0o600)  # noqa: PTH101 - secrets are for their owner
-    if not manifest.keys and ports.restore_keys is not None:
-        ports.restore_keys(root)
-    records = _restore_log(folder, root, manifest, ports, said)
-    said(len(manifest.files), len(manifest.files), "writing the index of the packs")
-    return RecoveryReport(manifest.vault_id, records, packs, ports.rebuild_index(root))
+                os.chmod(self._root / file.name, 0o600)  # noqa: PTH101 - secrets are for their owner
+        self._ports.settle(self._root)
+        if self._ports.restore_keys is not None:
+            self._ports.restore_keys(self._root)
 
+    def _gather(self) -> GatheredStore:
+        packs = [(backup, file) for backup in self._backups for file in backup.packs]
+        there = [(backup, file) for backup, file in packs if (backup.folder / file.name).is_file()]
+        store = self._ports.open_packs(self._root)
+        try:
+            for number, (backup, file) in enumerate(there):
+                self._said(number, len(there), f"looking into {backup.folder.name}/{file.name}")
+                store.learn(backup.folder / file.name)
+            for number, (backup, file) in enumerate(packs):
+                self._said(number, len(packs), f"taking {backup.folder.name}/{file.name}")
+                wrong = damage_of(backup.folder, file) if len(self._backups) > 1 else ""
+                taken = store.take(backup.folder / file.name, file.size_bytes) if wrong != "is missing" else None
+                if taken is not None and taken.damaged:
+                    wrong = f"{wrong or 'was damaged when it was backed up'} ({taken.damaged} damaged records)"
+                if wrong:
+                    self._damaged.append(f"{backup.folder / file.name} {wrong}")
+            return store.finish()
+        finally:
+            store.close()
 
-def _restore_log(folder: Path, root: Path, manifest: BackupManifest, ports: RecoveryPorts, said: Said) -> int:
-    log = ports.open_log(root / LOG_FOLDER)
-    records = 0
-    try:
-        for topic in Topic:
-            count = sum(1 for row in manifest.partitions if row.topic == topic.value)
-            if count:
-                log.add_topic(topic, count)
-        for number, row in enumerate(manifest.partitions):
-            said(number, len(manifest.partitions), f"restoring the log: {row.topic}/{row.partition}")
-            topic = Topic(row.topic)
-            path = folder / "log" / row.topic / str(row.partition)
-            restored = log.restore(topic, row.partition, decode_records(path, topic, row.partition))
-            if restored != row.records:
-                raise Config(f"{path} has {restored} records, and {row.records} were backed up: it is damaged")
-            records += restored
-    finally:
-        log.finish()
-    return records
+    def _restore_log(self, logs: Sequence[PartitionSource]) -> int:
+        log = self._ports.open_log(self._root)
+        records = 0
+        try:
+            for topic in dict.fromkeys(source.topic for source in logs):
+                log.add_topic(topic, sum(1 for source in logs if source.topic is topic))
+            for number, source in enumerate(logs):
+                self._said(number, len(logs), f"restoring the log: {source.row.topic}/{source.row.partition}")
+                restored = log.restore(source.topic, source.row.partition, source.records())
+                if restored != source.row.records:
+                    path = source.backup.folder / source.name
+                    raise Config(f"{path} has {restored} records, and {source.row.records} were backed up: damaged")
+                records += restored
+        finally:
+            log.finish()
+        return records

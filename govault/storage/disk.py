@@ -179,6 +179,15 @@ class RealDisk:
         return figures.f_bavail * figures.f_frsize
 
 
+def open_to_read(path: Path) -> RealFile:
+    """A file that somebody else owns, perhaps on a disk that takes no writes.
+
+    Raises:
+        OSError: It cannot be opened.
+    """
+    return RealFile(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+
+
 def _sync_folder(path: str) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

@@ -30,7 +30,8 @@ _BATCH_CHUNKS_MAX = 64
 _AT_HAND_BYTES_MAX = 64 * KIB
 _MOVED_ATTEMPTS_MAX = 4
 _OPENED_BYTES_MAX = 8 * MIB
-_MEDIUM_ERRORS = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
+MEDIUM_ERRORS = (errno.EIO, errno.EUCLEAN, errno.EBADMSG)
+"""The disk cannot give back what it was given."""
 
 
 class Reader:
@@ -200,7 +201,7 @@ class Reader:
         except FileNotFoundError as error:
             raise SealBroken("its pack is gone") from error
         except OSError as error:
-            if error.errno in _MEDIUM_ERRORS:
+            if error.errno in MEDIUM_ERRORS:
                 raise SealBroken(f"the disk cannot read it: {error}") from error
             raise Storage(f"cannot read a pack: {error}", code="storage.read-failed") from error
         if got != entry.extent_bytes:

@@ -132,17 +132,41 @@ def backup(
 
 
 def recover(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that 'backup' wrote.")],
+    folders: Annotated[
+        list[Path], typer.Argument(metavar="DIR...", help="What 'backup' wrote; of many nodes the folder of each.")
+    ],
     recovery_key_file: Annotated[
-        Path | None, typer.Option("--recovery-key-file", help="The recovery key, where the backup has no keys.")
+        Path | None, typer.Option("--recovery-key-file", help="The recovery key, where no backup has keys.")
     ] = None,
 ) -> None:
-    """Make a data folder anew from a backup. No node may run on it, and it must be empty."""
+    """Make a data folder anew from backups. No node may run on it, and it must be empty.
+
+    In a vault of many nodes each backup has the whole log and the packs of its node: give all you have, of any age and
+    in any order. Ends with 6 where something is lost, and names it.
+    """
     from govault.cli.offline import recover_into
 
     root = _storage_root()
-    report = recover_into(folder, root, recovery_key_file)
-    emit(report, lambda: f"recovered into {root}: {_pairs(report)}\nStart it with: govault start --data {root}")
+    report = recover_into(folders, root, recovery_key_file)
+    emit(report, lambda: _recovered(root, report))
+    if not report["whole"]:
+        raise typer.Exit(codes.PARTIAL)
+
+
+def _recovered(root: Path, report: dict[str, Any]) -> str:
+    counts = {
+        name: value
+        for name, value in report.items()
+        if isinstance(value, int | str) and name not in ("whole", "more_findings")
+    }
+    lines = [f"recovered into {root}: {_pairs(counts)}"]
+    lines += [f"damaged: {legible(sentence)}" for sentence in report["damaged"]]
+    lines += [_finding(finding) for finding in report["findings"]]
+    if report["more_findings"]:
+        lines.append(f"and {report['more_findings']} findings more: 'govault check' tells them once the node runs")
+    whole = "Everything that the log counts on is there." if report["whole"] else "Not all of it came back: see above."
+    lines.append(f"{whole} Start it with: govault start --data {root}")
+    return "\n".join(lines)
 
 
 def _storage_root() -> Path:

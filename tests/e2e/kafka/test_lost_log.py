@@ -1,6 +1,7 @@
-"""The log is lost for good: a vault of two nodes comes back from one node's backup, and the other's disk serves on."""
+"""The log is lost for good, and perhaps every disk with it: what backups of one node, or of all, bring back."""
 
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ def on_kafka(root: Path, kafka: ApacheKafka, prefix: str) -> NodeProcess:
         "LOG__PARTITIONS": "2",
         "NETWORK__PEER_ADDR": "127.0.0.1:0",
         "NETWORK__NAME": root.name,
+        "NETWORK__REPLICAS": "2",
     }
     return NodeProcess(root, {f"GOVAULT_{name}": value for name, value in settings.items()})
 
@@ -94,3 +96,47 @@ def test_a_vault_of_two_nodes_outlives_its_log(
     assert two.cli("cat", "main:/kept") == (tmp_path / "kept").read_text()
     assert two.cli("ls", "main:/").split() == ["kept"]
     two.cli("check", "--read-data")
+
+
+def test_three_nodes_that_hold_two_replicas_outlive_all_of_their_disks(
+    kafka: ApacheKafka, prefix: str, tmp_path: Path, nodes: list[NodeProcess]
+) -> None:
+    vault = [on_kafka(tmp_path / name, kafka, prefix) for name in ("one", "two", "three")]
+    nodes += vault
+    vault[0].start()
+    for node in vault[1:]:
+        node.start("--join", vault[0].cli("cluster", "token").strip())
+    wait("a layout of all", lambda: len(json.loads(vault[0].cli("layout", "show", "--json"))["holders"]) == 3)
+    sources = [tmp_path / f"kept-{number}" for number in range(4)]
+    for number, source in enumerate(sources):
+        source.write_bytes(os.urandom(3_000_000))
+        vault[number % 3].cli("upload", str(source), "main:/")
+    vault[0].cli("recovery-key", "export", str(tmp_path / "recovery.key"))
+
+    def settled() -> bool:
+        repairs = [json.loads(node.cli("repair", "status", "--json")) for node in vault]
+        return all(repair["queue"]["chunks"] == 0 and repair["layout_reached"] for repair in repairs)
+
+    wait("all chunks at two nodes", settled)
+    backups = [tmp_path / f"backup-{node.root.name}" for node in vault]
+    for node, backup in zip(vault, backups, strict=True):
+        node.cli("backup", str(backup))
+    for node in vault:
+        node.stop()
+        shutil.rmtree(node.root)
+    lose_topics(kafka, prefix)
+
+    back = NodeProcess(tmp_path / "back", {"GOVAULT_LOG__TOPIC_PREFIX": prefix})
+    nodes.append(back)
+    key = ("--recovery-key-file", str(tmp_path / "recovery.key"))
+    # Each node lacks a third: one backup alone says so, and 6 is the exit code of what came back in part.
+    with pytest.raises(RuntimeError, match="ended with 6"):
+        NodeProcess(tmp_path / "part").cli("recover", str(backups[0]), *key)
+    report = json.loads(back.cli("recover", *map(str, backups), *key, "--json"))
+    assert report["whole"] is True
+    back.start()
+    for source in sources:
+        back.cli("download", f"main:/{source.name}", str(tmp_path / "got"))
+        assert (tmp_path / "got").read_bytes() == source.read_bytes()
+        (tmp_path / "got").unlink()
+    back.cli("check", "--read-data")

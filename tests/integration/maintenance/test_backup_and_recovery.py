@@ -52,7 +52,7 @@ def test_a_lost_machine_comes_back_equal(door: Door, tmp_path: Path) -> None:
     door.node.stop()
     shutil.rmtree(door.node.root)
 
-    recover_folder(tmp_path / "backup", tmp_path / "data2", None, silent)
+    recover_folder([tmp_path / "backup"], tmp_path / "data2", None, silent)
     again = start_node(tmp_path / "data2")
     try:
         after = again.digests()
@@ -93,7 +93,7 @@ def test_a_backup_made_under_writes_is_a_cut_of_the_log_with_every_chunk_it_need
     records = door.raw("GET", "/admin/log/records?topic=files")[1].splitlines()
     door.node.stop()
 
-    report = recover_folder(tmp_path / "backup", tmp_path / "data2", None, silent)
+    report = recover_folder([tmp_path / "backup"], tmp_path / "data2", None, silent)
     assert report.records == job["result"]["records"]
     again = start_node(tmp_path / "data2")
     try:
@@ -125,11 +125,11 @@ def test_without_keys_in_it_a_backup_needs_the_recovery_key(door: Door, tmp_path
     door.node.stop()
 
     with pytest.raises(Config, match="has no keys"):
-        recover_folder(tmp_path / "backup", tmp_path / "data2", None, silent)
+        recover_folder([tmp_path / "backup"], tmp_path / "data2", None, silent)
     with pytest.raises(InvalidRequest):
-        recover_folder(tmp_path / "backup", tmp_path / "data2", key[:-1] + ("0" if key[-1] != "0" else "1"), silent)
+        recover_folder([tmp_path / "backup"], tmp_path / "data2", key[:-1] + ("0" if key[-1] != "0" else "1"), silent)
     assert not (tmp_path / "data2").exists()
-    recover_folder(tmp_path / "backup", tmp_path / "data2", key, silent)
+    recover_folder([tmp_path / "backup"], tmp_path / "data2", key, silent)
     again = start_node(tmp_path / "data2")
     try:
         assert again.raw("GET", "/spaces/main/files/sealed/later")[1] == b"x" * 100_000
@@ -154,13 +154,13 @@ def test_a_damaged_or_incomplete_backup_is_refused_before_anything_is_written(do
     raw[len(raw) // 2] ^= 1
     pack.write_bytes(raw)
     with pytest.raises(Config, match="not what was backed up"):
-        recover_folder(backup, tmp_path / "data2", None, silent)
+        recover_folder([backup], tmp_path / "data2", None, silent)
     pack.unlink()
     with pytest.raises(Config, match="is missing"):
-        recover_folder(backup, tmp_path / "data2", None, silent)
+        recover_folder([backup], tmp_path / "data2", None, silent)
     (backup / "backup.json").unlink()
     with pytest.raises(Config, match="not a complete backup"):
-        recover_folder(backup, tmp_path / "data2", None, silent)
+        recover_folder([backup], tmp_path / "data2", None, silent)
     assert not (tmp_path / "data2").exists()
 
 
@@ -172,5 +172,5 @@ def test_recovery_changes_no_folder_that_holds_something(tmp_path: Path) -> None
         '{"vault_id": "v", "log_kind": "embedded", "topic_prefix": "govault", "partitions": 8}'
     )
     with pytest.raises(Config, match="not an empty folder"):
-        recover_folder(tmp_path / "backup", tmp_path / "data", None, silent)
+        recover_folder([tmp_path / "backup"], tmp_path / "data", None, silent)
     assert (tmp_path / "data" / "something").read_text() == "precious"

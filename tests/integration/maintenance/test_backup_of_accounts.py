@@ -48,7 +48,7 @@ def test_people_log_in_again_after_a_recovery_and_the_erased_are_in_no_later_bac
     assert (after[ada], after[bob]) == (before[ada], b"")
     assert [p for p in (tmp_path / "after").rglob("*") if p.is_file() and before[bob] in p.read_bytes()] == []
 
-    recover_folder(tmp_path / "after", tmp_path / "data2", None, lambda *told: None)
+    recover_folder([tmp_path / "after"], tmp_path / "data2", None, lambda *told: None)
     again = start_node(tmp_path / "data2")
     try:
         assert again.ask("GET", "/accounts/ada")["email"] == "ada@example.org"

@@ -14,7 +14,7 @@ from govault.errors import Config, InvalidRequest, StorageFull
 from govault.ports import LogRecord, PackFile
 from govault.services.backup import Backup, BackupSources
 from govault.services.backup_files import BackupManifest, decode_records
-from govault.services.recovery import verify_files
+from govault.services.recovery_sources import GivenBackup, verify
 from schemas.topics import Topic
 from tests.unit.maintenance.fakes import FakeClock, FakeReader, FakeViewUpkeep, status_row
 
@@ -71,7 +71,7 @@ def make(tmp_path: Path) -> tuple[Backup, FakePacks]:
         packs,  # type: ignore[arg-type]
         packs,  # type: ignore[arg-type]
         FakeClock(),
-        BackupSources(root, "vault-1", "a test"),
+        BackupSources(root, "vault-1", "node-1", "a test"),
     )
     return backup, packs
 
@@ -84,7 +84,7 @@ async def test_the_manifest_lists_everything_with_the_digests_at_the_cut(tmp_pat
     rows = {row.topic: row for row in manifest.partitions}
     assert (rows["files"].end, rows["files"].records, rows["files"].history, rows["files"].view) == (10, 10, "hh", "vv")
     assert rows["peers"].records == 0
-    verify_files(tmp_path / "backup", manifest)
+    verify(GivenBackup(tmp_path / "backup", manifest, {}), alone=True)
     assert (tmp_path / "backup" / "packs" / "2.pack").read_bytes() == b"grow"
     assert not (tmp_path / "backup" / "keys").exists()
 
@@ -150,7 +150,7 @@ async def test_a_manifest_that_names_files_elsewhere_or_a_newer_format_is_refuse
     raw = json.loads((folder / "backup.json").read_bytes())
     (folder / "backup.json").write_text(json.dumps({**raw, "files": [{**raw["files"][0], "name": "../data/FORMAT"}]}))
     with pytest.raises(Config, match="outside"):
-        verify_files(folder, BackupManifest.read(folder))
+        verify(GivenBackup(folder, BackupManifest.read(folder), {}), alone=True)
     (folder / "backup.json").write_text(json.dumps({**raw, "format": 99}))
     with pytest.raises(Config, match="newer"):
         BackupManifest.read(folder)
