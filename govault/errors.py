@@ -92,7 +92,10 @@ class IdempotencyMismatch(Conflict):
 
 
 class QuotaExceeded(GoVaultError):
-    """The space may not hold as much; facts in details: ``limit`` (bytes or files), ``most``, ``used``, ``asked``."""
+    """A space may not hold as much, or an account not own as much (``whose`` in details).
+
+    Further facts, the middle two for who may know them: ``limit`` (bytes or files), ``most``, ``used``, ``asked``.
+    """
 
     code = "quota-exceeded"
 

@@ -207,6 +207,8 @@ OIDC_KEYS_MAX = 64
 RATE_PER_MINUTE_MAX = 10_000_000
 HANDED_OVER_PER_REQUEST = 1000
 HANDED_OVER_AT_ONCE = 32
+OWNED_UNDECIDED_MAX = 10_000
+"""Writes of accounts that have a quota, which count at their door before the log has decided them."""
 RATES_TRACKED_MAX = 20_000
 """Of accounts, addresses and share links each, those whose requests are counted at once."""
 BANDWIDTH_PER_S_MIN = 256 * KIB

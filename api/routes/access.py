@@ -186,7 +186,12 @@ async def revoke(
     return _changed_answer(changed, principal, None)
 
 
-@router.put("/files/{ref}/owner", operation_id="change_owner", response_model=AccessChange, responses=_WRITES)
+@router.put(
+    "/files/{ref}/owner",
+    operation_id="change_owner",
+    response_model=AccessChange,
+    responses={**TELLS_ETAG, **problems(403, 404, 507, writes=True)},
+)
 async def change_owner(
     ref: RefParam,
     ask: OwnerAsk,
@@ -195,7 +200,10 @@ async def change_owner(
     if_match: IfMatch = None,
     _key: IdempotencyKey = None,
 ) -> Response:
-    """Give a file or folder to another account. For its owner, who keeps nothing but what is granted to him."""
+    """Give a file or folder to another account. For its owner, who keeps nothing but what is granted to him.
+
+    It counts towards the quota of the account that gets it; only administrators give what does not fit.
+    """
     changed = await services.namespace.access.change_owner(actor, ByRef(ref), ask.owner, base_revision(if_match))
     return _changed_answer(changed, ask.owner, "owner")
 

@@ -12,7 +12,14 @@ from govault.errors import AccessDenied, NotFound
 from govault.services.accounts.assembly import AccountServices
 from govault.services.accounts.personal import Account
 from govault.services.accounts.sessions import LoggedIn
-from schemas.rest.accounts import AccountDocument, NewTokenDocument, SessionTokens, TokenDocument
+from schemas.events.accounts import AccountQuota
+from schemas.rest.accounts import (
+    AccountDocument,
+    AccountQuotaDocument,
+    NewTokenDocument,
+    SessionTokens,
+    TokenDocument,
+)
 
 BOUND = "accounts"
 
@@ -73,8 +80,8 @@ def get_kept_row(row: RowDep) -> AccountRow:
 KeptRowDep = Annotated[AccountRow, Depends(get_kept_row)]
 
 
-def account_fields(accounts: AccountServices, account: Account) -> dict[str, Any]:
-    """What is told of an account."""
+def account_fields(accounts: AccountServices, account: Account, *, listed: bool = False) -> dict[str, Any]:
+    """What is told of an account; among many, not how much it owns, which takes a read for every partition."""
     row, personal = account.row, account.personal
     reader = accounts.people.views.accounts()
     groups = (reader.group(member.group_id) for member in reader.memberships(row.account_id))
@@ -89,9 +96,21 @@ def account_fields(accounts: AccountServices, account: Account) -> dict[str, Any
         "state": account.state,
         "must_change_password": row.must_change,
         "linked": bool(row.identity_hash),
+        "quota": {"bytes_max": row.quota_bytes, "files_max": row.quota_files},
+        "owns": None if listed else _owns(accounts, row.account_id),
         "revision": row.revision,
         "created": instant(row.created_ms),
     }
+
+
+def _owns(accounts: AccountServices, account_id: str) -> dict[str, int]:
+    _, logical_bytes, files = accounts.people.views.owned(account_id)
+    return {"logical_bytes": logical_bytes, "files": files}
+
+
+def quota_of(document: AccountQuotaDocument | None) -> AccountQuota | None:
+    """A quota as an event has it; None where none was asked for."""
+    return None if document is None else AccountQuota(bytes_max=document.bytes_max, files_max=document.files_max)
 
 
 def account_document(accounts: AccountServices, account: Account) -> AccountDocument:

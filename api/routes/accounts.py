@@ -25,6 +25,7 @@ from api.routes.account_deps import (
     account_document,
     account_fields,
     new_token_document,
+    quota_of,
     token_document,
 )
 from govault.auth.account_sealing import Personal
@@ -62,7 +63,8 @@ async def list_accounts(
     """List the accounts by id, the oldest first; erased ones too, for the log names them."""
     found = accounts.people.listed(cursors.place(_ACCOUNTS, cursor), limit + 1)
     following = cursors.make(_ACCOUNTS, found[limit - 1].row.account_id) if len(found) > limit else ""
-    return page_answer(request, page_document([account_fields(accounts, one) for one in found[:limit]], following))
+    items = [account_fields(accounts, one, listed=True) for one in found[:limit]]
+    return page_answer(request, page_document(items, following))
 
 
 @router.post(
@@ -84,6 +86,7 @@ async def create_account(ask: AccountAsk, actor: ActorDep, accounts: AccountsDep
         kind=ask.kind,
         roles=ask.roles,
         must_change=told is not None,
+        quota=quota_of(ask.quota),
     )
     made = await accounts.registry.create(actor, wish)
     document = {**account_fields(accounts, made), "password": told}
@@ -105,8 +108,11 @@ async def get_account(row: RowDep, accounts: AccountsDep) -> AccountDocument:
     responses=problems(403, 404, writes=True),
 )
 async def change_account(ask: AccountPatch, row: RowDep, actor: ActorDep, accounts: AccountsDep) -> AccountDocument:
-    """Change an account, its roles, or whether anybody comes in by it. Disabling ends its sessions."""
-    wish = Change(ask.login, ask.display_name, ask.email, ask.roles, ask.disabled)
+    """Change an account, its roles, how much it may own, or whether anybody comes in by it.
+
+    Disabling ends its sessions. A quota may be less than what the account owns: it refuses growth only.
+    """
+    wish = Change(ask.login, ask.display_name, ask.email, ask.roles, ask.disabled, quota_of(ask.quota))
     return account_document(accounts, await accounts.registry.change(actor, row, wish, ask.base_revision))
 
 

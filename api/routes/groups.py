@@ -23,7 +23,7 @@ from govault.domain.actor import Actor
 from govault.errors import NotFound
 from govault.services import cursors
 from govault.services.accounts.assembly import AccountServices
-from schemas.rest.accounts import (
+from schemas.rest.groups import (
     GroupAsk,
     GroupDocument,
     GroupPatch,

@@ -10,13 +10,9 @@ from schemas.rest.accounts import (
     AccountDocument,
     AccountsPage,
     FreshPassword,
-    GroupDocument,
-    GroupsPage,
     HandedOverDocument,
     InviteDocument,
     InvitesPage,
-    MemberDocument,
-    MembersPage,
     NewAccountDocument,
     NewInviteDocument,
     NewTokenDocument,
@@ -29,6 +25,7 @@ from schemas.rest.accounts import (
     WhoDocument,
 )
 from schemas.rest.audit import AuditDocument, AuditPage
+from schemas.rest.groups import GroupDocument, GroupsPage, MemberDocument, MembersPage
 
 ME = "/me"
 

@@ -18,6 +18,7 @@ from govault.config.section import Section
 from govault.config.values import Address, Addresses, Duration, FilePath, Size, Texts, split_address
 from govault.limits import (
     CHUNK_MEAN_BYTES,
+    EXACT_INT_MAX,
     KIB,
     MAX_UPLOAD_BYTES_DEFAULT,
     MIB,
@@ -301,6 +302,12 @@ class AccountsSection(Section):
     )
     may_create_spaces: bool = Field(
         True, description="Whether any account may make spaces, which it then manages; else administrators alone."
+    )
+    quota_bytes_default: Size = Field(
+        0, ge=0, description="How many bytes accounts made from now on may own, old versions and trash counted; 0: any."
+    )
+    quota_files_default: int = Field(
+        0, ge=0, le=EXACT_INT_MAX, description="How many files accounts made from now on may own, trash too; 0: any."
     )
     oidc: Oidc = Field(Oidc(), description="Logging in at an identity provider (OpenID Connect).")
 

@@ -12,6 +12,7 @@ class AccountRow(NamedTuple):
         verifier: The password's verifier under the same key, base64; empty: no login by password.
         sessions_from_ms: Sessions that began at or before this vault time are void.
         identity_hash: Keyed hash of whom an identity provider knows, hex; empty: it belongs to nobody of one.
+        quota_bytes, quota_files: How much it may own in all spaces; None: no bound.
     """
 
     account_id: str
@@ -28,6 +29,8 @@ class AccountRow(NamedTuple):
     erased: bool = False
     sessions_from_ms: int = 0
     identity_hash: str = ""
+    quota_bytes: int | None = None
+    quota_files: int | None = None
 
     @property
     def is_live(self) -> bool:

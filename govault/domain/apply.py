@@ -103,7 +103,6 @@ from schemas.events.peers import (
 )
 from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
 from schemas.ids import is_account_id
-from schemas.topics import Topic
 
 _new = tuple.__new__
 """Makes a named tuple without the Python call that its own constructor is: these are made of every event there is."""
@@ -251,16 +250,6 @@ def _decide_groups(draft: AccountsDraft, event: Event) -> Decision:
             return open_signing_key(draft, data)
         case _:
             raise Refusal(Reason.EVENT_INVALID, detail="not an event of this topic")
-
-
-def would_refuse(reader: FilesReader, event: Event, partition: int) -> Outcome | None:
-    """The refusal that an event of ``.files`` would meet in the state a reader has, or None.
-
-    For doors: what a caught-up view already refuses need not be appended. It costs what ``apply_files`` costs. A None
-    promises nothing: between here and its position, others may write.
-    """
-    outcome = apply_files(reader, event, Position(Topic.FILES, partition, 0), 0).outcome
-    return outcome if outcome.verdict is Verdict.REFUSED else None
 
 
 def _decide_files(draft: Draft, event: Event) -> Decision:

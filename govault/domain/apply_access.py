@@ -5,7 +5,7 @@ from govault.domain.actor import ADMIN_ROLE
 from govault.domain.draft import Draft
 from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
 from govault.domain.reasons import Reason
-from govault.domain.rows import AccessRow, Entity
+from govault.domain.rows import AccessRow, Entity, FileRow
 from govault.limits import GRANTS_PER_TARGET_MAX
 from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 from schemas.ids import is_account_id, is_group_id
@@ -48,6 +48,9 @@ def change_owner(draft: Draft, data: OwnerChanged) -> Decision:
     if entity.owner == data.owner:
         return unchanged(target_id=data.entity_id, revision=row.revision)
     draft.put_entity(entity._replace(owner=data.owner))
+    if type(entity) is FileRow:
+        draft.own_file(entity.owner, entity, -1)
+        draft.own_file(data.owner, entity, 1)
     draft.put_access(row._replace(revision=row.revision + 1))
     return accepted(target_id=data.entity_id, revision=row.revision + 1)
 

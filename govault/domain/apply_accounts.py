@@ -4,7 +4,15 @@ from govault.domain.account_rows import AccountRow, IdentityRow, LoginRow, Token
 from govault.domain.accounts_draft import AccountsDraft
 from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
 from govault.domain.reasons import Reason
-from schemas.events.accounts import AccountChanged, AccountCreated, AccountErased, PasswordChanged, SessionsEnded
+from govault.limits import EXACT_INT_MAX
+from schemas.events.accounts import (
+    AccountChanged,
+    AccountCreated,
+    AccountErased,
+    AccountQuota,
+    PasswordChanged,
+    SessionsEnded,
+)
 
 
 def create_account(draft: AccountsDraft, data: AccountCreated) -> Decision:
@@ -12,6 +20,7 @@ def create_account(draft: AccountsDraft, data: AccountCreated) -> Decision:
     draft.need_admin()
     if draft.reader.account(data.account_id) is not None:
         raise Refusal(Reason.EVENT_INVALID, detail="the account id is taken")
+    quota = _checked(data.quota)
     roles: tuple[str, ...] = data.roles
     if data.invite_hash:
         invite = draft.reader.invite(data.invite_hash)
@@ -35,17 +44,19 @@ def create_account(draft: AccountsDraft, data: AccountCreated) -> Decision:
             created_ms=draft.now_ms,
             created_by=draft.actor,
             identity_hash=data.identity_hash,
+            quota_bytes=quota.bytes_max,
+            quota_files=quota.files_max,
         )
     )
     return accepted(account_id=data.account_id)
 
 
 def change_account(draft: AccountsDraft, data: AccountChanged) -> Decision:
-    """Change what is known of an account (itself may), or its roles, whom it belongs to and whether it may come in.
+    """Change what is known of an account (itself may), or what it may, whom it belongs to and whether it may come in.
 
     The latter administrators alone: whoever could bind an account to himself would have it."""
     draft.need_self_or_admin(data.account_id)
-    if data.roles is not None or data.disabled is not None or data.identity_hash is not None:
+    if any(given is not None for given in (data.roles, data.disabled, data.identity_hash, data.quota)):
         draft.need_admin()
     old = draft.account(data.account_id)
     draft.check_revision(old.revision, data.base_revision)
@@ -56,6 +67,9 @@ def change_account(draft: AccountsDraft, data: AccountChanged) -> Decision:
         disabled=old.disabled if data.disabled is None else data.disabled,
         identity_hash=old.identity_hash if data.identity_hash is None else data.identity_hash,
     )
+    if data.quota is not None:
+        quota = _checked(data.quota)
+        row = row._replace(quota_bytes=quota.bytes_max, quota_files=quota.files_max)
     if row == old:
         return unchanged(account_id=old.account_id, revision=old.revision)
     if row.login_hash != old.login_hash:
@@ -119,6 +133,12 @@ def erase_account(draft: AccountsDraft, data: AccountErased) -> Decision:
         )
     )
     return accepted(account_id=old.account_id)
+
+
+def _checked(quota: AccountQuota) -> AccountQuota:
+    if max(quota.bytes_max or 0, quota.files_max or 0) > EXACT_INT_MAX:
+        raise Refusal(Reason.EVENT_INVALID, detail="a number is out of bounds")
+    return quota
 
 
 def _rebind(draft: AccountsDraft, old: AccountRow, identity_hash: str) -> None:

@@ -74,10 +74,13 @@ def _new_file(draft: Draft, event: Event, data: VersionCommitted, parent_id: str
             draft.next_docnum(),
             *_NOT_TRASH,
             draft.owner,
+            0,
         ),
     )
     draft.put_entity(row)
     draft.files += 1
+    if draft.owner:
+        draft.own(draft.owner, content.size_bytes, 1)
     return accepted(file_id=file_id, version=1, created=True, etag=content.sha256, path=data.path)
 
 
@@ -108,8 +111,11 @@ def _onto(draft: Draft, event: Event, data: VersionCommitted, file: FileRow, pat
             description=description,
             current=content,
             older=file.older.followed_by(current.number),
+            older_bytes=file.older_bytes + current.size_bytes,
         )
     )
+    if file.owner:
+        draft.own(file.owner, content.size_bytes, 0)
     return accepted(**_facts(file, content, path))
 
 

@@ -59,9 +59,11 @@ def prune(draft: Draft, data: VersionsPruned) -> Decision:
         for number in sorted(asked - ended)
     ]
     named = [(str(number), reason) for number, reason in refusals if 0 <= number < _NUMBER_MAX]
-    _end_versions(draft, file, sorted(ended))
+    ended_bytes = _end_versions(draft, file, sorted(ended))
     if ended:
-        draft.put_entity(file._replace(older=file.older.without(ended)))
+        older_bytes = file.older_bytes - ended_bytes
+        draft.put_entity(file._replace(older=file.older.without(ended), older_bytes=older_bytes))
+        draft.own(file.owner, -ended_bytes, 0)
     facts: Facts = (("file_id", file.entity_id), ("pruned", len(ended)), ("refused", len(refusals)))
     return _summed_up(len(ended), [reason for _, reason in refusals], facts + _reasons(named))
 
@@ -78,6 +80,7 @@ def _purge_one(draft: Draft, entity_id: str) -> None:
         _end_versions(draft, entity, entity.older)
         let_go(draft, entity.current)
         draft.files -= 1
+        draft.own_file(entity.owner, entity, -1)
     else:
         if draft.has_entries(entity_id):
             raise Refusal(Reason.FOLDER_NOT_EMPTY)
@@ -90,13 +93,17 @@ def _purge_one(draft: Draft, entity_id: str) -> None:
         draft.delete_shares(entity_id)
 
 
-def _end_versions(draft: Draft, file: FileRow, numbers: Iterable[int]) -> None:
+def _end_versions(draft: Draft, file: FileRow, numbers: Iterable[int]) -> int:
+    """The sum of their sizes."""
+    size_bytes = 0
     for number in numbers:
         row = draft.reader.version(file.entity_id, number)
         # A file's row names what is retained, so None would be a view that lost rows: the digests tell on it.
         if row is not None:
             draft.delete_version(row)
             let_go(draft, row.content)
+            size_bytes += row.content.size_bytes
+    return size_bytes
 
 
 def _reasons(named: list[tuple[str, Reason]]) -> Facts:

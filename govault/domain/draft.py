@@ -9,6 +9,8 @@ from govault.domain.rows import (
     Delete,
     Entity,
     EntryRow,
+    FileRow,
+    OwnedRow,
     PackedPartRow,
     PartitionRow,
     PartRow,
@@ -42,6 +44,7 @@ class Draft:
         "_entities",
         "_entries",
         "_gone",
+        "_owned",
         "_part_references",
         "_parts",
         "_unread",
@@ -73,6 +76,7 @@ class Draft:
         self._gone: dict[str, Entity] = {}
         self._parts: dict[str, PartRow] = {}
         self._unread: list[Change] = []
+        self._owned: dict[str, tuple[int, int]] | None = None
         self._part_references: dict[str, int] = {}
         self._chunks: dict[bytes, int] = {}
 
@@ -200,6 +204,19 @@ class Draft:
         """A part or inline manifest holds the chunk, or no longer does."""
         self._chunks[chunk_id] = self._chunks.get(chunk_id, 0) + difference
 
+    def own(self, owner: str, logical_bytes: int, files: int) -> None:
+        """Somebody owns more or less than before; nothing is counted where nobody does."""
+        if not owner:
+            return
+        if self._owned is None:
+            self._owned = {}
+        before_bytes, before_files = self._owned.get(owner, (0, 0))
+        self._owned[owner] = (before_bytes + logical_bytes, before_files + files)
+
+    def own_file(self, owner: str, file: FileRow, sign: int) -> None:
+        """Somebody gets (1) or loses (-1) a whole file."""
+        self.own(owner, sign * (file.older_bytes + file.current.size_bytes), sign)
+
     def next_docnum(self) -> int:
         """A number for a file or folder made by this event; at most 513 are asked for (a path's depth and a file)."""
         number = self.at.offset << 10 | self._docnums
@@ -228,6 +245,8 @@ class Draft:
                 changes.append(self._settled_chunk(chunk_id, difference))
         if self.files or self.folders or self.versions or self.logical_bytes:
             changes.append(_new(Put, (self._settled_totals(),)))
+        if self._owned is not None:
+            changes += [self._settled_owned(owner, *more) for owner, more in self._owned.items() if any(more)]
         return changes
 
     def _settle_parts(self) -> None:
@@ -244,6 +263,11 @@ class Draft:
         row = self.reader.chunk(chunk_id)
         references = difference if row is None else row.references + difference
         return _new(Put, (_new(ChunkRow, (chunk_id, references)),)) if references > 0 else Delete(ChunkRow(chunk_id, 0))
+
+    def _settled_owned(self, owner: str, logical_bytes: int, files: int) -> Change:
+        before = self.reader.owned(owner)
+        row = OwnedRow(owner, before.logical_bytes + logical_bytes, before.files + files)
+        return Put(row) if row.files else Delete(row)
 
     def _settled_totals(self) -> TotalsRow:
         space_id, files, folders, versions, logical_bytes = self.reader.totals(self.space_id)

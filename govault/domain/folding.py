@@ -24,6 +24,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    OwnedRow,
     PartitionRow,
     PartRow,
     SealingRootRow,
@@ -66,6 +67,9 @@ class FilesReader(OutcomesReader, Protocol):
 
     def totals(self, space_id: str) -> TotalsRow:
         """Its totals (zero where unknown)."""
+
+    def owned(self, owner: str) -> OwnedRow:
+        """What an account owns here (zero where nothing)."""
 
     def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
         """The file or folder of that name."""

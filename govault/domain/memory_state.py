@@ -33,6 +33,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    OwnedRow,
     PackedPartRow,
     PartitionRow,
     PartRow,
@@ -143,6 +144,9 @@ class MemoryPartition(_Rows):
 
     def totals(self, space_id: str) -> TotalsRow:
         return self._get(TotalsRow, space_id) or TotalsRow(space_id)
+
+    def owned(self, owner: str) -> OwnedRow:
+        return self._get(OwnedRow, owner) or OwnedRow(owner)
 
     def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
         file = self._get(EntryRow, space_id, parent_id, name, False)

@@ -45,6 +45,14 @@ class TotalsRow(NamedTuple):
     """Sum of the sizes of all retained versions."""
 
 
+class OwnedRow(NamedTuple):
+    """What an account owns in a partition, counted as a space's totals are; absent where it owns no file."""
+
+    owner: str
+    logical_bytes: int = 0
+    files: int = 0
+
+
 class EntryRow(NamedTuple):
     """A name in a folder. Live entries only: trash has no entry. ``parent_id`` of the top is the space id."""
 
@@ -102,6 +110,8 @@ class FileRow(NamedTuple):
     trashed_by: str = ""
     owner: str = ""
     """The account that it belongs to; empty where an administrator or the node made it."""
+    older_bytes: int = 0
+    """Sum of the sizes of the versions in ``older``: so that the file goes to another owner without reading them."""
 
 
 class FolderRow(NamedTuple):
@@ -313,6 +323,7 @@ Row = (
     | SpaceReplicasRow
     | SpaceQuotaRow
     | TotalsRow
+    | OwnedRow
     | EntryRow
     | FileRow
     | FolderRow
@@ -353,6 +364,7 @@ KEY_FIELDS: dict[type[Row], tuple[str, ...]] = {
     SpaceReplicasRow: ("space_id",),
     SpaceQuotaRow: ("space_id",),
     TotalsRow: ("space_id",),
+    OwnedRow: ("owner",),
     EntryRow: ("space_id", "parent_id", "name", "is_folder"),
     FileRow: ("entity_id",),
     FolderRow: ("entity_id",),

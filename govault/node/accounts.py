@@ -26,6 +26,7 @@ from govault.services.submit import Submitter
 from govault.services.upkeep import UpkeepPorts
 from govault.services.workers import Worker
 from govault.storage.keyring import Keyring
+from schemas.events.accounts import AccountQuota
 from schemas.topics import Topic
 
 _PARTITION = 0
@@ -129,6 +130,10 @@ async def open_accounts(
         submitter,
         operator,
         configuration.accounts.registration,
+        AccountQuota(
+            bytes_max=configuration.accounts.quota_bytes_default or None,
+            files_max=configuration.accounts.quota_files_default or None,
+        ),
     )
     oidc = oidc_settings(configuration.accounts.oidc)
     if oidc is not None:

@@ -14,6 +14,7 @@ from govault.domain.rows import (
     FolderRow,
     NodeRow,
     OutcomeRow,
+    OwnedRow,
     PartitionRow,
     SharesRow,
     SpaceRow,
@@ -155,6 +156,9 @@ class Views(Protocol):
 
     def owned_by(self, space_id: str, account_id: str, limit: int) -> list[str]:
         """Ids of files and folders that an account owns in a space, ascending: live and trash."""
+
+    def owned(self, account_id: str) -> OwnedRow:
+        """How much an account owns in all spaces, as far as each partition is applied. A point read a partition."""
 
     def search(self, query: SearchQuery) -> SearchPage:
         """Files by indexed properties; one page. May take tens of milliseconds: call it off the loop."""

@@ -91,8 +91,9 @@ def refusal(outcome: Outcome, event_id: str) -> GoVaultError:
     # What ``apply`` says in words belongs into the sentence: a problem's ``detail`` is the whole message.
     if detail := facts.pop("detail", None):
         message = f"{message}: {detail}"
-    if family is QuotaExceeded and "most" in facts:
-        message = f"{_room(facts)}: {message}"
+    if family is QuotaExceeded:
+        message = f"{_room(facts)}: {message}" if "most" in facts else message
+        facts["whose"] = "space"
     code = f"{getattr(family, 'code', 'conflict')}.{reason.value}"
     if family in (IdempotencyMismatch, PreconditionFailed, QuotaExceeded):
         code = getattr(family, "code", code)

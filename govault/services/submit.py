@@ -1,11 +1,13 @@
 """The one way from a service to the log: append an event, wait for what ``apply`` decides, name refusals."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from govault.domain.access import is_unchecked
 from govault.domain.actor import Actor
-from govault.domain.apply import would_refuse
+from govault.domain.foretelling import foretell
 from govault.domain.outcomes import Refusal
+from govault.domain.ownership import Growth, growths
 from govault.domain.position import Outcome, Position, Verdict
 from govault.domain.quotas import QUOTA_RULES, check_growth
 from govault.domain.rows import OutcomeRow
@@ -13,9 +15,11 @@ from govault.errors import EventLog as EventLogError
 from govault.errors import IdempotencyMismatch, OutcomePending
 from govault.limits import EVENT_NOT_AFTER_S, OUTCOME_WAIT_S
 from govault.ports import Clock, EventLog, Randomness, Views
+from govault.services.owners import Owners
 from govault.services.refusals import refusal
 from schemas.envelope import Event
 from schemas.events import EventData
+from schemas.events.access import OwnerChanged
 from schemas.ids import EventId, event_id_for_key, new_event_id
 from schemas.topics import Topic
 
@@ -30,6 +34,7 @@ class Submitter:
         source: ``/vaults/<vault id>/nodes/<node id>``, written into every event.
         outcome_wait_s: How long one submission waits for its outcome.
         is_stopped: Whether this node folds a partition no more, until a newer program runs.
+        owners: What of the accounts' growth is on its way.
     """
 
     log: EventLog
@@ -39,6 +44,7 @@ class Submitter:
     source: str
     outcome_wait_s: float = OUTCOME_WAIT_S
     is_stopped: Callable[[Topic, int], bool] = lambda *_: False
+    owners: Owners = field(default_factory=Owners)
 
     async def submit(self, actor: Actor, data: EventData, partition: int, *, subject: str, step: str = "") -> Outcome:
         """Append one event and return what came of it: accepted or unchanged, never refused.
@@ -52,6 +58,7 @@ class Submitter:
 
         Raises:
             GoVaultError: The refusal, by the table in ``govault.services.refusals``.
+            QuotaExceeded: Also where an account would own more than it may, as far as this door knows.
             IdempotencyMismatch: The key was used for another request before.
             OutcomePending: Not known in time; ``event_id`` in details.
             EventLog: Certainly not written; also where this node has stopped folding the partition.
@@ -68,13 +75,18 @@ class Submitter:
                 code="event-log.newer-rules",
             )
         event = self._event(actor, data, subject, step)
-        self._refuse_early(event, partition)
+        # Nothing is waited for between this judgement and what is held by it, so that no other write comes between.
+        grown = self._refuse_early(actor, event, partition)
+        with self.owners.held(event.id, partition, grown, event.not_after_ms or 0):
+            outcome = await self._decided(event, partition)
+        return accepted(outcome, event.id)
+
+    async def _decided(self, event: Event, partition: int) -> Outcome:
         try:
             position = await self.log.append(event, partition)
-            outcome = await self.views.wait_outcome(position, event.id, self.outcome_wait_s)
+            return await self.views.wait_outcome(position, event.id, self.outcome_wait_s)
         except OutcomePending as error:
             raise OutcomePending(str(error), event_id=event.id) from error
-        return accepted(outcome, event.id)
 
     def find_repeat(self, actor: Actor, step: str, topic: Topic, partition: int | None) -> Outcome | None:
         """The kept outcome of this very request, refusals included; None where it is new or carries no key.
@@ -145,7 +157,7 @@ class Submitter:
         Raises:
             GoVaultError: What the log would refuse, were it asked now.
         """
-        self._refuse_early(self._event(actor, data, "", "judged-early"), partition)
+        self._refuse_early(actor, self._event(actor, data, "", "judged-early"), partition)
 
     def refuse_growth(self, actor: Actor, space_id: str, partition: int, added_bytes: int) -> None:
         """Judge what would be added to a space by the quota and the totals of now.
@@ -161,13 +173,30 @@ class Submitter:
             at = Position(Topic.FILES, partition, 0)
             raise refusal(Outcome(Verdict.REFUSED, at, refused.reason.value, refused.facts), "") from None
 
-    def _refuse_early(self, event: Event, partition: int) -> None:
-        """Only races are left for the log to decide. The directory's few events go there unjudged."""
+    def refuse_owned(self, actor: Actor, growth: Growth) -> None:
+        """Judge what an account would own more.
+
+        Raises:
+            QuotaExceeded: It does not fit, as far as this door knows.
+        """
+        self.owners.refuse(self.views, actor, growth, self.clock.time_ms())
+
+    def _refuse_early(self, actor: Actor, event: Event, partition: int) -> list[Growth]:
+        """Only races are left for the log to decide. The directory's few events go there unjudged.
+
+        Returns:
+            What accounts that have a quota would own more.
+        """
         if event.data.TOPIC is not Topic.FILES:
-            return
-        refused = would_refuse(self.views.files(partition), event, partition)
-        if refused is not None:
-            raise refusal(refused, event.id)
+            return []
+        reader = self.views.files(partition)
+        changes, outcome = foretell(reader, event, partition)
+        if outcome.verdict is Verdict.REFUSED:
+            raise refusal(outcome, event.id)
+        if isinstance(event.data, OwnerChanged) and is_unchecked(actor.name, actor.principals):
+            return []
+        now_ms = self.clock.time_ms()
+        return [one for one in growths(reader, changes) if self.owners.refuse(self.views, actor, one, now_ms)]
 
 
 def accepted(outcome: Outcome, event_id: str) -> Outcome:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from govault.domain.access import is_unchecked
 from govault.domain.actor import Actor
+from govault.domain.ownership import Growth
 from govault.domain.position import Outcome
 from govault.domain.rows import DirectoryRow, FileRow
 from govault.errors import Cluster, IdempotencyMismatch, StorageFull, TooLarge
@@ -64,7 +65,7 @@ class Uploads:
             DigestMismatch: The bytes are not those announced. Nothing was kept.
             TooLarge: More than ``size_max``.
             StorageFull: No room.
-            QuotaExceeded: The space may not hold as much.
+            QuotaExceeded: The space may not hold as much, or the file's owner not own as much.
             Conflict: A folder has the path, or a file stands on the way.
         """
         space = self.targets.place(actor, wish.space, wish.path)
@@ -212,14 +213,19 @@ class Uploads:
         early = version_of(wish, space, content, None, self.new_file_id())
         epoch = self.views.partition_row(space.partition).epoch
         self.submitter.refuse_early(actor, early.model_copy(update={"epoch": epoch}), space.partition)
-        if announced is not None and not self._may_be_there(space, wish.path, announced):
-            self.submitter.refuse_growth(actor, space.space_id, space.partition, announced)
+        if announced is not None:
+            self._refuse_growth(actor, wish.path, space, announced)
         await self.refuse_full_disk(announced)
 
-    def _may_be_there(self, space: DirectoryRow, path: str, size_bytes: int) -> bool:
-        """Whether the bytes to come may be those that stand at the path already, which adds nothing."""
+    def _refuse_growth(self, actor: Actor, path: str, space: DirectoryRow, size_bytes: int) -> None:
         seen = self.views.resolve(space.space_id, path)
-        return isinstance(seen, FileRow) and seen.current.size_bytes == size_bytes
+        owner = actor.name
+        if isinstance(seen, FileRow):
+            if seen.current.size_bytes == size_bytes:
+                return  # The bytes to come may be those that stand there already, which adds nothing.
+            owner = seen.owner
+        self.submitter.refuse_growth(actor, space.space_id, space.partition, size_bytes)
+        self.submitter.refuse_owned(actor, Growth(owner, size_bytes, 0))
 
     async def refuse_full_disk(self, announced_bytes: int | None) -> None:
         """Refuse a content that the disk certainly has no room for.

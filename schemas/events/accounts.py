@@ -30,6 +30,13 @@ Accounts = Annotated[tuple[AccountId, ...], Field(max_length=100)]
 GroupName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
 
 
+class AccountQuota(EventData):
+    """How much an account may own in all spaces, older versions and trash counted; None: no bound."""
+
+    bytes_max: int | None = Field(default=None, ge=0)
+    files_max: int | None = Field(default=None, ge=0)
+
+
 class _AccountsEvent(EventData):
     TOPIC: ClassVar[Topic] = Topic.ACCOUNTS
 
@@ -42,6 +49,7 @@ class AccountCreated(_AccountsEvent):
         must_change: Whether the password must be changed before anything else.
         invite_hash: The invite that it spends; its roles are the account's.
         identity_hash: Whom of an identity provider it belongs to; empty: nobody.
+        quota: How much it may own. The log counts, and the doors refuse what does not fit.
     """
 
     TYPE: ClassVar[str] = "govault.accounts.account_created.v1"
@@ -54,6 +62,7 @@ class AccountCreated(_AccountsEvent):
     must_change: bool = False
     invite_hash: str = ""
     identity_hash: IdentityHash = ""
+    quota: AccountQuota = AccountQuota()
 
 
 class AccountChanged(_AccountsEvent):
@@ -67,6 +76,7 @@ class AccountChanged(_AccountsEvent):
     roles: Roles | None = None
     disabled: bool | None = None
     identity_hash: IdentityHash | None = None
+    quota: AccountQuota | None = None
 
 
 class PasswordChanged(_AccountsEvent):

@@ -1,15 +1,13 @@
-"""What the routes of accounts, sessions, groups, tokens and invites take and answer."""
+"""What the routes of accounts, sessions, tokens and invites take and answer."""
 
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from schemas.ids import ACCOUNT_ID_PATTERN
 from schemas.rest.shapes import RequestModel, ResponseModel, whole
 
 ACCOUNT_ID = "a_01JD3V8Q6H4T9M2K7RX5WZ0ABC"
-GROUP_ID = "g_01JD3V8Q6H4T9M2K7RX5WZ0ABC"
 TOKEN_ID = "t_01JD3V8Q6H4T9M2K7RX5WZ0ABC"
 SESSION_ID = "0f8c1a5e2b7d4c93a6e1f0b2d3c4a5b6"
 INVITE_HASH = "5f0c2b6e9d1a4738c5e2f1b0a9d8c7e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1c0"
@@ -34,7 +32,7 @@ Roles = Annotated[
 ]
 Revision = Annotated[int | None, Field(ge=0, le=2**53 - 1), BeforeValidator(whole)]
 Seconds = Annotated[int, Field(ge=1, le=315_360_000), BeforeValidator(whole)]
-_REVISION = "Refuse with 412 where the revision is another by now."
+REVISION_IS = "Refuse with 412 where the revision is another by now."
 
 
 class LoginAsk(RequestModel):
@@ -103,6 +101,26 @@ class HandedOverDocument(ResponseModel):
     more: bool = Field(description="Whether there is more to hand over: ask again.", examples=[False])
 
 
+class AccountQuotaDocument(BaseModel):
+    """How much an account may own in all spaces, older versions and trash counted; null: no bound."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bytes_max: Annotated[int, Field(ge=0, le=2**53), BeforeValidator(whole)] | None = Field(
+        default=None, description="Compared with `owns.logical_bytes`."
+    )
+    files_max: Annotated[int, Field(ge=0, le=2**53), BeforeValidator(whole)] | None = Field(
+        default=None, description="Compared with `owns.files`."
+    )
+
+
+class OwnsDocument(ResponseModel):
+    """How much an account owns in all spaces, as far as this node has read the log."""
+
+    logical_bytes: int = Field(description="Sum of the sizes of all retained versions of its files.", examples=[4096])
+    files: int = Field(description="Trash included, until it is purged.", examples=[3])
+
+
 class AccountDocument(ResponseModel):
     """An account. The personal fields are null once it was erased."""
 
@@ -116,6 +134,8 @@ class AccountDocument(ResponseModel):
     state: Literal["active", "disabled", "erased"]
     must_change_password: bool
     linked: bool = Field(description="Whether somebody logs in with it at the identity provider.")
+    quota: AccountQuotaDocument
+    owns: OwnsDocument | None = Field(description="Null in lists.")
     revision: int
     created: datetime
 
@@ -184,6 +204,9 @@ class AccountAsk(RequestModel):
     display_name: DisplayName = ""
     email: Email = ""
     roles: Roles = ()
+    quota: AccountQuotaDocument | None = Field(
+        default=None, description="Null: what the node's configuration gives new accounts."
+    )
 
 
 class NewAccountDocument(AccountDocument):
@@ -196,14 +219,22 @@ class AccountPatch(RequestModel):
     """What shall be different; what is left out stays."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, json_schema_extra={"examples": [{"display_name": "Ada King"}]}
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {"display_name": "Ada King"},
+                {"quota": {"bytes_max": 10_737_418_240, "files_max": 100_000}},
+            ]
+        },
     )
     login: Login | None = None
     display_name: DisplayName | None = None
     email: Email | None = None
     roles: Roles | None = None
     disabled: bool | None = Field(default=None, strict=True, description="Whether nobody comes in by it.")
-    base_revision: Revision = Field(default=None, description=_REVISION)
+    quota: AccountQuotaDocument | None = Field(default=None, description="Replaces the whole of it.")
+    base_revision: Revision = Field(default=None, description=REVISION_IS)
 
 
 class MyPatch(RequestModel):
@@ -309,64 +340,5 @@ class InvitesPage(ResponseModel):
     """A page of invites."""
 
     items: tuple[InviteDocument, ...]
-    more: bool
-    next_cursor: str | None
-
-
-GroupName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$", examples=["editors"])]
-
-
-class GroupAsk(RequestModel):
-    """A new group."""
-
-    name: GroupName
-    description: str = Field(default="", max_length=1000)
-
-
-class GroupPatch(RequestModel):
-    """What shall be different; what is left out stays."""
-
-    name: GroupName | None = None
-    description: str | None = Field(default=None, max_length=1000)
-    base_revision: Revision = Field(default=None, description=_REVISION)
-
-
-class GroupDocument(ResponseModel):
-    """A group."""
-
-    id: str = Field(examples=[GROUP_ID])
-    name: str
-    description: str
-    revision: int
-    created: datetime
-
-
-class GroupsPage(ResponseModel):
-    """A page of groups."""
-
-    items: tuple[GroupDocument, ...]
-    more: bool
-    next_cursor: str | None
-
-
-class MemberAsk(RequestModel):
-    """How an account is in a group."""
-
-    manager: bool = Field(default=False, strict=True, description="Whether it may take others in and let them go.")
-
-
-class MemberDocument(ResponseModel):
-    """An account in a group."""
-
-    account: Annotated[str, Field(pattern=ACCOUNT_ID_PATTERN, examples=[ACCOUNT_ID])]
-    login: str | None
-    display_name: str | None
-    manager: bool
-
-
-class MembersPage(ResponseModel):
-    """A page of a group's members."""
-
-    items: tuple[MemberDocument, ...]
     more: bool
     next_cursor: str | None

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
+from typing import cast
 
+from govault.domain.rows import OwnedRow
 from streams.views import keys
 from streams.views.generation import Generation
+from streams.views.rows_codec import decode_row
 
 
 def spaces_of(generation: Generation, principals: Sequence[str], limit: int) -> set[str]:
@@ -26,6 +29,16 @@ def owned_by(generation: Generation, space_id: str, account_id: str, limit: int)
     """Ids of what an account owns in a space, ascending."""
     owned = (target_id for target_id, owns in _belongings(generation, space_id, (account_id,)) if owns)
     return list(islice(owned, limit))
+
+
+def owned(generation: Generation, account_id: str) -> OwnedRow:
+    """What an account owns in all partitions: a read for each."""
+    logical_bytes = files = 0
+    for value in generation.find(keys.OWNED + account_id.encode()):
+        row = cast(OwnedRow, decode_row(keys.OWNED, value))
+        logical_bytes += row.logical_bytes
+        files += row.files
+    return OwnedRow(account_id, logical_bytes, files)
 
 
 def _spaces_of(generation: Generation, principals: Sequence[str]) -> Iterator[str]:

@@ -34,6 +34,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    OwnedRow,
     PackedPartRow,
     PartitionRow,
     PartRow,
@@ -55,6 +56,7 @@ SPACE: Final = b"S"
 SPACE_REPLICAS: Final = b"Q"
 SPACE_QUOTA: Final = b"q"
 TOTALS: Final = b"T"
+OWNED: Final = b"b"
 ENTRY: Final = b"E"
 ENTITY: Final = b"F"
 ACCESS: Final = b"X"
@@ -81,7 +83,7 @@ API_TOKEN: Final = b"a"
 TOKEN_OF: Final = b"o"
 INVITE: Final = b"I"
 SIGNING_KEY: Final = b"H"
-ROW_FAMILIES: Final = b"PSQqTEFXsVABCDNKJLGUWwYZmgaoIH"
+ROW_FAMILIES: Final = b"PSQqTbEFXsVABCDNKJLGUWwYZmgaoIH"
 """Families whose current rows the view digest covers (outcomes are added up beside them)."""
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
@@ -188,6 +190,7 @@ KEY_OF: dict[type[Any], Callable[[Any], bytes]] = {
     SpaceReplicasRow: lambda row: SPACE_REPLICAS + row.space_id.encode(),
     SpaceQuotaRow: lambda row: SPACE_QUOTA + row.space_id.encode(),
     TotalsRow: lambda row: TOTALS + row.space_id.encode(),
+    OwnedRow: lambda row: OWNED + row.owner.encode(),
     EntryRow: lambda row: f"E{row[1]}\0{row[2]}/".encode() if row[3] else f"E{row[1]}\0{row[2]}".encode(),
     FileRow: lambda row: ENTITY + row[0].encode(),
     FolderRow: lambda row: ENTITY + row.entity_id.encode(),

@@ -14,6 +14,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    OwnedRow,
     PackedPartRow,
     PartitionRow,
     PartRow,
@@ -115,6 +116,11 @@ class FilesRows(PartitionRows):
         """A space's totals, zero where unknown."""
         row: TotalsRow | None = self._row(keys.TOTALS + space_id.encode())
         return row or TotalsRow(space_id)
+
+    def owned(self, owner: str) -> OwnedRow:
+        """What an account owns here, zero where nothing."""
+        row: OwnedRow | None = self._row(keys.OWNED + owner.encode())
+        return row or OwnedRow(owner)
 
     def entry(self, space_id: str, parent_id: str, name: str) -> EntryRow | None:
         """The file or folder of that name."""

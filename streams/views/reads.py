@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from govault.domain.manifest import ChunkRef
-from govault.domain.rows import Entity, EntryRow, FileRow, FolderRow, SharesRow, VersionContent
+from govault.domain.rows import Entity, EntryRow, FileRow, FolderRow, OwnedRow, SharesRow, VersionContent
 from govault.ports import PartSpan, SearchPage, SearchQuery
 from schemas.ids import ChunkId
 from streams.views import belongings, manifests, namespace, references
@@ -63,6 +63,10 @@ class ServingReads:
     def owned_by(self, space_id: str, account_id: str, limit: int) -> list[str]:
         """What an account owns in a space."""
         return belongings.owned_by(self._serving, space_id, account_id, limit)
+
+    def owned(self, account_id: str) -> OwnedRow:
+        """How much an account owns."""
+        return belongings.owned(self._serving, account_id)
 
     def search(self, query: SearchQuery) -> SearchPage:
         """Files by indexed properties. For a thread: it may take tens of milliseconds."""

@@ -34,6 +34,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    OwnedRow,
     PackedPartRow,
     PartitionRow,
     PartRow,
@@ -50,7 +51,7 @@ from govault.domain.rows import (
 from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.domain.version_numbers import VersionNumbers
 
-VIEWS_FORMAT = 9
+VIEWS_FORMAT = 10
 
 
 def encode_row(row: Row, since: int) -> bytes:
@@ -154,6 +155,7 @@ _DECODERS: dict[int, Callable[[bytes, bytes], Row]] = {
     ord("Q"): _plain(SpaceReplicasRow),
     ord("q"): _plain(SpaceQuotaRow),
     ord("T"): _plain(TotalsRow),
+    ord("b"): _plain(OwnedRow),
     ord("E"): _plain(EntryRow),
     ord("F"): _entity,
     ord("X"): _access,

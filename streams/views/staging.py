@@ -13,6 +13,7 @@ from govault.domain.rows import (
     ChunkRow,
     EntryRow,
     FileRow,
+    OwnedRow,
     PartitionRow,
     Put,
     Row,
@@ -31,7 +32,7 @@ from streams.views.rows_codec import decode_row, encode_row, since_of
 _OUTCOME_BYTE = keys.OUTCOME[0]
 _ENTRY_BYTE = keys.ENTRY[0]
 _SPACES = frozenset((SpaceRow, SpaceReplicasRow))
-_COUNTERS = frozenset((PartitionRow, TotalsRow))
+_COUNTERS = frozenset((PartitionRow, TotalsRow, OwnedRow))
 """Rows that nearly every event changes, and nothing follows from."""
 
 

@@ -1,13 +1,12 @@
-"""Who asks: login, logout, whoami, register, user, token, invite."""
+"""Who asks: login, logout, whoami, register, token, invite; the verbs of ``user`` are beside."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from govault.cli.app import App
-from govault.cli.commands.handing_over import user_hand_over
-from govault.cli.commands.identities import log_in_by_browser, user_link, user_unlink
-from govault.cli.confirm import confirm
+from govault.cli.commands.identities import log_in_by_browser
+from govault.cli.commands.users import Email, Login, Name, owned_text, register_users
 from govault.cli.filters import parse_duration_s
 from govault.cli.login_file import LoginFile
 from govault.cli.options import options
@@ -18,13 +17,8 @@ from govault.errors import Authentication, InvalidRequest
 
 if TYPE_CHECKING:
     from govault.client import Client
-    from schemas.rest.accounts import AccountDocument, TokenDocument
+    from schemas.rest.accounts import TokenDocument
 
-User = Annotated[str, typer.Argument(metavar="USER", help="Login or account id.")]
-Login = Annotated[str, typer.Argument(metavar="LOGIN", help="The name to log in with.")]
-Name = Annotated[str, typer.Option("--name", help="A name for people.")]
-Email = Annotated[str, typer.Option("--email", help="An e-mail address, for people.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 For = Annotated[str | None, typer.Option("--user", help="Of another account (administrators).")]
 
 
@@ -34,15 +28,7 @@ def register(app: App) -> None:
     app.verb("logout")(log_out)
     app.verb("whoami")(who_am_i)
     app.verb("register")(register_me)
-    user = App(help="Accounts of people and services.")
-    for name, act in (
-        ("ls", user_ls), ("show", user_show), ("create", user_create), ("change", user_change),
-        ("password", user_password), ("reset-password", user_reset), ("disable", user_disable),
-        ("enable", user_enable), ("logout", user_logout), ("erase", user_erase), ("link", user_link),
-        ("unlink", user_unlink), ("hand-over", user_hand_over),
-    ):  # fmt: skip
-        user.verb(name)(act)
-    app.add_typer(user, name="user")
+    register_users(app)
     sessions = App(help="Where you are logged in.")
     sessions.verb("ls")(sessions_ls)
     sessions.verb("end")(sessions_end)
@@ -117,6 +103,7 @@ def who_am_i() -> None:
             ("credential", who.credential),
             ("scopes", ", ".join(who.scopes or ())),
             ("principals", ", ".join(who.principals)),
+            *(() if who.account is None else owned_text(who.account)),
         ]
         emit(who, lambda: fields(pairs))
 
@@ -137,126 +124,6 @@ def register_me(
         emit(made, lambda: f"{made.id}  {made.login}")
 
     connect(act, public=True, anonymous=True)
-
-
-def user_ls() -> None:
-    """List the accounts, the oldest first."""
-
-    async def act(vault: "Client") -> None:
-        await emit_list(vault.accounts.list(), _line)
-
-    connect(act)
-
-
-def user_show(user: User) -> None:
-    """Tell of an account."""
-
-    async def act(vault: "Client") -> None:
-        found = await vault.accounts.get(user)
-        emit(found, lambda: _told(found))
-
-    connect(act)
-
-
-def user_create(
-    login: Login,
-    name: Name = "",
-    email: Email = "",
-    admin: Annotated[bool, typer.Option("--admin", help="Make it an administrator.")] = False,
-    service: Annotated[bool, typer.Option("--service", help="A service: no password, API tokens only.")] = False,
-    password: Annotated[bool, typer.Option("--password", help="Ask for a password (or read it from stdin).")] = False,
-) -> None:
-    """Make an account. Without --password a fresh one is told, to be changed at the first login."""
-    ask: dict[str, object] = {
-        "login": login,
-        "display_name": name,
-        "email": email,
-        "kind": "service" if service else "person",
-        "roles": ["admin"] if admin else [],
-        "password": ask_password(twice=True) if password else None,
-    }
-
-    async def act(vault: "Client") -> None:
-        made = await vault.accounts.create(ask)
-        emit(made, lambda: _told(made) + (f"\npassword: {made.password}" if made.password else ""))
-
-    connect(act)
-
-
-def user_change(
-    user: Annotated[str | None, typer.Argument(metavar="[USER]", help="Login or id; without it: yourself.")] = None,
-    login: Annotated[str | None, typer.Option("--login", help="Another login.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Another name.")] = None,
-    email: Annotated[str | None, typer.Option("--email", help="Another e-mail address.")] = None,
-    admin: Annotated[bool | None, typer.Option("--admin/--no-admin", help="Whether it is an administrator.")] = None,
-) -> None:
-    """Change what is known of an account, or whether it is an administrator."""
-    wish: dict[str, object | None] = {"login": login, "display_name": name, "email": email}
-    if admin is not None:
-        wish["roles"] = ["admin"] if admin else []
-
-    async def act(vault: "Client") -> None:
-        changes = {key: value for key, value in wish.items() if value is not None}
-        changed = await vault.accounts.change(user, changes)
-        emit(changed, lambda: _told(changed))
-
-    connect(act)
-
-
-def user_password() -> None:
-    """Change your own password. Every session ends; log in again. From stdin: the current one, then the new one."""
-    current = ask_password("Current password")
-    new = ask_password("New password", twice=True)
-
-    async def act(vault: "Client") -> None:
-        await vault.accounts.change_password(current, new)
-
-    connect(act)
-    url, _ = find_node(options())
-    LoginFile(url).forget()
-    remark("The password was changed, and every session has ended: log in again.")
-
-
-def user_reset(user: User) -> None:
-    """Give an account a fresh password, to be changed at its next login. Its sessions end."""
-
-    async def act(vault: "Client") -> None:
-        password = await vault.accounts.reset_password(user)
-        emit({"password": password}, lambda: password)
-
-    connect(act)
-
-
-def user_disable(user: User) -> None:
-    """Let nobody in by an account. Its sessions end; nothing of it is lost."""
-    _switch(user, disabled=True)
-
-
-def user_enable(user: User) -> None:
-    """Let a disabled account in again."""
-    _switch(user, disabled=False)
-
-
-def user_logout(user: User) -> None:
-    """Log an account out everywhere."""
-
-    async def act(vault: "Client") -> None:
-        await vault.accounts.end_sessions(user)
-
-    connect(act)
-
-
-def user_erase(user: User, yes: Yes = False) -> None:
-    """Erase an account for good: nobody reads its login, name, e-mail or password any more, in no backup to come.
-
-    Its id stays in the history of what it did. What it owns stays where it is: hand it over first (user hand-over).
-    """
-    confirm(f"Erase the account {user} for good?", yes)
-
-    async def act(vault: "Client") -> None:
-        await vault.accounts.erase(user)
-
-    connect(act)
 
 
 def sessions_ls() -> None:
@@ -351,35 +218,6 @@ def invite_revoke(invite: Annotated[str, typer.Argument(metavar="HASH", help="Of
         await vault.accounts.revoke_invite(invite)
 
     connect(act)
-
-
-def _switch(user: str, *, disabled: bool) -> None:
-    async def act(vault: "Client") -> None:
-        changed = await vault.accounts.change(user, {"disabled": disabled})
-        emit(changed, lambda: _told(changed))
-
-    connect(act)
-
-
-def _line(account: Any) -> str:
-    roles = f"  {','.join(account.roles)}" if account.roles else ""
-    return f"{account.id}  {account.state:<8}  {account.kind:<7}  {account.login or '-'}{roles}"
-
-
-def _told(account: "AccountDocument") -> str:
-    return fields(
-        [
-            ("id", account.id),
-            ("login", account.login),
-            ("name", account.display_name),
-            ("e-mail", account.email),
-            ("kind", account.kind),
-            ("state", account.state),
-            ("roles", ", ".join(account.roles)),
-            ("groups", ", ".join(account.groups)),
-            ("created", when(account.created)),
-        ]
-    )
 
 
 def _token_line(token: "TokenDocument") -> str:

@@ -7,8 +7,9 @@ import typer
 from govault.cli.app import App
 from govault.cli.commands.entries import removed_text
 from govault.cli.confirm import confirm
-from govault.cli.filters import parse_duration_s, parse_size
+from govault.cli.filters import parse_duration_s
 from govault.cli.output import count, emit, emit_list, fields, remark, size, when
+from govault.cli.quotas import bounds_text, parse_quota
 from govault.cli.session import connect
 from govault.errors import InvalidRequest
 from govault.limits import REPLICAS_MAX
@@ -61,7 +62,7 @@ def create(
 ) -> None:
     """Make a space."""
     keep = _retention(keep_last, keep_within, trash_expires_after)
-    settings = _settings(description, keep, _replication(replicas, write_quorum), _quota(quota_bytes, quota_files))
+    settings = _settings(description, keep, _replication(replicas, write_quorum), parse_quota(quota_bytes, quota_files))
 
     async def act(vault: "Client") -> None:
         emit(await vault.spaces.create(name, settings))
@@ -102,7 +103,7 @@ def change(
     """Change a space's settings; what is not named stays."""
     asked = _retention(keep_last, keep_within, trash_expires_after)
     wanted = _replication(replicas, write_quorum)
-    bounds = _quota(quota_bytes, quota_files)
+    bounds = parse_quota(quota_bytes, quota_files)
     if description is None and not asked and not wanted and not bounds:
         raise InvalidRequest("say what to change: --description, --keep-last, …", rule="nothing-to-change")
 
@@ -167,17 +168,6 @@ def _replication(replicas: str | None, write_quorum: str | None) -> dict[str, ob
     return replication
 
 
-def _quota(quota_bytes: str | None, quota_files: str | None) -> dict[str, object]:
-    quota: dict[str, object] = {}
-    if quota_bytes is not None:
-        quota["bytes_max"] = None if quota_bytes == "none" else parse_size(quota_bytes, "--quota-bytes")
-    if quota_files is not None:
-        if quota_files != "none" and not quota_files.isdigit():
-            raise InvalidRequest(f"--quota-files: {quota_files!r} is not a number, or 'none'", rule="quota-files")
-        quota["files_max"] = None if quota_files == "none" else int(quota_files)
-    return quota
-
-
 def _retention(keep_last: str | None, keep_within: str | None, trash_expires_after: str | None) -> dict[str, object]:
     retention: dict[str, object] = {}
     if keep_last is not None:
@@ -205,12 +195,7 @@ def _figures(space: Any) -> str:
 def _bounds(space: Any) -> str:
     if space.quota is None:
         return "you see a part of it"
-    bounds = []
-    if space.quota.bytes_max is not None:
-        bounds.append(size(space.quota.bytes_max))
-    if space.quota.files_max is not None:
-        bounds.append(count(space.quota.files_max, "file"))
-    return " and ".join(bounds) or "anything"
+    return bounds_text(space.quota)
 
 
 def _line(space: Any) -> str:

@@ -26,6 +26,7 @@ from govault.services.accounts.sessions import SessionActs
 from govault.services.accounts.signing_keys import SigningKeys
 from govault.services.accounts.throttle import LoginThrottle
 from govault.services.submit import Submitter
+from schemas.events.accounts import AccountQuota
 
 FIRST_LOGIN = "admin"
 Registration = Literal["admin", "invite", "open"]
@@ -117,12 +118,22 @@ class AccountServices:
 
 
 def assemble_accounts(
-    ports: AccountsPorts, submitter: Submitter, operator: Authenticator, registration: Registration
+    ports: AccountsPorts,
+    submitter: Submitter,
+    operator: Authenticator,
+    registration: Registration,
+    quota_default: AccountQuota | None = None,
 ) -> AccountServices:
-    """Build everything. ``table.run`` and the workers are the node's to run."""
+    """Build everything. ``table.run`` and the workers are the node's to run.
+
+    Args:
+        quota_default: How much new accounts may own; None: anything.
+    """
     sealing = AccountSealing(ports.derive("account logins"))
     people = People(ports.views, ports.keys, sealing)
-    registry = AccountRegistry(people, submitter, ports.passwords, ports.clock, ports.randomness)
+    registry = AccountRegistry(
+        people, submitter, ports.passwords, ports.clock, ports.randomness, quota_default or AccountQuota()
+    )
     table = SessionTable(ports.reader, ports.views, ports.clock, ports.mac_key)
     signing_keys = SigningKeys(ports.views, submitter, ports.clock)
     signer = TokenSigner(ports.vault_id, ports.derive, signing_keys.numbers)

@@ -15,6 +15,7 @@ from schemas.events.accounts import (
     AccountChanged,
     AccountCreated,
     AccountErased,
+    AccountQuota,
     PasswordChanged,
     SessionsEnded,
 )
@@ -32,6 +33,7 @@ class NewAccount:
         password: None: it gets none, and nobody logs in with one (a service).
         invite_hash: Of the invite that it spends.
         identity_hash: Whom of the identity provider it belongs to; empty: nobody.
+        quota: How much it may own; None: what new accounts may, administrators anything.
     """
 
     personal: Personal
@@ -41,6 +43,7 @@ class NewAccount:
     must_change: bool = False
     invite_hash: str = ""
     identity_hash: str = ""
+    quota: AccountQuota | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +55,23 @@ class Change:
     email: str | None = None
     roles: tuple[str, ...] | None = None
     disabled: bool | None = None
+    quota: AccountQuota | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AccountRegistry:
-    """The acts."""
+    """The acts.
+
+    Attributes:
+        quota_default: How much new accounts may own.
+    """
 
     people: People
     submitter: Submitter
     passwords: Passwords
     clock: Clock
     randomness: Randomness
+    quota_default: AccountQuota
 
     async def create(self, actor: Actor, wish: NewAccount) -> Account:
         """Make an account.
@@ -88,6 +97,7 @@ class AccountRegistry:
             must_change=wish.must_change,
             invite_hash=wish.invite_hash,
             identity_hash=wish.identity_hash,
+            quota=self._quota(wish),
         )
         try:
             await self.submitter.submit(actor, created, _PARTITION, subject=account_id)
@@ -125,6 +135,7 @@ class AccountRegistry:
             sealed=sealed,
             roles=wish.roles,
             disabled=wish.disabled,
+            quota=wish.quota,
         )
         await self.submitter.submit(actor, changed, _PARTITION, subject=row.account_id)
         return self._now(row.account_id)
@@ -221,6 +232,11 @@ class AccountRegistry:
             ends_sessions=ends_sessions,
         )
         await self.submitter.submit(actor, changed, _PARTITION, subject=row.account_id)
+
+    def _quota(self, wish: NewAccount) -> AccountQuota:
+        if wish.quota is not None:
+            return wish.quota
+        return AccountQuota() if "admin" in wish.roles else self.quota_default
 
     def _now(self, account_id: str) -> Account:
         row = self.people.views.accounts().account(account_id)

@@ -91,6 +91,31 @@ def test_an_administrator_makes_people_groups_and_tokens_and_each_gets_what_is_h
     assert govault("user", "show", "ada").code == 3
 
 
+def test_what_an_account_may_own_is_set_shown_kept_and_lifted(govault: Shell, state: Path, tmp_path: Path) -> None:
+    password = f"{PASSWORD}\n".encode()
+    govault.ok("user", "create", "eve", "--password", "--quota-bytes", "1MiB", stdin=password)
+    changed = govault.ok("user", "change", "eve", "--quota-files", "1", "--json").document
+    assert changed["quota"] == {"bytes_max": 1024**2, "files_max": 1}
+    assert "1.0 MiB and 1 file" in govault.ok("user", "show", "eve").out
+    govault.ok("login", "eve", stdin=password)
+    govault.ok("space", "create", "eves")
+    for name in ("one", "two"):
+        (tmp_path / name).write_bytes(b"x")
+    govault.ok("upload", str(tmp_path / "one"), "eves:/")
+    assert "1 file, 1 B" in govault.ok("whoami").out
+    refused = govault("upload", str(tmp_path / "two"), "eves:/")
+    assert (refused.code, "purge trash" in refused.err) == (1, True)
+    assert govault("user", "change", "--quota-files", "9").code == 2
+    assert govault("user", "change", "eve", "--quota-files", "9").code == 4
+    govault.ok("logout")
+    lifted = govault.ok("user", "change", "eve", "--quota-files", "none", "--json").document
+    assert lifted["quota"] == {"bytes_max": 1024**2, "files_max": None}
+    govault.ok("login", "eve", stdin=password)
+    govault.ok("upload", str(tmp_path / "two"), "eves:/")
+    govault.ok("logout")
+    assert govault("user", "change", "eve", "--quota-bytes", "some").code == 2
+
+
 def test_a_login_by_a_browser_ends_at_once_where_no_identity_provider_is_configured(govault: Shell) -> None:
     refused = govault("login", "--oidc", "--no-browser")
     assert refused.code == 3

@@ -12,6 +12,7 @@ from schemas.events.accounts import (
     AccountChanged,
     AccountCreated,
     AccountErased,
+    AccountQuota,
     ApiTokenIssued,
     ApiTokenRevoked,
     GroupChanged,
@@ -301,6 +302,10 @@ NAMED: dict[str, EventData] = {
     f"{AccountCreated.TYPE}.with_identity": AccountCreated(
         account_id=A, login_hash=HASH, sealed=SEALED, identity_hash=OTHER_HASH
     ),
+    f"{AccountCreated.TYPE}.with_quota": AccountCreated(
+        account_id=A, login_hash=HASH, sealed=SEALED, quota=AccountQuota(bytes_max=2**40)
+    ),
+    f"{AccountChanged.TYPE}.with_quota": AccountChanged(account_id=A, quota=AccountQuota(files_max=1000)),
     f"{AccountChanged.TYPE}.with_identity": AccountChanged(account_id=A, identity_hash=OTHER_HASH),
     f"{AccountChanged.TYPE}.without_identity": AccountChanged(account_id=A, identity_hash=""),
 }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from govault.domain.apply import would_refuse
+from govault.domain.foretelling import would_refuse
 from govault.domain.memory_state import MemoryAccounts, MemoryDirectory, MemoryPartition, MemoryPeers
 from govault.domain.rows import Entity, FileRow, FolderRow, PartRow, Row
 from schemas.codec import MalformedEvent, UnknownEventType, decode

@@ -38,7 +38,8 @@ def test_every_reason_has_a_refusal() -> None:
 def test_a_refusal_says_what_to_do_and_keeps_its_facts(reason: Reason) -> None:
     facts = (("etag", "abc"), ("detail", "because"))
     error = refusal(Outcome(Verdict.REFUSED, Position(Topic.FILES, 0, 1), reason.value, facts), "e_1")
-    assert error.details == {"reason": reason.value, "event_id": "e_1", "etag": "abc"}
+    said = {"whose": "space"} if reason is Reason.QUOTA_EXCEEDED else {}
+    assert error.details == {"reason": reason.value, "event_id": "e_1", "etag": "abc", **said}
     assert str(error).endswith(": because")
     assert 400 <= status_of(error) < 600
 

@@ -12,6 +12,7 @@ from govault.domain.rows import (
     FileRow,
     FolderRow,
     OutcomeRow,
+    OwnedRow,
     PackedPartRow,
     PartRow,
     SpaceRow,
@@ -26,6 +27,7 @@ def check_partition(state: MemoryPartition) -> None:
     check_tree(state)
     check_versions(state)
     check_totals(state)
+    check_owned(state)
     check_references(state)
     assert len(state.rows(OutcomeRow)) <= state.partition().outcomes
 
@@ -90,6 +92,28 @@ def check_totals(state: MemoryPartition) -> None:
             len(mine),
             sum(content.size_bytes for content in mine),
         )
+
+
+def owned(state: MemoryPartition) -> dict[str, OwnedRow]:
+    """What each account owns, by the files' rows and those of their versions."""
+    files = {file.entity_id: file for file in state.rows(FileRow) if file.owner}
+    sizes = Counter({file.owner: 0 for file in files.values()})
+    for file in files.values():
+        sizes[file.owner] += file.current.size_bytes
+    for row in state.rows(VersionRow):
+        if row.file_id in files:
+            sizes[files[row.file_id].owner] += row.content.size_bytes
+    counts = Counter(file.owner for file in files.values())
+    return {owner: OwnedRow(owner, size_bytes, counts[owner]) for owner, size_bytes in sizes.items()}
+
+
+def check_owned(state: MemoryPartition) -> None:
+    """What accounts own is counted, nothing is where nobody does; and so are the older versions of each file."""
+    assert {row.owner: row for row in state.rows(OwnedRow)} == owned(state)
+    older: Counter[str] = Counter()
+    for row in state.rows(VersionRow):
+        older[row.file_id] += row.content.size_bytes
+    assert all(file.older_bytes == older[file.entity_id] for file in state.rows(FileRow))
 
 
 def check_references(state: MemoryPartition) -> None:

@@ -14,6 +14,7 @@ from schemas.events.accounts import (
     AccountChanged,
     AccountCreated,
     AccountErased,
+    AccountQuota,
     ApiTokenIssued,
     ApiTokenRevoked,
     GroupChanged,
@@ -275,3 +276,23 @@ def test_signing_keys_come_one_after_the_other_and_the_oldest_go(state: MemoryAc
 
 def test_events_of_other_topics_are_refused(state: MemoryAccounts) -> None:
     assert write(state, SpaceRemoved(name="main", space_id="s")).reason == "event-invalid"
+
+
+def test_administrators_alone_set_how_much_an_account_may_own(state: MemoryAccounts) -> None:
+    bounded = AccountChanged(account_id=account_id(2), quota=AccountQuota(bytes_max=10))
+    assert write(state, bounded, by=account_id(2)).reason == "not-allowed"
+    assert write(state, bounded, by=account_id(1)).verdict is Verdict.ACCEPTED
+    assert write(state, bounded, by=account_id(1)).verdict is Verdict.UNCHANGED
+    row = account(state, 2)
+    assert (row.quota_bytes, row.quota_files, row.revision) == (10, None, 2)
+    renamed = AccountChanged(account_id=account_id(2), sealed="CCCC")
+    assert write(state, renamed, by=account_id(2)).verdict is Verdict.ACCEPTED
+    assert account(state, 2).quota_bytes == 10
+    lifted = AccountChanged(account_id=account_id(2), quota=AccountQuota(files_max=0))
+    assert write(state, lifted).verdict is Verdict.ACCEPTED
+    assert (account(state, 2).quota_bytes, account(state, 2).quota_files) == (None, 0)
+    beyond = AccountChanged(account_id=account_id(2), quota=AccountQuota(files_max=2**53 + 1))
+    assert write(state, beyond).reason == "event-invalid"
+    assert write(state, created(4, quota=AccountQuota(bytes_max=2**60))).reason == "event-invalid"
+    assert write(state, created(4, quota=AccountQuota(bytes_max=5))).verdict is Verdict.ACCEPTED
+    assert account(state, 4).quota_bytes == 5

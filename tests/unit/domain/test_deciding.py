@@ -4,7 +4,8 @@ from typing import get_args
 
 import pytest
 
-from govault.domain.apply import apply_files, would_refuse
+from govault.domain.apply import apply_files
+from govault.domain.foretelling import would_refuse
 from govault.domain.memory_state import MemoryPartition
 from govault.domain.position import Position, Verdict
 from govault.domain.rows import OutcomeRow, Put

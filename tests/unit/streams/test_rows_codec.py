@@ -11,6 +11,7 @@ from govault.domain.rows import (
     LayoutRow,
     NodeRow,
     OutcomeRow,
+    OwnedRow,
     PackedPartRow,
     PartitionRow,
     PartRow,
@@ -40,6 +41,7 @@ ROWS: tuple[Row, ...] = (
     SpaceReplicasRow("s", 5, None),
     SpaceQuotaRow("s", None, 2**50),
     TotalsRow("s", 1, 2, 3, 2**50),
+    OwnedRow("a_1", 2**50, 3),
     EntryRow("s", "f_parent", "näme", True, "f_1"),
     FileRow(
         "f_1",
