@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
@@ -14,6 +14,8 @@ from govault.errors import Authentication
 from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
 from schemas.events.files import RulesActivated
 from schemas.ids import ulid
+from tests.access.rows import request_of
+from tests.access.table import EXPECTED
 from tests.fakes.vault import ADMIN, Vault
 
 STRANGER, READER, WRITER, OWNER, MANAGER, MEMBER = ("a_" + ulid(number, b"account---") for number in range(6))
@@ -25,7 +27,7 @@ IDENTITIES = {
     "writer": Identity(WRITER, (WRITER, "users"), session_id="of-the-tests"),
     "owner": Identity(OWNER, (OWNER, "users"), session_id="of-the-tests"),
     "manager": Identity(MANAGER, (MANAGER, "users"), session_id="of-the-tests"),
-    "admin": Identity("a_" + ulid(9, b"account---"), ("users", "role:admin")),
+    "admin": Identity("a_" + ulid(9, b"account---"), ("users", "role:admin"), session_id="of-the-tests"),
 }
 
 
@@ -45,11 +47,35 @@ class People:
     client: httpx.AsyncClient
     file_id: str
     sha256: str
+    shares: list[str] = field(default_factory=list)
+    """Links to the file that nobody revoked yet."""
 
     async def ask(self, who: str, method: str, path: str, ask: object = None, **more: Any) -> httpx.Response:
         headers = {} if who == "anonymous" else {"authorization": f"Bearer {who}"}
         headers |= more.pop("headers", {})
         return await self.client.request(method, path, headers=headers, json=ask, **more)
+
+    async def told(self, who: str, route: str, *, with_ask: bool = True) -> int:
+        """How somebody is answered who asks a route as its row says; without what it asks the body is empty."""
+        row = EXPECTED[route]
+        asked = request_of(route, row if with_ask else replace(row, ask=None), self.named)
+        headers = {} if who == "anonymous" else {"authorization": f"Bearer {who}"}
+        return (await self.client.request(**asked, headers=headers)).status_code
+
+    def named(self, name: str) -> str:
+        """What names of the table stand for here; of what this vault has none of, none is known."""
+        if name == "share":
+            return self.shares.pop()
+        known = {"space": "main", "path": "docs/plan", "number": "1", "version": "1", "principal": "public"}
+        known |= {"ref": self.file_id, "id": self.file_id}
+        return known.get(name, "unknown")
+
+    async def share(self, count: int) -> None:
+        """Make so many links to the file."""
+        for _ in range(count):
+            made = await self.ask("admin", "POST", f"/files/{self.file_id}/shares", {})
+            assert made.status_code == 201, made.text
+            self.shares.append(made.json()["id"])
 
     async def submit(
         self, data: AccessGranted | AccessRevoked | OwnerChanged | RulesActivated, space: str = "main"

@@ -12,75 +12,35 @@ from govault.services.spaces import SpaceWish
 from schemas.events.access import AccessRevoked
 from schemas.events.directory import SpaceCreated
 from schemas.events.files import SpaceOpened
+from tests.access.rows import WHO
+from tests.access.table import WRITES
 from tests.fakes.vault import ADMIN, Vault
-from tests.integration.namespace.people import READER, WRITER, People, people_at
-
-AT_FILE = {"stranger": 404, "reader": 403, "member": 403}
-AT_FOLDER = {"stranger": 404, "reader": 403, "member": 403, "writer": 404, "owner": 404}
-AT_SPACE = {"stranger": 404, "reader": 404, "member": 404, "writer": 404, "owner": 404}
-WRITES: dict[str, tuple[dict[str, int], Any]] = {
-    "PUT /spaces/{space}/files/{path}": ({**AT_FILE, "writer": 200}, b"new"),
-    "PATCH /spaces/{space}/files/{path}": ({**AT_FILE, "writer": 200}, {"tags": ["x"]}),
-    "DELETE /spaces/{space}/files/{path}": ({**AT_FILE, "writer": 200}, None),
-    "PATCH /files/{ref}": ({**AT_FILE, "writer": 200}, {"tags": ["x"]}),
-    "DELETE /files/{ref}": ({**AT_FILE, "writer": 200}, None),
-    "DELETE /files/{ref}/versions/{number}": ({**AT_FILE, "writer": 403, "owner": 200}, None),
-    "POST /files/{ref}/versions/{number}/restore": ({**AT_FILE, "writer": 200}, None),
-    "POST /files/{ref}/copy": ({**AT_FOLDER, "manager": 201}, {"path": "docs/copy"}),
-    "POST /files": ({**AT_FILE, "writer": 200}, {"path": "docs/plan"}),
-    "PUT /spaces/{space}/folders/{path}": ({**AT_FOLDER, "manager": 201}, None),
-    "PATCH /spaces/{space}/folders/{path}": ({**AT_FOLDER, "manager": 200}, {"path": "moved"}),
-    "DELETE /spaces/{space}/folders/{path}": ({**AT_FOLDER, "manager": 200}, None),
-    "PATCH /spaces/{space}": ({**AT_SPACE, "manager": 200}, {"description": "ours"}),
-    "DELETE /spaces/{space}": ({**AT_SPACE, "manager": 204}, None),
-    "DELETE /trash/{id}": ({**AT_FILE, "writer": 403, "owner": 200}, None),
-    "DELETE /trash": ({**AT_SPACE, "manager": 200}, None),
-    "POST /trash/{id}/restore": ({**AT_FILE, "writer": 404, "owner": 404, "manager": 200}, {}),
-}
-"""What each is told, up to the first who may; and what is asked. Who may write a file may not add to its folder."""
-
-
-async def told_at(people: People, route: str, who: str, asked: Any) -> int:
-    method, _, template = route.partition(" ")
-    folder = {"PUT": "docs/sub", "PATCH": "docs", "DELETE": "docs"}.get(method, "")
-    path = template.replace("folders/{path}", f"folders/{folder}")
-    for name, value in {"{space}": "main", "{path}": "docs/plan", "{ref}": people.file_id, "{number}": "1"}.items():
-        path = path.replace(name, value)
-    path = path.replace("{id}", people.file_id)
-    query = {"/trash": {"space": "main"}, "/spaces/{space}": {"force": "true"}}.get(template, {})
-    query = query if method == "DELETE" else {}
-    if route == "POST /files":
-        form = {"data": asked, "files": {"file": ("plan", b"new")}}
-        return (await people.ask(who, method, path, **form)).status_code
-    if isinstance(asked, bytes):
-        return (await people.ask(who, method, path, content=asked)).status_code
-    return (await people.ask(who, method, path, asked, params=query)).status_code
+from tests.integration.namespace.people import READER, WRITER, people_at
 
 
 @pytest.mark.parametrize("route", WRITES)
 async def test_only_who_may_write_there_changes_something(vault: Vault, route: str) -> None:
-    expected, asked = WRITES[route]
+    row = WRITES[route]
     async with people_at(vault) as people:
-        if route.partition(" ")[2].startswith("/trash"):
+        if row.trashed:
             assert (await people.ask("admin", "DELETE", f"/files/{people.file_id}")).status_code == 200
         before = len(vault.log.records)
-        assert await told_at(people, route, "anonymous", asked) == 401
-        *refused, (allowed, status) = expected.items()
-        told = {who: await told_at(people, route, who, asked) for who, _ in refused}
-        assert told == dict(refused)
+        refused = {who: status for who, status in row.told.items() if status >= 400}
+        assert {who: await people.told(who, route) for who in refused} == refused
         assert len(vault.log.records) == before
-        assert await told_at(people, route, allowed, asked) == status
+        allowed = next(who for who in WHO if who not in refused)
+        assert await people.told(allowed, route) == row.told[allowed]
         assert len(vault.log.records) > before
 
 
 @pytest.mark.parametrize("route", WRITES)
 async def test_nobody_but_administrators_writes_where_the_log_decides_no_access_yet(vault: Vault, route: str) -> None:
     async with people_at(vault, rules=1) as people:
-        if route.partition(" ")[2].startswith("/trash"):
+        if WRITES[route].trashed:
             await people.ask("admin", "DELETE", f"/files/{people.file_id}")
         before = len(vault.log.records)
         for who in ("stranger", "owner", "manager"):
-            assert await told_at(people, route, who, WRITES[route][1]) == 404
+            assert await people.told(who, route) == 404
         assert len(vault.log.records) == before
 
 
