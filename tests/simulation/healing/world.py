@@ -147,11 +147,19 @@ class Node:
 class World:
     """A cluster. Use it as a context: leaving it stops the nodes."""
 
-    def __init__(self, names: str, settings: HealingSettings = SETTINGS, *, replicas: int = 3) -> None:
-        self.rng = random.Random(1)
+    def __init__(
+        self,
+        names: str,
+        settings: HealingSettings = SETTINGS,
+        *,
+        replicas: int = 3,
+        network: Network | None = None,
+        seed: int = 1,
+    ) -> None:
+        self.rng = random.Random(seed)
         self.views = SharedViews(reached_hook=self._map_anew)
         self.rows = {name: node_row(name) for name in names}
-        self.network = Network({name: PeerStore() for name in names})
+        self.network = network or Network({name: PeerStore() for name in names})
         self.settings = settings
         self.replicas = replicas
         self.nodes: dict[str, Node] = {}
