@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -47,8 +47,13 @@ class Fetching:
     peers: PeerStores
     _budget: Budget = field(default_factory=lambda: Budget(FETCHING_BYTES_MAX))
 
-    async def fetch(self, wanted: Sequence[ChunkRef]) -> Fetch:
+    async def fetch(
+        self, wanted: Sequence[ChunkRef], tell_found: Callable[[Fetched], None] = lambda fetched: None
+    ) -> Fetch:
         """Those of the distinct chunks that any other member has, each from one.
+
+        Args:
+            tell_found: Told each, once, as soon as it is here.
 
         Raises:
             Storage: This node cannot open what it gets.
@@ -56,7 +61,7 @@ class Fetching:
         size_bytes = min(sum(chunk.size_bytes or CHUNK_MEAN_BYTES for chunk in wanted), FETCHING_BYTES_MAX)
         await self._budget.take(size_bytes)
         try:
-            search = _Search(self, wanted)
+            search = _Search(self, wanted, tell_found)
             await search.run()
             return Fetch(search.found, search.silent)
         finally:
@@ -86,7 +91,8 @@ class _Call:
 
 
 class _Search:
-    def __init__(self, fetching: Fetching, wanted: Sequence[ChunkRef]) -> None:
+    def __init__(self, fetching: Fetching, wanted: Sequence[ChunkRef], tell_found: Callable[[Fetched], None]) -> None:
+        self._tell_found = tell_found
         self._candidates = fetching.candidates
         self._local = fetching.local
         self._peers = fetching.peers
@@ -149,6 +155,7 @@ class _Search:
         for fetched in answers:
             if self._sought.pop(fetched.sealed.chunk_id, None) is not None:
                 self.found[fetched.sealed.chunk_id] = fetched
+                self._tell_found(fetched)
         if not call.is_slow:
             self._lose_hope(call)
 

@@ -12,7 +12,8 @@ from govault.errors import ChunkDamaged, ChunkMissing, Cluster, GoVaultError
 from govault.limits import MIB, READ_AHEAD_BYTES, READ_REPAIR_BYTES_MAX
 from govault.ports import NodeStore
 from govault.services.replicas.cache import RemoteCache
-from govault.services.replicas.fetching import SIZE_UNKNOWN, Fetch, Fetched, Fetching
+from govault.services.replicas.fetching import SIZE_UNKNOWN, Fetch, Fetched
+from govault.services.replicas.shared_fetches import SharedFetches
 from schemas.ids import ChunkId
 
 _BATCH_BYTES = 1 * MIB
@@ -28,14 +29,21 @@ class _Read(NamedTuple):
     failure: GoVaultError | None
 
 
+class _Repair(NamedTuple):
+    """A chunk on its way into the store here."""
+
+    task: asyncio.Task[None]
+    size_bytes: int
+
+
 class Reading:
     """Every byte that it gives was held against its chunk's id."""
 
-    def __init__(self, local: NodeStore, fetching: Fetching, cache: RemoteCache) -> None:
+    def __init__(self, local: NodeStore, fetching: SharedFetches, cache: RemoteCache) -> None:
         self._local = local
         self._fetching = fetching
         self._cache = cache
-        self._repairs: dict[asyncio.Task[None], int] = {}
+        self._repairs: dict[ChunkId, _Repair] = {}
 
     async def read(self, chunk: ChunkRef) -> bytes:
         """See ``ChunkStore.read``.
@@ -89,7 +97,7 @@ class Reading:
 
     async def close(self) -> None:
         """Give up repairs under way."""
-        tasks = list(self._repairs)
+        tasks = [repair.task for repair in self._repairs.values()]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -168,12 +176,13 @@ class Reading:
         if not isinstance(why, ChunkDamaged) and not self._fetching.candidates.holds(sealed.chunk_id):
             self._cache.offer(sealed.chunk_id, fetched.plain)
             return
-        if sum(self._repairs.values()) + len(sealed.sealed) > READ_REPAIR_BYTES_MAX:
-            # Repair comes by on its own for what is left out here.
+        under_way_bytes = sum(repair.size_bytes for repair in self._repairs.values())
+        if sealed.chunk_id in self._repairs or under_way_bytes + len(sealed.sealed) > READ_REPAIR_BYTES_MAX:
+            # Another reader of the same transfer was first; or repair comes by on its own for what is left out here.
             return
         task = asyncio.create_task(self._repair(fetched))
-        self._repairs[task] = len(sealed.sealed)
-        task.add_done_callback(lambda task: self._repairs.pop(task))
+        self._repairs[sealed.chunk_id] = _Repair(task, len(sealed.sealed))
+        task.add_done_callback(lambda task: self._repairs.pop(sealed.chunk_id))
 
     async def _repair(self, fetched: Fetched) -> None:
         try:

@@ -12,6 +12,7 @@ from govault.services.replicas.fetching import Fetching
 from govault.services.replicas.ingest import ReplicatedIngest
 from govault.services.replicas.placing import Placing, refuse_while_fenced
 from govault.services.replicas.reading import Reading
+from govault.services.replicas.shared_fetches import SharedFetches
 from schemas.ids import ChunkId
 
 
@@ -45,7 +46,7 @@ class ReplicatedStore:
         self._is_referenced = is_referenced
         self._any_asks = any_asks
         self._placing = Placing(candidates, local, peers)
-        self._reading = Reading(local, Fetching(candidates, local, peers), RemoteCache(cache_bytes_max))
+        self._reading = Reading(local, SharedFetches(Fetching(candidates, local, peers)), RemoteCache(cache_bytes_max))
 
     def begin(self, asked: Asked = AS_LAYOUT) -> ReplicatedIngest:
         refuse_while_fenced(self._placing.candidates)
