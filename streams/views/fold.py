@@ -26,7 +26,7 @@ from streams.views.digests import MODULUS_MASK, History
 from streams.views.key_filter import KeyFilter
 from streams.views.reader import DirectoryRows, FilesRows, PartitionRows, PeersRows
 from streams.views.staging import StagedRows
-from streams.views.sweep import OutcomeQueue, OutcomeSweep
+from streams.views.sweep import OutcomeSweep
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +86,6 @@ class PartitionFold:
         self.reader: Any = _READERS.get(topic, PartitionRows)(self.rows)
         # Whoever has a filter fills a database that is empty, and folds nothing with it afterwards.
         self._sweep = OutcomeSweep(database, self.prefix) if key_filter is None else None
-        self._queue = OutcomeQueue()
         self.applied = self._written = -1
         self.vault_time_ms = 0
         self.chain = History(fold_keys.digest_key, topic, partition)
@@ -174,13 +173,19 @@ class PartitionFold:
         if self._sweep is not None:
             self._sweep.write_to(batch, self.applied, outcomes)
         else:
-            self._queue.write_to(batch, self.rows.outcomes_written, outcomes)
+            self.rows.forget_outcomes(outcomes)
         batch.put(self.prefix + keys.META, self._meta())
         self._database.write(batch, logged)
         self.referenced = self.rows.take_referenced()
         self.rows.forget_rows()
         self._written = self.applied
         return unindexed
+
+    def finish(self) -> None:
+        """After the last ``write`` of a partition filled from nothing: what was kept in memory until now."""
+        batch = self._database.batch()
+        self.rows.write_outcomes(batch)
+        self._database.write(batch, logged=False)
 
     @property
     def history(self) -> bytes:

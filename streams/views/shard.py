@@ -110,6 +110,11 @@ class Shard:
                 files += cast(TotalsRow, decode_row(keys.TOTALS, value)).files
         return files
 
+    def finish_filling(self) -> None:
+        """Write what the folds of a shard filled from nothing kept in memory; nothing is folded into it afterwards."""
+        for fold in self.folds.values():
+            fold.finish()
+
     def close(self) -> None:
         """Flush and close."""
         self.database.close()

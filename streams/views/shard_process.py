@@ -117,6 +117,7 @@ async def fill(order: Order) -> None:
             # Whole segments at once: smaller ones would be merged again, from rows that must be read for it.
             folded = await fold_to(reader, filling, order.starts, order.ends, tell, pending_max=DOCUMENTS_MAX)
             await filling.index(PENDING_LIVE_MAX, logged=False)
+        shard.finish_filling()
     finally:
         shard.close()
     _say({"folded": folded})

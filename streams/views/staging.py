@@ -28,6 +28,7 @@ from streams.views.digests import MODULUS_MASK, RowDigests
 from streams.views.key_filter import MASK, KeyFilter
 from streams.views.keys import KEY_OF, REVISIONED
 from streams.views.rows_codec import decode_row, encode_row, since_of
+from streams.views.sweep import OutcomeQueue
 
 _OUTCOME_BYTE = keys.OUTCOME[0]
 _ENTRY_BYTE = keys.ENTRY[0]
@@ -58,7 +59,6 @@ class StagedRows:
     Attributes:
         rows_sum: Sum of the digests of all current rows, modulo 2**256; of stored ones until ``write_to``.
         outcomes_sum: The same of all outcomes ever recorded: they leave by age, which no digest should see.
-        outcomes_written: (key with the partition's prefix, ordinal) of the outcomes that the last batch holds.
     """
 
     def __init__(
@@ -69,8 +69,10 @@ class StagedRows:
         rows_kept_max: int,
         key_filter: KeyFilter | None = None,
     ) -> None:
+        """Of a stored partition; with a filter, of one that is filled from nothing and ends with ``write_outcomes``."""
         self._database = database
         self._filter_bits = None if key_filter is None else key_filter.bits
+        self._outcomes = None if key_filter is None else OutcomeQueue()
         self._prefix = prefix
         self._digests = RowDigests(digest_key)
         self._rows_kept_max = rows_kept_max
@@ -81,7 +83,6 @@ class StagedRows:
         self._derived = DerivedKeys()
         self.rows_sum = 0
         self.outcomes_sum = 0
-        self.outcomes_written: list[tuple[bytes, int]] = []
         self._dereferenced: list[bytes] = []
         self._referenced: list[bytes] = []
         self._spaces_changed = False
@@ -121,7 +122,11 @@ class StagedRows:
         return nsmallest(limit, (key for key in self.keys(start) if key > after))
 
     def _load(self, key: bytes) -> _Cell | None:
-        stored = self._database.get(self._prefix + key)
+        full = self._prefix + key
+        if self._outcomes is not None and key[0] == _OUTCOME_BYTE:
+            stored = self._outcomes.get(full)
+        else:
+            stored = self._database.get(full)
         cell = None if stored is None else _Cell(decode_row(key, stored), since_of(stored), stored)
         self._cells[key] = cell
         return cell
@@ -188,11 +193,10 @@ class StagedRows:
         Returns:
             Files whose searchable fields changed, each as it was when they last did.
         """
-        prefix, bits, put = self._prefix, self._filter_bits, batch.put
+        prefix, bits, put, kept = self._prefix, self._filter_bits, batch.put, self._outcomes
         gone: list[tuple[bytes, bytes]] = []
         rows: list[tuple[bytes, bytes]] = []
         outcomes: list[tuple[bytes, bytes]] = []
-        self.outcomes_written = []
         for key, cell in self._dirty.items():
             cell.dirty = False
             full = prefix + key
@@ -207,13 +211,15 @@ class StagedRows:
                     cell.stored = None
                 continue
             cell.stored = value = encode_row(row, cell.since)
-            put(full, value)
+            if kept is not None and is_outcome:
+                kept.put(full, row[1], value)  # type: ignore[arg-type]
+            else:
+                put(full, value)
             if bits is not None and stored is None:
                 bit = hash(full) & MASK
                 bits[bit >> 3] |= 1 << (bit & 7)
             if is_outcome:
                 outcomes.append((full, value))
-                self.outcomes_written.append((full, row[1]))  # type: ignore[arg-type]
             else:
                 rows.append((full, value))
         added = self._digests.sum(rows) - self._digests.sum(gone)
@@ -232,6 +238,16 @@ class StagedRows:
         self._dirty.clear()
         self._dirty_entries.clear()
         return unindexed
+
+    def forget_outcomes(self, outcomes: int) -> None:
+        """Of a partition filled from nothing: drop what answers no repeats, now that so many were recorded."""
+        if self._outcomes is not None:
+            self._outcomes.forget_old(outcomes)
+
+    def write_outcomes(self, batch: Any) -> None:
+        """Of a partition filled from nothing: put the outcomes that are left into the last batch."""
+        if self._outcomes is not None:
+            self._outcomes.write_to(batch)
 
     def take_dereferenced(self) -> list[bytes]:
         """Chunks whose last reference in the partition went since last taken."""

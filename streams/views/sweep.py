@@ -3,8 +3,7 @@
 Nothing depends on when: readers judge an outcome by its ordinal, and the digest adds outcomes up for ever.
 """
 
-from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections import deque
 from itertools import islice
 from typing import Any
 
@@ -58,25 +57,35 @@ class OutcomeSweep:
 
 
 class OutcomeQueue:
-    """Removes the outcomes of a partition that had none when this was made, without looking for them.
+    """The outcomes of a partition that had none when this was made: the latest, in memory until the fold ends.
 
-    It remembers the key of every outcome that is kept, which a fold can afford that ends soon.
+    Most of a long log's outcomes are too old before it ends; a fold from nothing need never write those.
     """
 
     def __init__(self) -> None:
-        self._ordinals: OrderedDict[bytes, int] = OrderedDict()
+        self._values: dict[bytes, tuple[int, bytes]] = {}
+        self._oldest: deque[tuple[int, bytes]] = deque()
 
-    def write_to(self, batch: Any, written: Iterable[tuple[bytes, int]], outcomes: int) -> None:
-        """Take note of the outcomes that a batch holds, (key, ordinal); delete, in it, those that are too old."""
-        ordinals = self._ordinals
-        for key, ordinal in written:
-            # An event that came too late, and again in time, has its outcome anew: it is as old as the newer one.
-            ordinals.pop(key, None)
-            ordinals[key] = ordinal
-        while ordinals:
-            key, ordinal = ordinals.popitem(last=False)
-            if ordinal > outcomes - OUTCOMES_PER_PARTITION_MAX:
-                ordinals[key] = ordinal
-                ordinals.move_to_end(key, last=False)
-                break
-            batch.delete(key)
+    def put(self, key: bytes, ordinal: int, value: bytes) -> None:
+        """An outcome was recorded, or one that came too late anew: it is as old as the newer one."""
+        self._values[key] = (ordinal, value)
+        self._oldest.append((ordinal, key))
+
+    def get(self, key: bytes) -> bytes | None:
+        """The stored value of an outcome; None where there is none, or it was too old."""
+        found = self._values.get(key)
+        return None if found is None else found[1]
+
+    def forget_old(self, outcomes: int) -> None:
+        """Drop those that answer no repeats any more, now that so many were recorded."""
+        oldest, values = self._oldest, self._values
+        too_old = outcomes - OUTCOMES_PER_PARTITION_MAX
+        while oldest and oldest[0][0] <= too_old:
+            ordinal, key = oldest.popleft()
+            if values[key][0] == ordinal:
+                del values[key]
+
+    def write_to(self, batch: Any) -> None:
+        """Put all that are left into a batch."""
+        for key, (_, value) in self._values.items():
+            batch.put(key, value)

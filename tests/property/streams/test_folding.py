@@ -139,6 +139,7 @@ def test_shards_filled_through_a_key_filter_hold_the_same(seed: int, tmp_path: P
                     if at % 37 == 36:
                         fold.write(logged=False)
                 fold.write(logged=False)
+        shard.finish_filling()
         shard.close()
     filled = Generation(tmp_path / "filled", IDENTITY)
     assert digests(filled) == digests(expected)

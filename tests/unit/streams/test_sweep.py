@@ -53,16 +53,25 @@ def test_a_queue_keeps_an_outcome_that_was_decided_anew_as_long_as_the_newer_one
         database.close()
 
 
+def test_a_queue_answers_for_what_it_keeps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweep, "OUTCOMES_PER_PARTITION_MAX", 2)
+    queue = OutcomeQueue()
+    for ordinal, key in enumerate((b"a", b"b", b"c"), 1):
+        queue.put(key, ordinal, b"value of " + key)
+        queue.forget_old(ordinal)
+    assert [queue.get(key) for key in (b"a", b"b", b"c")] == [None, b"value of b", b"value of c"]
+
+
 def _queued(database: Database, event_ids: list[str]) -> set[int]:
     """Ordinals of the outcomes that are left when those of some events were recorded one after another."""
     queue = OutcomeQueue()
     for first in range(0, len(event_ids), 30):
-        batch = database.batch()
         ordinals = {event_id: ordinal for ordinal, event_id in enumerate(event_ids[first : first + 30], first + 1)}
-        written = [(PREFIX + keys.OUTCOME + event_id.encode(), ordinal) for event_id, ordinal in ordinals.items()]
-        for key, ordinal in written:
-            batch.put(key, ordinal.to_bytes(8, "big"))
-        queue.write_to(batch, written, first + len(ordinals))
-        database.write(batch, logged=True)
+        for event_id, ordinal in ordinals.items():
+            queue.put(PREFIX + keys.OUTCOME + event_id.encode(), ordinal, ordinal.to_bytes(8, "big"))
+        queue.forget_old(first + len(ordinals))
+    batch = database.batch()
+    queue.write_to(batch)
+    database.write(batch, logged=True)
     family = PREFIX + keys.OUTCOME
     return {since_of(value) for _, value in database.items(family, keys.prefix_end(family))}
