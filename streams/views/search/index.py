@@ -71,6 +71,11 @@ class SearchIndex:
         """Documents that no segment covers yet."""
         return list(self._pending.values())
 
+    @property
+    def waiting(self) -> int:
+        """How many documents no segment covers yet."""
+        return len(self._pending)
+
     def note(self, partition: int, rows: Iterable[FileRow]) -> None:
         """Files changed."""
         for row in rows:

@@ -85,9 +85,10 @@ def _postings(documents: Sequence[Document]) -> dict[str, Array]:
 
 
 def _distinct(values: Numbers) -> Numbers:
-    """Each value once, ascending. ``np.unique`` hashes, and takes a hundred times as long as sorting."""
-    ordered: Numbers = np.sort(values)
-    return ordered[_is_first(ordered)]
+    """Each value once, ascending, in the same memory. ``np.unique`` hashes: a hundred times as long as sorting."""
+    values.sort()
+    first = _is_first(values)
+    return values if first.all() else values[first]
 
 
 def _is_first(ordered: Numbers) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:

@@ -43,6 +43,7 @@ async def test_a_generation_filled_by_processes_equals_one_folded_live(broker: E
     await streams.views.rebuild(lambda done, total: told.append((done, total)))
     assert digests(streams) == live
     assert told[-1] == (FILES + 3, FILES + 3)
+    assert not streams.views.serving.pending_documents()
     found = streams.views.search(SearchQuery(name="f39?", limit=50))
     assert {row.name for row, _ in found.files} == {f"f39{digit}" for digit in range(10)}
     assert (await writer.write(writer.commit("after"))).fact("created") is True

@@ -1,0 +1,69 @@
+"""A process that fills a shard goes on folding while a search segment is written, but not for ever."""
+
+import asyncio
+from collections.abc import Callable
+
+from streams.views.shard_process import Filling
+
+
+class Search:
+    """Segments that are done when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self.asked: list[int] = []
+        self.done = asyncio.Event()
+
+    async def maintain(self, pending_max: int, logged: bool) -> None:
+        self.asked.append(pending_max)
+        await self.done.wait()
+        self.waiting = 0
+
+
+class OneShard:
+    def __init__(self) -> None:
+        self.search = Search()
+        self.finished = 0
+
+    def finish_filling(self) -> None:
+        self.finished += 1
+
+
+def filling_of(shard: OneShard) -> Filling:
+    return Filling(shard, tells=False)  # type: ignore[arg-type]
+
+
+async def turns_until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def test_folding_goes_on_while_a_segment_is_written_until_the_next_is_full() -> None:
+    shard = OneShard()
+    filling, search = filling_of(shard), shard.search
+    for search.waiting in (9, 10, 15, 19):
+        await filling.index(10, logged=False)
+    await turns_until(lambda: search.asked == [10])
+
+    search.waiting = 20
+    full = asyncio.create_task(filling.index(10, logged=False))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not full.done()
+    search.done.set()
+    await full
+
+
+async def test_it_ends_with_nothing_waiting_for_a_segment() -> None:
+    shard = OneShard()
+    filling, search = filling_of(shard), shard.search
+    search.waiting = 10
+    await filling.index(10, logged=False)
+    ending = asyncio.create_task(filling.finish())
+    await turns_until(lambda: search.asked == [10])
+    assert not shard.finished
+    search.done.set()
+    await ending
+    assert search.asked == [10, 1]
+    assert shard.finished == 1
