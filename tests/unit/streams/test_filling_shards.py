@@ -1,7 +1,6 @@
 """A process that fills a shard goes on folding while a search segment is written, but not for ever."""
 
 import asyncio
-from collections.abc import Callable
 
 from streams.views.shard_process import Filling
 
@@ -12,10 +11,12 @@ class Search:
     def __init__(self) -> None:
         self.waiting = 0
         self.asked: list[int] = []
+        self.begun = asyncio.Event()
         self.done = asyncio.Event()
 
     async def maintain(self, pending_max: int, logged: bool) -> None:
         self.asked.append(pending_max)
+        self.begun.set()
         await self.done.wait()
         self.waiting = 0
 
@@ -33,18 +34,13 @@ def filling_of(shard: OneShard) -> Filling:
     return Filling(shard, tells=False)  # type: ignore[arg-type]
 
 
-async def turns_until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0)
-
-
 async def test_folding_goes_on_while_a_segment_is_written_until_the_next_is_full() -> None:
     shard = OneShard()
     filling, search = filling_of(shard), shard.search
     for search.waiting in (9, 10, 15, 19):
         await filling.index(10, logged=False)
-    await turns_until(lambda: search.asked == [10])
+    await asyncio.wait_for(search.begun.wait(), 5)
+    assert search.asked == [10]
 
     search.waiting = 20
     full = asyncio.create_task(filling.index(10, logged=False))
@@ -61,7 +57,7 @@ async def test_it_ends_with_nothing_waiting_for_a_segment() -> None:
     search.waiting = 10
     await filling.index(10, logged=False)
     ending = asyncio.create_task(filling.finish())
-    await turns_until(lambda: search.asked == [10])
+    await asyncio.wait_for(search.begun.wait(), 5)
     assert not shard.finished
     search.done.set()
     await ending
