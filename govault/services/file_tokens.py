@@ -149,7 +149,7 @@ class FileTokenActs:
             identity = self.authenticator.of_api_token(issuer.name, issuer.credential_id)
         row = self.views.accounts().account(issuer.name)
         # API tokens outlive a logout everywhere; what was made by them before does not.
-        if row is None or identity.must_change or claims.issued_ms <= row.sessions_from_ms:
+        if row is None or claims.issued_ms <= row.sessions_from_ms:
             raise Authentication("whoever made the token has logged out everywhere since")
         return identity
 

@@ -9,11 +9,14 @@ import httpx
 import pytest
 
 from api.middleware.access import AccessEntry
-from api.middleware.rates import RequestsPerMinute
+from api.middleware.gate import Gate
+from api.middleware.rates import Rates, RequestsPerMinute
 from api.settings import ApiSettings
+from api.types import Message, Receive, Scope, Send
 from govault.limits import ACCOUNTS_LAG_S_MAX, FILE_TOKEN_VALID_S
+from schemas.events.files import RulesActivated
 from schemas.ids import is_file_token_id
-from tests.fakes.vault import open_vault
+from tests.fakes.vault import ADMIN, open_vault
 from tests.integration.accounts.conftest import PASSWORD, Doors
 from tests.integration.namespace.test_shares import at_rules_2
 
@@ -357,9 +360,6 @@ async def test_a_full_quota_is_told_without_its_figures(ada: Ada) -> None:
     assert space is not None
     answer = await ada.doors.operator("PATCH", "/spaces/main", {"quota": {"bytes_max": 20}})
     if answer.status_code == 409:
-        from schemas.events.files import RulesActivated
-        from tests.fakes.vault import ADMIN
-
         submit = ada.doors.vault.services.submitter.submit
         await submit(ADMIN, RulesActivated(rules=3), space.partition, subject="rules")
         answer = await ada.doors.operator("PATCH", "/spaces/main", {"quota": {"bytes_max": 20}})
@@ -401,3 +401,23 @@ async def test_an_address_of_the_operator_has_the_rate_of_a_share_link(few: tupl
     ada, _ = few
     made = (await ada.doors.operator("POST", f"/files/{ada.file_id}/tokens", {})).json()
     assert [(await ada.code(made["url"]))[0] for _ in range(4)] == [200] * 3 + [429]
+
+
+async def test_the_gate_says_whose_the_bytes_are_before_any_goes(ada: Ada) -> None:
+    """The pace of bytes is that of whoever the request's state names when it passes the gate."""
+    seen: list[tuple[str, str]] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((scope["state"]["actor_name"], scope["state"]["actor"].name))
+
+    async def nothing(*_: Message) -> Message:
+        return {}
+
+    services = ada.doors.vault.services
+    assert services.accounts is not None
+    rates = Rates(RequestsPerMinute(), lambda: 0.0)
+    gate = Gate(inner, services.accounts.authenticator, lambda: services.views, rates, False, services.file_tokens)
+    path = (await ada.address()).encode()
+    scope = {"type": "http", "method": "GET", "raw_path": path, "headers": [], "state": {"request_id": "r"}}
+    await gate(scope, nothing, nothing)
+    assert seen == [(ada.id, ada.id)]
