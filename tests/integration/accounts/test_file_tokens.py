@@ -270,6 +270,20 @@ async def test_an_address_follows_its_file_wherever_it_goes(ada: Ada) -> None:
     assert (await ada.doors.vault.get("films/plan.mp4")).content == b"another file"
 
 
+async def test_a_file_that_moves_while_its_next_version_comes_gets_it_all_the_same(ada: Ada) -> None:
+    url = await ada.address(methods=["PUT"])
+
+    async def body() -> AsyncIterator[bytes]:
+        yield b"ne"
+        await ada.operator("PATCH", f"/files/{ada.file_id}", {"path": "elsewhere/film"})
+        await ada.doors.vault.put("films/plan.mp4", b"another file")
+        yield b"xt"
+
+    assert await ada.code(url, "PUT", content=body()) == (200, "")
+    assert (await ada.doors.vault.get("elsewhere/film")).content == b"next"
+    assert (await ada.doors.vault.get("films/plan.mp4")).content == b"another file"
+
+
 async def test_by_an_api_token_an_address_has_its_scopes_and_its_end(ada: Ada) -> None:
     await ada.doors.make("root", roles=["admin"])
     issued = {
