@@ -39,6 +39,11 @@ def knows(node: NodeProcess, token: str) -> bool:
     return ask(node, "GET", "/me", token=token)[0] == 200
 
 
+def answers(node: NodeProcess, path: str, status: int) -> bool:
+    """Whether a node answers somebody without a login so."""
+    return ask(node, "GET", path)[0] == status
+
+
 def log_in(node: NodeProcess, login: str) -> tuple[int, Any]:
     return ask(node, "POST", "/auth/login", {"login": login, "password": PASSWORD})
 
@@ -104,3 +109,24 @@ def test_a_link_for_three_uses_is_used_three_times_by_all_nodes_together(vault: 
     with ThreadPoolExecutor(9) as threads:
         codes = list(threads.map(lambda number: ask(vault.nodes[number % 3], "GET", link["url"])[0], range(9)))
     assert sorted(codes) == [200] * 3 + [404] * 6
+
+
+def test_an_address_that_one_node_made_opens_at_every_other_and_ends_there_too(vault: Vault) -> None:
+    one, two, three = vault.nodes
+    operator = vault.token_of_all
+    status, eve = ask(one, "POST", "/accounts", {"login": "eve", "password": PASSWORD}, operator)
+    assert status == 201, eve
+    assert vault.put(one, "addressed/plan", b"plan") == 201
+    vault.wait_read(two, "addressed/plan", b"plan")
+    file_id = ask(two, "GET", "/spaces/main/files/addressed/plan?metadata=true", token=operator)[1]["id"]
+    assert ask(two, "PUT", f"/files/{file_id}/access/{eve['id']}", {"level": "read"}, operator)[0] == 200
+    vault.wait("eve logs in", lambda: log_in(three, "eve")[0] == 200)
+    token = log_in(three, "eve")[1]["access_token"]
+    vault.wait("eve reads", lambda: ask(three, "GET", f"/files/{file_id}", token=token)[0] == 200)
+    status, made = ask(three, "POST", f"/files/{file_id}/tokens", {}, token)
+    assert status == 201, made
+    for node in vault.nodes:
+        vault.wait("the address opens", partial(answers, node, made["url"], 200))
+    assert ask(one, "DELETE", "/accounts/eve/sessions", token=operator)[0] == 204
+    for node in vault.nodes:
+        vault.wait("the address has ended", partial(answers, node, made["url"], 404))
