@@ -6,15 +6,17 @@ data folder is built beside its place and renamed into it, so that an interrupte
 """
 
 import errno
+import fcntl
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from govault.errors import Config, Storage, StorageFull
 from govault.ports import GatheredStore, LogRestorer, PackGatherer
-from govault.services.backup_files import copy_file, sync_folder, sync_folders
+from govault.services.backup_files import clear_folder, copy_file, sync_folder, sync_folders
 from govault.services.checking import CheckReport
 from govault.services.diagnosis import Finding
 from govault.services.recovery_logs import PartitionSource, choose_logs
@@ -90,24 +92,44 @@ def recover(
         verify(backup, alone=len(backups) == 1, said=said)
     settings = of_settings(backups)
     logs = choose_logs(backups, said)
-    scratch = root.with_name(f".{root.name}.recovering")
-    if scratch.exists():
-        shutil.rmtree(scratch)
-    scratch.mkdir(parents=True, mode=0o700)
-    try:
-        report = _Building(scratch, backups, ports, said).build(settings, logs)
-        sync_folders(scratch)
-        if root.exists():
-            root.rmdir()
-        scratch.rename(root)
-        sync_folder(root.parent)
-    except BaseException as error:
-        shutil.rmtree(scratch, ignore_errors=True)
-        if isinstance(error, OSError):
-            kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else Storage
-            raise kind(f"{root} could not be made: {error}") from error
-        raise
+    with _place_for(root) as scratch:
+        try:
+            report = _Building(scratch, backups, ports, said).build(settings, logs)
+            sync_folders(scratch)
+            if root.exists():
+                root.rmdir()
+            scratch.rename(root)
+            sync_folder(root.parent)
+        except BaseException as error:
+            shutil.rmtree(scratch, ignore_errors=True)
+            if isinstance(error, OSError):
+                kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else Storage
+                raise kind(f"{root} could not be made: {error}") from error
+            raise
     return report
+
+
+@contextmanager
+def _place_for(root: Path) -> Iterator[Path]:
+    """An empty folder beside the one to be made, for this process alone; what a killed recovery left in it is removed.
+
+    Raises:
+        Config: Another recovery is at work there, or the folder cannot be made.
+    """
+    scratch = root.with_name(f".{root.name}.recovering")
+    try:
+        scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+        held = os.open(scratch, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise Config(f"{scratch} cannot be made: {error.strerror}. Choose another data folder") from error
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        clear_folder(scratch)
+        yield scratch
+    except BlockingIOError as error:
+        raise Config(f"another recovery into {root} is at work: wait for its end, or end it") from error
+    finally:
+        os.close(held)
 
 
 class _Building:

@@ -299,3 +299,18 @@ def test_an_interrupted_recovery_leaves_nothing_and_a_killed_one_does_not_stand_
     assert report.whole
     assert not (tmp_path / "data" / "store" / "half").exists()
     assert json.loads((tmp_path / "data" / "vault.json").read_text())["log_kind"] == "embedded"
+
+
+def test_two_recoveries_into_one_folder_do_not_get_into_each_others_way(lost: Lost, tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def begin_another(done: int, total: int, text: str) -> None:
+        if text.startswith("restoring the log") and not refused:
+            with pytest.raises(Config, match=r"another recovery into .* is at work") as error:
+                recovered(lost, tmp_path / "data")
+            refused.append(str(error.value))
+
+    assert recover_folder(lost.backups, tmp_path / "data", None, begin_another).whole
+    assert refused
+    with pytest.raises(Config, match="not an empty folder"):
+        recovered(lost, tmp_path / "data")
