@@ -113,8 +113,9 @@ def of_settings(backups: Sequence[GivenBackup]) -> GivenBackup:
     """
     sound = [b for b in backups if not any(file.name in b.damaged for file in b.settings)]
     if not sound:
-        name, wrong = next(iter(backups[0].damaged.items()))
-        raise Config(f"{backups[0].folder / name} {wrong}, and no other backup is better: take another one")
+        first = backups[0]
+        name, wrong = next((f.name, first.damaged[f.name]) for f in first.settings if f.name in first.damaged)
+        raise Config(f"{first.folder / name} {wrong}, and no other backup is better: take another one")
     return next((backup for backup in sound if backup.manifest.keys), sound[0])
 
 

@@ -140,3 +140,21 @@ def test_three_nodes_that_hold_two_replicas_outlive_all_of_their_disks(
         assert (tmp_path / "got").read_bytes() == source.read_bytes()
         (tmp_path / "got").unlink()
     back.cli("check", "--read-data")
+
+    # The vault goes on with machines that it has, as docs/cluster.md says.
+    back.stop()
+    back.cli("log", "migrate", "--to", kafka.bootstrap, "--set", "log.replication=1")
+    again = on_kafka(back.root, kafka, prefix)
+    new = on_kafka(tmp_path / "new", kafka, prefix)
+    nodes += [again, new]
+    again.start()
+    for node in vault:
+        again.cli("peers", "remove", "--force", node.root.name, "--yes")
+    new.start("--join", again.cli("cluster", "token").strip())
+    wait("a layout of both", lambda: len(json.loads(again.cli("layout", "show", "--json"))["holders"]) == 2)
+    again.cli("upload", str(tmp_path / "recovery.key"), "main:/goes-on")
+    wait("the new node has its share", lambda: json.loads(new.cli("repair", "status", "--json"))["layout_reached"])
+    for source in sources:
+        new.cli("download", f"main:/{source.name}", str(tmp_path / "got"))
+        assert (tmp_path / "got").read_bytes() == source.read_bytes()
+        (tmp_path / "got").unlink()

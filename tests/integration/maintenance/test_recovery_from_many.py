@@ -209,6 +209,24 @@ def test_without_keys_in_any_backup_the_recovery_key_opens_all(lost: Lost, tmp_p
     check_contents(lost, tmp_path / "data")
 
 
+def test_settings_and_keys_come_from_the_first_backup_whose_own_are_whole(lost: Lost, tmp_path: Path) -> None:
+    (lost.backups[1] / "keys" / "keyring.json").write_text("{}")
+    report = recovered(lost, tmp_path / "data")
+    assert report.node_id == "c"
+    assert f"{lost.backups[1] / 'keys/keyring.json'} is not what was backed up" in report.damaged
+    for folder in lost.backups:
+        (folder / "vault.json").unlink()
+    with pytest.raises(Config, match=r"vault\.json is missing, and no other backup is better"):
+        recovered(lost, tmp_path / "data2")
+
+
+def test_a_recovery_key_that_is_not_the_one_of_the_keys_in_a_backup_is_refused(lost: Lost, tmp_path: Path) -> None:
+    with pytest.raises(Config, match="the recovery key is not the one"):
+        recover_folder(lost.backups, tmp_path / "data", Keyring(b"x" * 32).recovery_key(), silent)
+    assert [path.name for path in tmp_path.iterdir()] == ["backups"]
+    assert recover_folder(lost.backups, tmp_path / "data", lost.recovery_key, silent).whole
+
+
 def altered(change: Callable[[Lost], None], message: str) -> object:
     return pytest.param(change, message, id=message.split("|")[0])
 
