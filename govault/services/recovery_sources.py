@@ -88,7 +88,10 @@ def verify(backup: GivenBackup, *, alone: bool, said: Said = lambda *told: None)
         if not wrong:
             continue
         if alone:
-            raise Config(f"{backup.folder / file.name} {wrong}: the backup is damaged. Take another one")
+            raise Config(
+                f"{backup.folder / file.name} {wrong}: the backup is damaged. Take another one; of a vault of many "
+                "nodes give the other nodes' backups too: they may have what is damaged here"
+            )
         backup.damaged[file.name] = wrong
 
 
