@@ -125,8 +125,8 @@ def apply_files(reader: FilesReader, event: Event, at: Position, vault_time_ms: 
         if event.not_after_ms is not None:
             _check_time(event, vault_time_ms)
         if partition.rules >= ACCESS_RULES and not is_unchecked(event.actor, event.principals):
-            authorise(draft, event)
             draft.owner = event.actor if is_account_id(event.actor) else ""
+            authorise(draft, event)
         decision = _decide_files(draft, event)
         if partition.rules >= QUOTA_RULES:
             check_draft(draft, event)

@@ -30,9 +30,14 @@ from schemas.events.files import (
 )
 from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
 
+DROPPED_RULES = 4
+"""The rules from which on what comes by an upload link has an owner."""
+
 
 def authorise(draft: Draft, event: Event) -> None:
     """Check an event of ``.files`` by somebody who is neither an administrator nor the node.
+
+    It says too whom new files belong to that come by a link: its folder is found here.
 
     Raises:
         Refusal: He may not, or may not know of it.
@@ -91,8 +96,21 @@ def _authorise_link(draft: Draft, event: Event) -> None:
             folder, now_ms = _deepest(draft, path), draft.vault_time_ms
             if not may_drop(draft.reader, draft.space_id, now_ms, event.actor, folder):
                 raise Refusal(Reason.ACCESS_DENIED)
+            if draft.partition.rules >= DROPPED_RULES:
+                draft.owner = _owner_of(draft, folder)
         case _:
             raise Refusal(Reason.ACCESS_DENIED)
+
+
+def _owner_of(draft: Draft, folder: Entity | None) -> str:
+    """Whom a folder belongs to, or the nearest above it that belongs to anybody; empty: none does.
+
+    He owns whatever is in there already, so that no access changes by it; but it counts as his.
+    """
+    above = folder
+    while above is not None and not above.owner:
+        above = None if above.parent_id == draft.space_id else draft.entity(above.parent_id)
+    return "" if above is None else above.owner
 
 
 def _need_administrator(draft: Draft) -> None:

@@ -4,11 +4,11 @@ from govault.domain.rows import PartitionRow
 from schemas.events.base import EventData
 from schemas.events.files import RulesActivated
 
-RULES_LATEST = 3
+RULES_LATEST = 4
 """The latest that this program knows; it knows all from 1 on. Limits that ``apply`` reads belong to them.
 
-From 2 on what somebody may do is decided in the log (``govault.domain.authority``), and files have owners. From
-3 on spaces have quotas (``govault.domain.quotas``).
+From 2 on what somebody may do is decided in the log (``govault.domain.authority``), and files have owners. From 3
+on spaces have quotas (``govault.domain.quotas``). From 4 on what comes by an upload link belongs to the folder's owner.
 """
 
 

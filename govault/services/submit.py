@@ -151,13 +151,16 @@ class Submitter:
             request_hash=actor.request_hash,
         )
 
-    def refuse_early(self, actor: Actor, data: EventData, partition: int) -> None:
+    def refuse_early(self, actor: Actor, data: EventData, partition: int) -> list[Growth]:
         """Judge a ``.files`` event in the state of now without appending it, e.g. before a long body is read.
+
+        Returns:
+            What accounts that have a quota would own more.
 
         Raises:
             GoVaultError: What the log would refuse, were it asked now.
         """
-        self._refuse_early(actor, self._event(actor, data, "", "judged-early"), partition)
+        return self._refuse_early(actor, self._event(actor, data, "", "judged-early"), partition)
 
     def refuse_growth(self, actor: Actor, space_id: str, partition: int, added_bytes: int) -> None:
         """Judge what would be added to a space by the quota and the totals of now.

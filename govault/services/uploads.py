@@ -6,7 +6,7 @@ collection releases.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -14,7 +14,7 @@ from govault.domain.access import is_unchecked
 from govault.domain.actor import Actor
 from govault.domain.ownership import Growth
 from govault.domain.position import Outcome
-from govault.domain.rows import DirectoryRow, FileRow
+from govault.domain.rows import DirectoryRow, Entity, FileRow
 from govault.errors import Cluster, IdempotencyMismatch, StorageFull, TooLarge
 from govault.limits import EARLY_JUDGEMENT_BYTES_MIN, SUBMIT_ATTEMPTS_MAX, UPLOADS_AT_ONCE_MAX, UPLOADS_WAIT_S
 from govault.ports import ChunkStore, Clock, Ingest, Ingested, Randomness, Views
@@ -197,8 +197,11 @@ class Uploads:
 
     def base(self, space: DirectoryRow, path: str, file_id: str | None = None) -> Base | None:
         """The version that the writer sees now, of a file or at the path."""
-        seen = self.views.resolve(space.space_id, path) if file_id is None else self.views.entity(file_id)
+        seen = self._seen(space, path, file_id)
         return Base(file_id=seen.entity_id, version=seen.current.number) if isinstance(seen, FileRow) else None
+
+    def _seen(self, space: DirectoryRow, path: str, file_id: str | None) -> Entity | None:
+        return self.views.resolve(space.space_id, path) if file_id is None else self.views.entity(file_id)
 
     def _refuse_size(self, wish: UploadWish, size_max: int) -> None:
         if wish.announced_bytes is not None and wish.announced_bytes > size_max:
@@ -212,20 +215,23 @@ class Uploads:
         content = Content(sha256=NO_BYTES_SHA256, size_bytes=0)
         early = version_of(wish, space, content, None, self.new_file_id())
         epoch = self.views.partition_row(space.partition).epoch
-        self.submitter.refuse_early(actor, early.model_copy(update={"epoch": epoch}), space.partition)
+        grown = self.submitter.refuse_early(actor, early.model_copy(update={"epoch": epoch}), space.partition)
         if announced is not None:
-            self._refuse_growth(actor, wish.path, space, announced)
+            self._refuse_growth(actor, wish, space, announced, [one.owner for one in grown])
         await self.refuse_full_disk(announced)
 
-    def _refuse_growth(self, actor: Actor, path: str, space: DirectoryRow, size_bytes: int) -> None:
-        seen = self.views.resolve(space.space_id, path)
-        owner = actor.name
+    def _refuse_growth(
+        self, actor: Actor, wish: UploadWish, space: DirectoryRow, size_bytes: int, owners: Sequence[str]
+    ) -> None:
+        """Judge an announced length; ``owners``: whom a new file would belong to."""
+        seen = self._seen(space, wish.path, wish.file_id)
         if isinstance(seen, FileRow):
             if seen.current.size_bytes == size_bytes:
                 return  # The bytes to come may be those that stand there already, which adds nothing.
-            owner = seen.owner
+            owners = [seen.owner]
         self.submitter.refuse_growth(actor, space.space_id, space.partition, size_bytes)
-        self.submitter.refuse_owned(actor, Growth(owner, size_bytes, 0))
+        for owner in owners:
+            self.submitter.refuse_owned(actor, Growth(owner, size_bytes, 0))
 
     async def refuse_full_disk(self, announced_bytes: int | None) -> None:
         """Refuse a content that the disk certainly has no room for.

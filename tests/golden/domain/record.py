@@ -1,7 +1,7 @@
 """Records golden logs: ``python -m tests.golden.domain.record NAME SEED EVENTS``.
 
 A name ``rules-2-…`` is a history of several people, what they grant and, where it ends in ``shares``, their links;
-``rules-3-…`` of people in spaces with quotas.
+``rules-3-…`` of people in spaces with quotas; ``rules-4-…`` of such with files that come by upload links.
 
 A golden log is a history with the outcome of every event and the digest of the state it ends in, as decided by the
 rules in force when it was recorded. It is never recorded again: whatever the code becomes, these rules decide so.
@@ -22,6 +22,7 @@ from govault.domain.version_numbers import VersionNumbers
 from schemas.codec import encode
 from tests.property.domain.access_histories import AccessHistoryWriter, ShareHistoryWriter
 from tests.property.domain.histories import HistoryWriter
+from tests.property.domain.link_histories import LinkHistoryWriter
 from tests.property.domain.quota_histories import QuotaHistoryWriter
 
 FOLDER = Path(__file__).parent / "logs"
@@ -96,7 +97,12 @@ def main(name: str, seed: str, events: str) -> None:
     if path.exists():
         raise SystemExit(f"{path.name} is recorded already: a golden log never changes")
     people = ShareHistoryWriter if name.endswith("-shares") else AccessHistoryWriter
-    of_rules = {"rules-1": HistoryWriter, "rules-2": people, "rules-3": QuotaHistoryWriter}
+    of_rules = {
+        "rules-1": HistoryWriter,
+        "rules-2": people,
+        "rules-3": QuotaHistoryWriter,
+        "rules-4": LinkHistoryWriter,
+    }
     raw = recorded(int(seed), int(events), of_rules[name[:7]])
     path.write_bytes(raw)
     with SUMS.open("a") as sums:

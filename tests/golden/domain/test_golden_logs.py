@@ -9,8 +9,10 @@ import orjson
 import pytest
 
 from govault.domain.apply_access import ACCESS_RULES
+from govault.domain.authority import DROPPED_RULES
 from govault.domain.memory_state import MemoryPartition
 from govault.domain.quotas import QUOTA_RULES
+from govault.domain.rows import FileRow
 from govault.domain.rules import RULES_LATEST
 from schemas.codec import decode
 from schemas.events.access import AccessGranted, AccessRevoked, OwnerChanged
@@ -53,6 +55,16 @@ def test_a_golden_log_of_quotas_tells_what_did_not_fit() -> None:
     lines = [orjson.loads(line) for path in FOLDER.glob(f"rules-{QUOTA_RULES}-*.jsonl") for line in lines_of(path)]
     reasons = Counter(line["outcome"]["reason"] for line in lines)
     assert reasons["quota-exceeded"] > 20
+
+
+def test_a_golden_log_of_links_has_files_of_theirs_that_belong_to_somebody() -> None:
+    owned = 0
+    for path in FOLDER.glob(f"rules-{DROPPED_RULES}-*.jsonl"):
+        state = MemoryPartition()
+        for line in map(orjson.loads, lines_of(path)):
+            state.apply(decode(line["event"].encode()), line["offset"], line["time_ms"])
+        owned += sum(file.current.actor.startswith("share:") and bool(file.owner) for file in state.rows(FileRow))
+    assert owned > 2
 
 
 def test_a_digest_tells_states_apart() -> None:

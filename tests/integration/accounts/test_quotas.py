@@ -23,7 +23,7 @@ from streams.views.generation import Generation, VaultIdentity
 from streams.views.views import RocksViews
 from tests.fakes.vault import ADMIN, FILES_PARTITIONS, Vault
 from tests.integration.accounts.conftest import Doors
-from tests.integration.namespace.test_shares import at_rules_2, share, stranger
+from tests.integration.namespace.test_shares import stranger
 
 NONE = {"bytes_max": None, "files_max": None}
 
@@ -56,13 +56,17 @@ class Person:
         return owns["logical_bytes"], owns["files"]
 
 
+async def raise_rules(vault: Vault, rules: int) -> None:
+    """Bring every partition to rules."""
+    for partition in vault.views.partitions():
+        while (known := vault.views.partition_row(partition).rules) < rules:
+            raised = RulesActivated(rules=known + 1)
+            await vault.services.submitter.submit(ADMIN, raised, partition, subject="rules")
+
+
 @pytest.fixture
 async def ada(doors: Doors) -> Person:
-    views = doors.vault.views
-    for partition in views.partitions():
-        if views.partition_row(partition).rules < 2:
-            raised = RulesActivated(rules=2)
-            await doors.vault.services.submitter.submit(ADMIN, raised, partition, subject="rules")
+    await raise_rules(doors.vault, 2)
     made = await doors.make("ada")
     person = Person(doors, await doors.token("ada"), made["id"])
     assert (await person.ask("POST", "/spaces", {"name": "adas"})).status_code == 201
@@ -234,16 +238,25 @@ async def test_only_administrators_set_quotas(ada: Person) -> None:
     assert (await ada.put("a", b"")).status_code == 201
 
 
-async def test_what_comes_by_an_upload_link_belongs_to_nobody_and_fills_nobodys_quota(ada: Person) -> None:
+@pytest.mark.parametrize(("rules", "status"), [(3, 201), (4, 507)])
+async def test_what_comes_by_an_upload_link_fills_the_quota_of_the_folders_owner_from_rules_4_on(
+    ada: Person, rules: int, status: int
+) -> None:
     vault = ada.doors.vault
-    await at_rules_2(vault)
-    await vault.put("inbox/there", b"first")
-    made = await share(vault, "inbox", mode="upload")
-    before = await ada.owns()
-    await ada.bound(files_max=0)
+    await raise_rules(vault, rules)
+    assert (await ada.put("inbox/first", b"1")).status_code == 201
+    inbox = (await ada.ask("GET", "/spaces/adas/folders/inbox")).json()["folder"]["id"]
+    link = (await ada.ask("POST", f"/files/{inbox}/shares", {"mode": "upload"})).json()["url"]
     async with stranger(vault) as client:
-        assert (await client.put(made["url"] + "/new", content=b"x")).status_code == 201
-    assert await ada.owns() == before
+        assert (await client.put(f"{link}/deep/new", content=b"xx")).status_code == 201
+        assert await ada.owns() == ((3, 2) if rules == 4 else (1, 1))
+        await ada.bound(bytes_max=3)
+        refused = await client.put(f"{link}/more", content=b"x")
+        assert refused.status_code == status
+        assert status == 201 or ("asked" in refused.json() and "most" not in refused.json())
+        large = b"x" * EARLY_JUDGEMENT_BYTES_MIN
+        assert (await client.put(f"{link}/large", content=large)).status_code == status
+    assert await ada.owns() == ((3, 2) if rules == 4 else (1, 1))
 
 
 async def test_writers_that_race_at_one_door_fill_the_quota_and_not_more(ada: Person) -> None:

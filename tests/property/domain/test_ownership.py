@@ -15,6 +15,7 @@ from schemas.events import EventData
 from schemas.events.access import OwnerChanged
 from schemas.events.files import TrashPurged, VersionCommitted, VersionsPruned
 from tests.property.domain.access_histories import ANN, BOB, CAT, PEOPLE
+from tests.property.domain.link_histories import LinkHistoryWriter
 from tests.property.domain.quota_histories import QuotaHistoryWriter
 from tests.unit.domain.recount import check_partition, owned
 
@@ -74,6 +75,30 @@ def test_what_accounts_own_is_counted_and_foretold_exactly(rng: Random, events: 
         if foretold.outcome.verdict is Verdict.ACCEPTED and event.not_after_ms is None:
             assert set(growths(before, foretold.changes)) == grown(owned(before), counted)
     check_partition(writer.state)
+
+
+def expected_owner(state: MemoryPartition, file: FileRow) -> str:
+    """Whom the nearest folder belongs to that belongs to anybody."""
+    above = state.entity(file.parent_id)
+    while above is not None and not above.owner:
+        above = state.entity(above.parent_id)
+    return "" if above is None else above.owner
+
+
+def test_what_comes_by_links_belongs_to_whom_the_folder_belongs() -> None:
+    found = set()
+    for seed in range(6):
+        writer = LinkHistoryWriter(Random(seed))
+        for _ in range(400):
+            before = writer.state.copy()
+            event = writer.step()
+            for file in writer.state.rows(FileRow):
+                if event.actor.startswith("share:") and before.entity(file.entity_id) is None:
+                    owner = expected_owner(writer.state, file) if before.partition().rules >= 4 else ""
+                    assert file.owner == owner
+                    found.add(bool(owner))
+        check_partition(writer.state)
+    assert found == {False, True}
 
 
 def test_histories_move_what_is_owned_in_every_way_there_is() -> None:

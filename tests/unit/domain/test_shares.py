@@ -106,6 +106,34 @@ def test_a_link_that_takes_uploads_takes_new_files_below_its_folder_only() -> No
     assert level_at(writer.state, SPACE, writer.row(writer.folder), principal, (principal,)) is Level.NONE
 
 
+def test_what_comes_by_a_link_belongs_to_whom_the_folder_or_the_nearest_above_belongs_from_rules_4_on() -> None:
+    writer = Sharing()
+    for path in ("in/nobodys", "in/readers", "free"):
+        writer.mkdir(path)
+    readers, free = writer.id_at("in/readers"), writer.id_at("free")
+    writer.write(OwnerChanged(space_id=SPACE, entity_id=readers, owner=READER))
+    writer.share(writer.folder, mode="upload")
+    writer.share(free, 2, actor="admin", mode="upload")
+    assert writer.drop("in/before") == ""
+    writer.write(RulesActivated(rules=3))
+    writer.write(RulesActivated(rules=4))
+    for path in ("in/new", "in/nobodys/made/new", "in/readers/new"):
+        assert writer.drop(path) == ""
+    assert writer.drop("free/new", number=2) == ""
+    owners = {path: writer.row(writer.id_at(path)).owner for path in (
+        "in/before", "in/new", "in/nobodys/made", "in/nobodys/made/new", "in/readers/new", "free/new",
+    )}  # fmt: skip
+    assert owners == {
+        "in/before": "",
+        "in/new": OWNER,
+        "in/nobodys/made": OWNER,
+        "in/nobodys/made/new": OWNER,
+        "in/readers/new": READER,
+        "free/new": "",
+    }
+    assert writer.state.owned(OWNER).files == 3
+
+
 def test_uses_and_times_are_decided_by_the_log() -> None:
     writer = Sharing()
     writer.share(writer.plan, uses_max=2)
