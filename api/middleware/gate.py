@@ -96,10 +96,30 @@ class Gate:
         if authorization is None and is_for_anybody(scope["method"], scope["raw_path"].decode("latin-1")):
             await self._pass_anybody(scope, receive, send)
             return
-        scope["state"]["actor"] = actor = await self._actor(scope, authorization)
-        scope["state"]["actor_name"] = actor.name
-        check_permit(actor, scope["method"], scope["raw_path"].decode("latin-1"))
+        self._let_in(scope, await self._identity(scope, authorization))
+        if await self._has_waited(scope):
+            # Who may do what is part of the state that was waited for: an account that ended there ends here.
+            self._let_in(scope, await self._authenticator.authenticate(authorization))
         await self._pass(scope, receive, send)
+
+    def _let_in(self, scope: Scope, identity: Identity) -> None:
+        """Put the actor into the request's state.
+
+        Raises:
+            AccessDenied: Not for this request.
+        """
+        method, path = scope["method"], scope["raw_path"].decode("latin-1")
+        if identity.must_change and (method, path) not in _BEFORE_CHANGE:
+            raise AccessDenied(
+                "change the password first (POST /me/password, `govault user password`)",
+                code="access-denied.password-change",
+            )
+        scopes = identity.scopes
+        if scopes is not None and not {"write", "admin"} & set(scopes) and method not in _SAFE_METHODS:
+            raise AccessDenied("this API token may only read", code="access-denied.scope")
+        scope["state"]["actor"] = actor = _actor_of(identity, scope)
+        scope["state"]["actor_name"] = actor.name
+        check_permit(actor, method, path)
 
     def _enter_by_file_token(self, scope: Scope, file_tokens: FileTokenActs, token: str) -> None:
         """Let whoever shows a file token ask as the one who made it, for what it says; other credentials count nothing.
@@ -137,15 +157,23 @@ class Gate:
         scope["state"]["actor"] = _actor_of(_ANYBODY, scope)
         scope["state"]["actor_name"] = ANYBODY
         try:
+            await self._has_waited(scope)
             await self._pass(scope, receive, send)
         except (AccessDenied, NotFound) as error:
             raise Authentication("a valid bearer token is needed") from error
 
+    async def _has_waited(self, scope: Scope) -> bool:
+        """Wait for what ``GoVault-At-Least`` asks for; whether it was not there at once.
+
+        Raises:
+            InvalidRequest: It is not a position of this vault.
+            ViewsLagging: Not in time.
+        """
+        at_least = header(scope, b"govault-at-least")
+        return at_least is not None and await self._views().wait_for_token(at_least, AT_LEAST_WAIT_S)
+
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         views = self._views()
-        at_least = header(scope, b"govault-at-least")
-        if at_least is not None:
-            await views.wait_for_token(at_least, AT_LEAST_WAIT_S)
 
         async def positioned(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -164,23 +192,14 @@ class Gate:
         if path not in _PROBES and not path.startswith(_SHARES):
             self._rates.count_address(scope)
 
-    async def _actor(self, scope: Scope, authorization: str | None) -> Actor:
+    async def _identity(self, scope: Scope, authorization: str | None) -> Identity:
         try:
             identity = await self._authenticator.authenticate(authorization)
         except Authentication:
             self._rates.count_address(scope)
             raise
         self._rates.count_account(scope, identity.name)
-        method, path = scope["method"], scope["raw_path"].decode("latin-1")
-        if identity.must_change and (method, path) not in _BEFORE_CHANGE:
-            raise AccessDenied(
-                "change the password first (POST /me/password, `govault user password`)",
-                code="access-denied.password-change",
-            )
-        scopes = identity.scopes
-        if scopes is not None and not {"write", "admin"} & set(scopes) and method not in _SAFE_METHODS:
-            raise AccessDenied("this API token may only read", code="access-denied.scope")
-        return _actor_of(identity, scope)
+        return identity
 
 
 def _file_token(scope: Scope) -> str | None:

@@ -50,8 +50,8 @@ class Views(Protocol):
     def position_token(self) -> str:
         """The applied positions as an opaque header value (``GoVault-Position``)."""
 
-    async def wait_for_token(self, token: str, timeout_s: float) -> None:
-        """Return when every position of the token is applied.
+    async def wait_for_token(self, token: str, timeout_s: float) -> bool:
+        """Return when every position of the token is applied; whether any was not at once.
 
         Raises:
             InvalidRequest: It is not a token of this vault.

@@ -230,9 +230,11 @@ class RocksViews(ServingReads):
         """The applied positions as an opaque value."""
         return tokens.make_token(self._vault.vault_id, self._places, self.applied())
 
-    async def wait_for_token(self, token: str, timeout_s: float) -> None:
-        """Return when every position of the token is applied."""
+    async def wait_for_token(self, token: str, timeout_s: float) -> bool:
+        """Return when every position of the token is applied; whether any was not at once."""
         wanted = tokens.read_token(self._vault.vault_id, self._places, token)
+        if all(self._waiters[place].is_applied(offset) for place, offset in wanted.items()):
+            return False
         try:
             async with asyncio.timeout(timeout_s):
                 for place, offset in wanted.items():
@@ -241,6 +243,7 @@ class RocksViews(ServingReads):
             raise ViewsLagging(
                 f"the views did not reach the position within {timeout_s:g} s; try again later", position=token
             ) from error
+        return True
 
     async def wait_outcome(self, position: Position, event_id: str, timeout_s: float) -> Outcome:
         """The outcome of the event at a position, once applied."""

@@ -40,6 +40,10 @@ class PartitionWaiters:
         """A remembered outcome."""
         return self._outcomes.get(offset)
 
+    def is_applied(self, offset: int) -> bool:
+        """Whether ``wait`` would return at once."""
+        return offset <= self._applied
+
     async def wait(self, offset: int, timeout_s: float) -> None:
         """Return when the offset is applied.
 

@@ -11,7 +11,10 @@ from govault.limits import (
     SESSION_IDLE_S,
     SESSION_VALID_S,
 )
+from schemas.events.accounts import AccountChanged
 from schemas.events.files import VersionCommitted
+from schemas.topics import Topic
+from streams.views.tokens import make_token
 from tests.fakes.accounts import FastPasswords
 from tests.integration.accounts.conftest import PASSWORD, Doors
 
@@ -246,3 +249,20 @@ async def test_whatever_is_no_credential_is_refused_in_the_same_words(doors: Doo
     answer = await doors.ask(credential, "GET", "/me")
     assert (answer.status_code, answer.json()["code"]) == (401, "authentication")
     assert answer.json()["detail"] == "a valid bearer token is needed"
+
+
+async def test_whoever_waits_for_a_position_is_asked_for_again_as_of_there(doors: Doors) -> None:
+    await doors.make("ada")
+    token = await doors.token("ada")
+    applied = dict(doors.vault.views.applied())
+    place = (Topic.ACCOUNTS, 0)
+    then = make_token("test-vault", list(applied), {**applied, place: applied[place] + 1})
+    doors.vault.log.held = True
+    disabling = asyncio.create_task(doors.operator("PATCH", "/accounts/ada", {"disabled": True}))
+    await doors.vault.log.wait_appended(AccountChanged, 1)
+    asking = asyncio.create_task(doors.ask(token, "GET", "/me", headers={"govault-at-least": then}))
+    assert await doors.status(token) == 200
+    assert not asking.done()
+    doors.vault.log.release()
+    assert (await asking).status_code == 401
+    assert (await disabling).status_code == 200
