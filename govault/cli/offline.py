@@ -138,7 +138,9 @@ def _is_on_kafka(root: Path) -> bool:
         return False
 
 
-def recover_into(backups: Sequence[Path], root: Path, recovery_key_file: Path | None) -> dict[str, Any]:
+def recover_into(
+    backups: Sequence[Path], root: Path, recovery_key_file: Path | None, *, salvage: bool
+) -> dict[str, Any]:
     """Make the data folder ``root`` from backups of one vault's nodes; what came back, and what did not.
 
     Raises:
@@ -154,13 +156,17 @@ def recover_into(backups: Sequence[Path], root: Path, recovery_key_file: Path | 
         key = recovery_key_file.read_text(encoding="ascii", errors="replace").strip()
     folders = [backup.absolute() for backup in backups]
     if not shows_progress():
-        report = recover_folder(folders, root, key, lambda done, total, at: None)
+        report = recover_folder(folders, root, key, lambda done, total, at: None, salvage=salvage)
     else:
         from rich.console import Console
 
         with Console(stderr=True).status("recovering") as line:
             report = recover_folder(
-                folders, root, key, lambda done, total, at: line.update(f"{done:,} of {total:,}  {at}")
+                folders,
+                root,
+                key,
+                lambda done, total, at: line.update(f"{done:,} of {total:,}  {at}"),
+                salvage=salvage,
             )
     return asdict(report)
 

@@ -28,7 +28,12 @@ _OPTIONS = StoreOptions(reserve_bytes=0)
 
 
 def recover_folder(
-    backups: Sequence[Path], root: Path, recovery_key: str | None, said: Callable[[int, int, str], None]
+    backups: Sequence[Path],
+    root: Path,
+    recovery_key: str | None,
+    said: Callable[[int, int, str], None],
+    *,
+    salvage: bool = False,
 ) -> RecoveryReport:
     """Make the data folder ``root`` from backups of one vault's nodes. Blocks; call it outside of any event loop.
 
@@ -38,6 +43,7 @@ def recover_folder(
     Args:
         recovery_key: The vault's recovery key; needed where no backup has keys.
         said: Told (done, of how many, at what).
+        salvage: Take what is sound of a single backup whose packs are damaged.
 
     Raises:
         Config: ``root`` is not empty, a backup is damaged or does not belong to the others, or keys are missing.
@@ -56,7 +62,7 @@ def recover_folder(
         open_packs=lambda folder: StoreFromPacks(folder / "store", Keyring.open(folder / "keys"), _OPTIONS),
         look=lambda folder, logs, said: asyncio.run(_look(folder, logs, said)),
     )
-    return recover(backups, root, ports, said)
+    return recover(backups, root, ports, said, salvage=salvage)
 
 
 def _restore_keys(folder: Path, recovery_key: str) -> None:

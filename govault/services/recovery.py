@@ -73,9 +73,17 @@ class RecoveryReport:
 
 
 def recover(
-    folders: Sequence[Path], root: Path, ports: RecoveryPorts, said: Said = lambda *told: None
+    folders: Sequence[Path],
+    root: Path,
+    ports: RecoveryPorts,
+    said: Said = lambda *told: None,
+    *,
+    salvage: bool = False,
 ) -> RecoveryReport:
     """Make the data folder ``root`` from backups of different nodes of one vault. Blocks; no node may run on ``root``.
+
+    Args:
+        salvage: Take what is sound of a single backup whose packs are damaged, as of several; the log must be sound.
 
     Raises:
         Config: ``root`` is not empty; a backup is incomplete, or damaged beyond what the others make good; they do not
@@ -88,13 +96,14 @@ def recover(
     if ports.restore_keys is None and not any(backup.manifest.keys for backup in backups):
         which = f"the backup in {folders[0]} has" if len(folders) == 1 else "the backups have"
         raise Config(f"{which} no keys: give the recovery key of the vault", code="config.keys-needed")
+    strict = len(backups) == 1 and not salvage
     for backup in backups:
-        verify(backup, alone=len(backups) == 1, said=said)
+        verify(backup, strict=strict, said=said)
     settings = of_settings(backups)
     logs = choose_logs(backups, said)
     with _place_for(root) as scratch:
         try:
-            report = _Building(scratch, backups, ports, said).build(settings, logs)
+            report = _Building(scratch, backups, ports, said, verified=strict).build(settings, logs)
             sync_folders(scratch)
             if root.exists():
                 root.rmdir()
@@ -135,7 +144,11 @@ def _place_for(root: Path) -> Iterator[Path]:
 class _Building:
     """A data folder in the making."""
 
-    def __init__(self, root: Path, backups: Sequence[GivenBackup], ports: RecoveryPorts, said: Said) -> None:
+    def __init__(
+        self, root: Path, backups: Sequence[GivenBackup], ports: RecoveryPorts, said: Said, *, verified: bool
+    ) -> None:
+        """``verified``: whether the packs, too, were found to be what was backed up."""
+        self._verified = verified
         self._root = root
         self._backups = backups
         self._ports = ports
@@ -184,7 +197,7 @@ class _Building:
                 store.learn(backup.folder / file.name)
             for number, (backup, file) in enumerate(packs):
                 self._said(number, len(packs), f"taking {backup.folder.name}/{file.name}")
-                wrong = damage_of(backup.folder, file) if len(self._backups) > 1 else ""
+                wrong = "" if self._verified else damage_of(backup.folder, file)
                 taken = store.take(backup.folder / file.name, file.size_bytes) if wrong != "is missing" else None
                 if taken is not None and taken.damaged:
                     wrong = f"{wrong or 'was damaged when it was backed up'} ({taken.damaged} damaged records)"

@@ -69,28 +69,31 @@ def read_backups(folders: Sequence[Path]) -> list[GivenBackup]:
     return backups
 
 
-def verify(backup: GivenBackup, *, alone: bool, said: Said = lambda *told: None) -> None:
+def verify(backup: GivenBackup, *, strict: bool, said: Said = lambda *told: None) -> None:
     """Compare a backup with its manifest. Blocks.
 
     Args:
-        alone: Whether there is no other: then every file must be sound. Otherwise damage is noted, and packs are left
-            for later: others may have what is damaged here.
+        strict: Whether every file must be sound. Otherwise damage is noted, and packs are left for later: others may
+            have what is damaged here.
 
     Raises:
         Config: A file must be sound and is not, or the manifest names one outside of the backup.
     """
-    files = backup.manifest.files if alone else [f for f in backup.manifest.files if not f.name.startswith(PACKS)]
-    for number, file in enumerate(files):
-        said(number, len(files), f"verifying {backup.folder.name}/{file.name}")
+    for file in backup.manifest.files:
         if ".." in Path(file.name).parts or Path(file.name).is_absolute():
             raise Config(f"the backup's manifest names {file.name!r}, which is outside of it: it was altered")
+    files = backup.manifest.files if strict else [f for f in backup.manifest.files if not f.name.startswith(PACKS)]
+    for number, file in enumerate(files):
+        said(number, len(files), f"verifying {backup.folder.name}/{file.name}")
         wrong = damage_of(backup.folder, file)
         if not wrong:
             continue
-        if alone:
+        if strict:
             raise Config(
                 f"{backup.folder / file.name} {wrong}: the backup is damaged. Take another one; of a vault of many "
-                "nodes give the other nodes' backups too: they may have what is damaged here"
+                "nodes give the other nodes' backups too: they may have what is damaged here. Where there is no other, "
+                "--salvage takes what is sound of its packs and names what is lost",
+                code="config.backup-damaged",
             )
         backup.damaged[file.name] = wrong
 

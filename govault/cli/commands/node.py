@@ -138,6 +138,9 @@ def recover(
     recovery_key_file: Annotated[
         Path | None, typer.Option("--recovery-key-file", help="The recovery key, where no backup has keys.")
     ] = None,
+    salvage: Annotated[
+        bool, typer.Option("--salvage", help="Take what is sound of the only backup there is, though it is damaged.")
+    ] = False,
 ) -> None:
     """Make a data folder anew from backups. No node may run on it, and it must be empty.
 
@@ -147,7 +150,7 @@ def recover(
     from govault.cli.offline import recover_into
 
     root = _storage_root()
-    report = recover_into(folders, root, recovery_key_file)
+    report = recover_into(folders, root, recovery_key_file, salvage=salvage)
     emit(report, lambda: _recovered(root, report))
     if not report["whole"]:
         raise typer.Exit(codes.PARTIAL)

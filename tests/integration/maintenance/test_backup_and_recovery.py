@@ -164,6 +164,42 @@ def test_a_damaged_or_incomplete_backup_is_refused_before_anything_is_written(do
     assert not (tmp_path / "data2").exists()
 
 
+def test_of_a_damaged_backup_that_is_the_only_one_the_rest_can_be_had(door: Door, tmp_path: Path) -> None:
+    kept, lost = os.urandom(300_000), os.urandom(300_000)
+    door.put("kept", kept)
+    door.put("lost", lost)
+    backup = tmp_path / "backup"
+    assert door.job("/admin/backup", {"path": str(backup), "keys": True})["state"] == "succeeded"
+    door.node.stop()
+    (pack,) = (backup / "packs").iterdir()
+    raw = bytearray(pack.read_bytes())
+    raw[-100_000] ^= 1
+    pack.write_bytes(raw)
+
+    report = recover_folder([backup], tmp_path / "data2", None, silent, salvage=True)
+    assert not report.whole
+    assert [str(pack) in sentence for sentence in report.damaged] == [True]
+    assert any("lost" in finding.what + finding.means for finding in report.findings)
+    again = start_node(tmp_path / "data2")
+    try:
+        assert again.raw("GET", "/spaces/main/files/kept")[1] == kept
+        assert again.raw("GET", "/spaces/main/files/lost")[0] >= 500
+    finally:
+        again.node.stop()
+
+
+def test_salvaging_takes_no_damaged_log(door: Door, tmp_path: Path) -> None:
+    fill(door)
+    backup = tmp_path / "backup"
+    door.job("/admin/backup", {"path": str(backup), "keys": True})
+    door.node.stop()
+    log = max((backup / "log").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0)
+    log.write_bytes(log.read_bytes()[:-10])
+    with pytest.raises(Config, match="is not what was backed up"):
+        recover_folder([backup], tmp_path / "data2", None, silent, salvage=True)
+    assert not (tmp_path / "data2").exists()
+
+
 def test_recovery_changes_no_folder_that_holds_something(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "something").write_text("precious")
