@@ -1,6 +1,7 @@
 """The audit trail of a whole node: what is kept of requests, and who finds what in it."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -44,7 +45,8 @@ async def test_logins_refusals_grants_and_acts_are_kept_and_each_finds_his_own(v
         (made["id"], "GET unrouted", "refused", "access-denied.administrators", ""),
         ("admin", "PUT /files/{ref}/access/{principal}", "allowed", "", file["id"]),
     }
-    assert [one["time"] for one in told] == sorted((one["time"] for one in told), reverse=True)
+    times = [datetime.fromisoformat(one["time"]) for one in told]
+    assert times == sorted(times, reverse=True)
     assert all(one["request_id"] for one in told)
     # Her own, whatever she asks for.
     own = await entries(vault, 2, ada, actor="admin")
