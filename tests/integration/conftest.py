@@ -1,6 +1,6 @@
 """The whole stack in this process but for its log: embedded broker, Faust agents, RocksDB views, packs, REST."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,8 +25,12 @@ class RealVault:
 
 
 @asynccontextmanager
-async def real_vault(root: Path) -> AsyncIterator[RealVault]:
-    """A node on a data folder, stopped cleanly at the end; may be opened again on the same folder."""
+async def real_vault(root: Path, settings: Mapping[str, str] | None = None) -> AsyncIterator[RealVault]:
+    """A node on a data folder, stopped cleanly at the end; may be opened again on the same folder.
+
+    Args:
+        settings: Of the environment, beside those that every test needs.
+    """
     loaded = load(
         environment={
             "GOVAULT_SERVER__STORAGE_ROOT": str(root),
@@ -34,6 +38,7 @@ async def real_vault(root: Path) -> AsyncIterator[RealVault]:
             "GOVAULT_STORAGE__RESERVE": "16MiB",
             "GOVAULT_NETWORK__PEER_ADDR": "127.0.0.1:0",
             **log_of_suite(root),
+            **(settings or {}),
         }
     )
     folder = DataFolder.open(root)

@@ -1,13 +1,17 @@
 """Accounts, groups, API tokens and invites: made, changed and ended over HTTP."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from govault.auth.account_sealing import Personal
 from govault.domain.actor import system
+from govault.services.accounts.assembly import AccountServices
 from govault.services.accounts.erasures import Erasures
-from schemas.events.accounts import AccountErased
-from tests.fakes.vault import open_vault
+from govault.services.accounts.registry import NewAccount
+from schemas.events.accounts import AccountErased, AccountQuota
+from tests.fakes.vault import ADMIN, open_vault
 from tests.integration.accounts.conftest import PASSWORD, Doors
 
 
@@ -238,3 +242,15 @@ async def test_a_revision_that_no_account_can_have_is_refused_and_breaks_nothing
     for path in ("/accounts/ada", "/groups/editors"):
         for revision in (2**53, 2**64, 10**40, -1, 1.5):
             assert (await doors.operator("PATCH", path, {"base_revision": revision})).status_code == 422
+
+
+async def test_new_accounts_may_own_what_the_configuration_says_but_administrators_anything(doors: Doors) -> None:
+    accounts = doors.vault.services.accounts
+    assert isinstance(accounts, AccountServices)
+    registry = replace(accounts.registry, quota_default=AccountQuota(files_max=3))
+    plain = await registry.create(ADMIN, NewAccount(Personal(login="ada"), PASSWORD))
+    assert (plain.row.quota_bytes, plain.row.quota_files) == (None, 3)
+    given = await registry.create(ADMIN, NewAccount(Personal(login="bob"), PASSWORD, quota=AccountQuota(bytes_max=9)))
+    assert (given.row.quota_bytes, given.row.quota_files) == (9, None)
+    admin = await registry.create(ADMIN, NewAccount(Personal(login="eve"), PASSWORD, roles=("admin",)))
+    assert (admin.row.quota_bytes, admin.row.quota_files) == (None, None)
