@@ -57,7 +57,7 @@ async def fill_generation(path: Path, vault: VaultIdentity, connection: Connecti
     starts = dict.fromkeys(vault.places(), 0)
     ends = await ends_far_ahead(connection, starts)
     if ends is not None:
-        await fold_in_processes(path, vault, connection, starts, ends, progress)
+        await fold_in_processes(path, vault, connection, starts, ends, progress, fresh=True)
     return ends is not None
 
 
@@ -69,14 +69,18 @@ async def fold_in_processes(
     ends: Mapping[Place, int],
     progress: Progress,
     dereferenced: Dereferenced = lambda chunk_ids, epoch: None,
+    *,
+    fresh: bool = False,
 ) -> None:
     """Fold the records of [start, end) of every partition into a generation that nobody has open.
 
     Args:
         dereferenced: Told (chunk ids, epoch) as ``ViewsMaintenance.on_dereferenced`` is.
+        fresh: Whether the generation does not exist yet, and is removed where this fails. One that is there keeps at
+            every batch all that the next start needs, also in a shard that had nothing to fold until now.
 
     Raises:
-        EventLog: The log cannot be read, or lacks records. What was folded until then is good.
+        EventLog: The log cannot be read, or lacks records. What was folded until then is good, unless ``fresh``.
     """
     total = _records(starts, ends)
     folded = [0] * SHARDS
@@ -88,7 +92,7 @@ async def fold_in_processes(
 
     async def fill(number: int) -> None:
         mine = {place: end for place, end in ends.items() if shard_of(place) == number}
-        order = Order(shard_path(path, number), number, vault, connection, {p: starts[p] for p in mine}, mine)
+        order = Order(shard_path(path, number), number, vault, connection, {p: starts[p] for p in mine}, mine, fresh)
         async with workers:
             await _run(order, lambda records: tell(number, records), dereferenced)
 

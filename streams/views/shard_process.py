@@ -39,6 +39,8 @@ class Order:
     Attributes:
         starts: The first offset to fold, of each of the shard's partitions.
         ends: The next offset behind the last one.
+        fresh: Whether the generation is of no use unless all of it is folded: then it is filled in shorter time, and
+            what was written until the process ended is not good by itself.
     """
 
     path: Path
@@ -47,6 +49,7 @@ class Order:
     connection: Connection
     starts: dict[Place, int]
     ends: dict[Place, int]
+    fresh: bool
 
     def to_json(self) -> bytes:
         """One line."""
@@ -56,17 +59,17 @@ class Order:
             (topic.value, partition, self.starts[topic, partition], e) for (topic, partition), e in self.ends.items()
         ]
         vault = (self.vault.vault_id, self.vault.files_partitions)
-        return orjson.dumps((str(self.path), self.number, vault, keys, connection, ends)) + b"\n"
+        return orjson.dumps((str(self.path), self.number, vault, keys, connection, ends, self.fresh)) + b"\n"
 
     @classmethod
     def from_json(cls, line: bytes) -> "Order":
         """The order in a line."""
-        path, number, vault, keys, connection, ends = orjson.loads(line)
+        path, number, vault, keys, connection, ends, fresh = orjson.loads(line)
         fold_keys = FoldKeys(**{name: bytes.fromhex(value) for name, value in keys.items()})
         identity = VaultIdentity(vault[0], vault[1], fold_keys)
         starts = {(Topic(topic), partition): start for topic, partition, start, _ in ends}
         wanted = {(Topic(topic), partition): end for topic, partition, _, end in ends}
-        return cls(Path(path), number, identity, Connection(**connection), starts, wanted)
+        return cls(Path(path), number, identity, Connection(**connection), starts, wanted, fresh)
 
 
 _CONNECTION_FIELDS = ("bootstrap", "prefix", "username", "password", "mechanism", "replicated")
@@ -126,8 +129,7 @@ async def fill(order: Order) -> None:
     Raises:
         GoVaultError: The log cannot be read, or lacks records.
     """
-    fresh = not any(order.starts.values())
-    shard = Shard(order.path, order.number, order.vault, KeyFilter() if fresh else None)
+    shard = Shard(order.path, order.number, order.vault, KeyFilter() if order.fresh else None)
     told = 0
 
     def tell(folded: int, _: int) -> None:
@@ -138,7 +140,7 @@ async def fill(order: Order) -> None:
 
     try:
         async with BulkReader(order.connection) as reader:
-            filling = Filling(shard, tells=not fresh)
+            filling = Filling(shard, tells=not order.fresh)
             # Whole segments at once: smaller ones would be merged again, from rows that must be read for it.
             folded = await fold_to(reader, filling, order.starts, order.ends, tell, pending_max=DOCUMENTS_MAX)
             await filling.finish()

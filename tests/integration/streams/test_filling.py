@@ -13,9 +13,11 @@ import pytest
 from govault.errors import Conflict, EventLog
 from govault.ports import SearchQuery
 from schemas.events.files import EntityTrashed, EpochOpened, TrashPurged
+from schemas.topics import Topic
 from streams.broker.supervisor import EmbeddedBroker
 from streams.streams import Streams
-from streams.views import filling
+from streams.views import filling, shard_process
+from streams.views.shard import shard_of
 from streams.views.views import RocksViews
 from tests.integration.streams.vault_log import WAIT_S, Writer, digests, settings_for
 
@@ -144,5 +146,40 @@ async def test_a_long_backlog_is_folded_by_processes_and_callbacks_hear_of_it(
         assert epochs == [1]
         again = Writer(streams, writer.space_id)
         assert (await again.write(again.commit("after"))).fact("created") is True
+    finally:
+        await streams.stop()
+
+
+async def test_a_backlog_whose_folding_breaks_off_in_a_shard_that_was_empty_still_answers_repeats(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(broker, tmp_path)
+    await (await Streams.start(settings)).stop()
+    ahead = await Streams.start(replace(settings_for(broker, tmp_path / "ahead"), node_id="node-ahead"))
+    writer = await with_files(ahead)
+    answered, position = await writer.append_only(writer.commit("asked twice"))
+    outcome = await ahead.views.wait_outcome(position, answered, WAIT_S)
+    await ahead.stop()
+
+    async def break_off(self: shard_process.Filling) -> None:
+        raise EventLog("the process is gone")
+
+    async def fill_here(order: shard_process.Order, *_: object) -> None:
+        if order.number == shard_of((Topic.FILES, writer.partition)):
+            await shard_process.fill(shard_process.Order.from_json(order.to_json()))
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shard_process.Filling, "finish", break_off)
+        broken.setattr(shard_process, "_say", lambda line: None)
+        broken.setattr(filling, "_run", fill_here)
+        with pytest.raises(EventLog, match="the process is gone"):
+            await Streams.start(settings)
+
+    streams = await Streams.start(settings)
+    try:
+        assert await streams.wait_caught_up(WAIT_S)
+        kept = streams.views.files(writer.partition).outcome(answered)
+        assert kept is not None
+        assert kept.facts == outcome.facts
     finally:
         await streams.stop()
