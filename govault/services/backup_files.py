@@ -88,7 +88,7 @@ class BackupManifest:
         """The manifest of a backup.
 
         Raises:
-            Config: There is none, it is damaged, or of a newer format.
+            Config: There is none, it cannot be read, is damaged, or of a newer format.
         """
         path = folder / MANIFEST
         try:
@@ -102,6 +102,9 @@ class BackupManifest:
             message = (
                 f"{folder} is not a complete backup: it has no {MANIFEST}, which is written last. Take another one"
             )
+            raise Config(message) from error
+        except OSError as error:
+            message = f"{path} cannot be read ({error.strerror}): name the folder that 'govault backup' wrote"
             raise Config(message) from error
         except (orjson.JSONDecodeError, KeyError, TypeError) as error:
             raise Config(f"{path} is damaged ({error}). Take another backup") from error

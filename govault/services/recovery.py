@@ -86,12 +86,13 @@ def recover(
         salvage: Take what is sound of a single backup whose packs are damaged, as of several; the log must be sound.
 
     Raises:
-        Config: ``root`` is not empty; a backup is incomplete, or damaged beyond what the others make good; they do not
-            belong together; or no keys open them.
+        Config: ``root`` is not empty, or cannot be put in place; a backup is incomplete, or damaged beyond what the
+            others make good; they do not belong together; or no keys open them.
         StorageFull: The disk is full. Nothing is left of what was written.
     """
-    if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise Config(f"{root} is not an empty folder: recovery makes a data folder, it does not change one")
+    # A link stays what it is, and what it leads to is made.
+    root = root.resolve()
+    _refuse_used(root)
     backups = read_backups(folders)
     if ports.restore_keys is None and not any(backup.manifest.keys for backup in backups):
         which = f"the backup in {folders[0]} has" if len(folders) == 1 else "the backups have"
@@ -102,6 +103,8 @@ def recover(
     settings = of_settings(backups)
     logs = choose_logs(backups, said)
     with _place_for(root) as scratch:
+        # Another recovery may have ended since.
+        _refuse_used(root)
         try:
             report = _Building(scratch, backups, ports, said, verified=strict).build(settings, logs)
             sync_folders(scratch)
@@ -116,6 +119,24 @@ def recover(
                 raise kind(f"{root} could not be made: {error}") from error
             raise
     return report
+
+
+def _refuse_used(root: Path) -> None:
+    """Refuse, before hours are spent on it, a place where no folder can be put by renaming.
+
+    Raises:
+        Config: Something is there, or it is a mount.
+    """
+    try:
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise Config(f"{root} is not an empty folder: recovery makes a data folder, it does not change one")
+    except OSError as error:
+        raise Config(f"{root} cannot be looked into: {error.strerror}. Choose another data folder") from error
+    if root.is_mount():
+        raise Config(
+            f"{root} is a mount: the data folder is put in place by renaming, and a mount cannot be renamed. Name a "
+            f"folder in it: --data {root / 'vault'}"
+        )
 
 
 @contextmanager

@@ -250,8 +250,9 @@ class PackWriter:
 
     def _check_space(self, size: int, spare: bool) -> None:
         if not spare and self._disk.free_bytes() - size < self._reserve_bytes:
+            kept = f" beside the {self._reserve_bytes} bytes that are kept free" if self._reserve_bytes else ""
             raise StorageFull(
-                f"less than {self._reserve_bytes} bytes would stay free on the disk: free space and repeat",
+                f"the disk has no room for {size} bytes more{kept}: free space and repeat",
                 reserve_bytes=self._reserve_bytes,
             )
 

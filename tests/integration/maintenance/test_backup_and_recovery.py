@@ -210,3 +210,24 @@ def test_recovery_changes_no_folder_that_holds_something(tmp_path: Path) -> None
     with pytest.raises(Config, match="not an empty folder"):
         recover_folder([tmp_path / "backup"], tmp_path / "data", None, silent)
     assert (tmp_path / "data" / "something").read_text() == "precious"
+
+
+def test_a_place_where_no_folder_can_be_put_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mounted").mkdir()
+    monkeypatch.setattr(Path, "is_mount", lambda path: path.name == "mounted")
+    with pytest.raises(Config, match=r"is a mount: .* --data .*mounted/vault"):
+        recover_folder([tmp_path / "backup"], tmp_path / "mounted", None, silent)
+    (tmp_path / "file").write_text("precious")
+    with pytest.raises(Config, match="not an empty folder"):
+        recover_folder([tmp_path / "backup"], tmp_path / "file", None, silent)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mounted"]
+
+
+def test_what_is_no_backup_at_all_is_told_with_what_to_give(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("of something else")
+    with pytest.raises(Config, match=r"cannot be read \(Not a directory\): name the folder"):
+        recover_folder([tmp_path / "file"], tmp_path / "data", None, silent)
+    (tmp_path / "folder" / "backup.json").mkdir(parents=True)
+    with pytest.raises(Config, match=r"cannot be read \(Is a directory\): name the folder"):
+        recover_folder([tmp_path / "folder"], tmp_path / "data", None, silent)
+    assert not (tmp_path / "data").exists()

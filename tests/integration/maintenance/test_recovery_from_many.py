@@ -332,3 +332,35 @@ def test_two_recoveries_into_one_folder_do_not_get_into_each_others_way(lost: Lo
     assert refused
     with pytest.raises(Config, match="not an empty folder"):
         recovered(lost, tmp_path / "data")
+
+
+def test_a_recovery_that_ended_while_another_read_the_backups_is_not_followed_by_that_one(
+    lost: Lost, tmp_path: Path
+) -> None:
+    did: list[str] = []
+
+    def be_overtaken(done: int, total: int, text: str) -> None:
+        if text.startswith("comparing the logs") and not did:
+            assert recovered(lost, tmp_path / "data").whole
+            did.append("recovered")
+        elif text.startswith("taking"):
+            did.append("took again")
+
+    with pytest.raises(Config, match="not an empty folder"):
+        recover_folder(lost.backups, tmp_path / "data", None, be_overtaken)
+    assert did == ["recovered"]
+    assert (tmp_path / "data" / "vault.json").exists()
+    shutil.rmtree(tmp_path / "data")
+    assert [path.name for path in tmp_path.iterdir() if path.name != "backups"] == [".data.recovering"]
+
+
+def test_a_link_to_where_the_data_folder_shall_be_stays_a_link(lost: Lost, tmp_path: Path) -> None:
+    (tmp_path / "large disk").mkdir()
+    for target in ("large disk/there already", "large disk/not yet"):
+        (tmp_path / "data").symlink_to(tmp_path / target)
+        if target.endswith("already"):
+            (tmp_path / target).mkdir()
+        assert recovered(lost, tmp_path / "data").whole
+        assert (tmp_path / "data").is_symlink()
+        assert (tmp_path / target / "vault.json").exists()
+        (tmp_path / "data").unlink()
