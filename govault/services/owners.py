@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
+from govault.domain.account_rows import AccountRow
 from govault.domain.actor import Actor
 from govault.domain.ownership import Beyond, Growth, beyond, is_bounded
 from govault.domain.rows import OwnedRow
@@ -30,8 +31,11 @@ class Owners:
     def __init__(self) -> None:
         self._held: dict[str, _Held] = {}
 
-    def refuse(self, views: Views, actor: Actor, growth: Growth, now_ms: int) -> bool:
+    def refuse(self, views: Views, actor: Actor, growth: Growth, now_ms: int, event_id: str) -> bool:
         """Judge what an account would own more; whether it has a quota at all.
+
+        Args:
+            event_id: Of the event that asks: what is held for it already is this very growth, sent again.
 
         Raises:
             QuotaExceeded: It does not fit beside what the account owns and is about to own.
@@ -39,13 +43,13 @@ class Owners:
         account = views.accounts().account(growth.owner)
         if account is None or not is_bounded(account):
             return False
-        too_much = beyond(account, self._owned(views, growth.owner), growth)
+        too_much = beyond(account, self._owned(views, growth.owner, event_id), growth)
         if too_much is not None:
             # Some of what is held may have been decided just now, and count twice.
             self._settle(views, now_ms)
-            too_much = beyond(account, self._owned(views, growth.owner), growth)
+            too_much = beyond(account, self._owned(views, growth.owner, event_id), growth)
         if too_much is not None:
-            raise _exceeded(actor, growth.owner, too_much)
+            raise _exceeded(actor, account, too_much)
         if len(self._held) >= OWNED_UNDECIDED_MAX:
             self._settle(views, now_ms)
         return True
@@ -68,11 +72,11 @@ class Owners:
         for number in range(count):
             self._held.pop(f"{event_id} {number}", None)
 
-    def _owned(self, views: Views, owner: str) -> OwnedRow:
-        """What an account owns, and is about to own by what is held."""
+    def _owned(self, views: Views, owner: str, but: str) -> OwnedRow:
+        """What an account owns, and is about to own by what is held, but for one event."""
         _, logical_bytes, files = views.owned(owner)
-        for held in self._held.values():
-            if held.growth.owner == owner:
+        for key, held in self._held.items():
+            if held.growth.owner == owner and key.partition(" ")[0] != but:
                 logical_bytes += held.growth.logical_bytes
                 files += held.growth.files
         return OwnedRow(owner, logical_bytes, files)
@@ -85,9 +89,10 @@ class Owners:
                 del self._held[key]
 
 
-def _exceeded(actor: Actor, owner: str, too_much: Beyond) -> QuotaExceeded:
+def _exceeded(actor: Actor, account: AccountRow, too_much: Beyond) -> QuotaExceeded:
     """Figures are for the account itself and for administrators."""
     limit, most, used, asked = too_much
+    owner = account.account_id
     if actor.name == owner:
         return QuotaExceeded(
             f"you may own {most} {limit} in this vault, own {used}, and were to own {asked} more: purge trash, "
@@ -96,16 +101,20 @@ def _exceeded(actor: Actor, owner: str, too_much: Beyond) -> QuotaExceeded:
             **too_much._asdict(),
         )
     if actor.is_admin:
+        # Nobody can change what is erased.
+        rest = "hand what it owned over to another" if account.erased else "or give it a larger quota"
         return QuotaExceeded(
-            f"the account {owner} may own {most} {limit} in this vault, owns {used}, and was to own {asked} more: "
-            "purge trash, remove files or old versions of it, or give it a larger quota",
+            f"the account {owner}{' (erased)' if account.erased else ''} may own {most} {limit} in this vault, owns "
+            f"{used}, and was to own {asked} more: purge trash, remove files or old versions of it, {rest}",
             whose="account",
             owner=owner,
             **too_much._asdict(),
         )
+    ask = "ask its owner to make room, or an administrator for a larger quota"
+    if account.erased:
+        ask = "it was erased; ask an administrator to hand what it owned over to another"
     return QuotaExceeded(
-        f"this would belong to another account, which may not own {asked} {limit} more: ask its owner to make room, or "
-        "an administrator for a larger quota",
+        f"this would belong to another account, which may not own {asked} {limit} more: {ask}",
         whose="account",
         limit=limit,
         asked=asked,

@@ -76,7 +76,7 @@ class Submitter:
             )
         event = self._event(actor, data, subject, step)
         # Nothing is waited for between this judgement and what is held by it, so that no other write comes between.
-        grown = self._refuse_early(actor, event, partition)
+        grown = self._refuse_early(actor, event, partition, event.id)
         with self.owners.held(event.id, partition, grown, event.not_after_ms or 0):
             outcome = await self._decided(event, partition)
         return accepted(outcome, event.id)
@@ -160,7 +160,9 @@ class Submitter:
         Raises:
             GoVaultError: What the log would refuse, were it asked now.
         """
-        return self._refuse_early(actor, self._event(actor, data, "", "judged-early"), partition)
+        return self._refuse_early(
+            actor, self._event(actor, data, "", "judged-early"), partition, self.event_id(actor, "")
+        )
 
     def refuse_growth(self, actor: Actor, space_id: str, partition: int, added_bytes: int) -> None:
         """Judge what would be added to a space by the quota and the totals of now.
@@ -182,9 +184,9 @@ class Submitter:
         Raises:
             QuotaExceeded: It does not fit, as far as this door knows.
         """
-        self.owners.refuse(self.views, actor, growth, self.clock.time_ms())
+        self.owners.refuse(self.views, actor, growth, self.clock.time_ms(), self.event_id(actor, ""))
 
-    def _refuse_early(self, actor: Actor, event: Event, partition: int) -> list[Growth]:
+    def _refuse_early(self, actor: Actor, event: Event, partition: int, held_for: str) -> list[Growth]:
         """Only races are left for the log to decide. The directory's few events go there unjudged.
 
         Returns:
@@ -199,7 +201,7 @@ class Submitter:
         if isinstance(event.data, OwnerChanged) and is_unchecked(actor.name, actor.principals):
             return []
         now_ms = self.clock.time_ms()
-        return [one for one in growths(reader, changes) if self.owners.refuse(self.views, actor, one, now_ms)]
+        return [one for one in growths(reader, changes) if self.owners.refuse(self.views, actor, one, now_ms, held_for)]
 
 
 def accepted(outcome: Outcome, event_id: str) -> Outcome:

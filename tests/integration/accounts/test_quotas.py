@@ -291,6 +291,41 @@ async def test_a_write_whose_outcome_is_not_known_yet_counts_until_it_is(ada: Pe
     assert (await ada.put("b", b"x")).status_code == 201
 
 
+@pytest.mark.parametrize("size_bytes", [5, EARLY_JUDGEMENT_BYTES_MIN + 5])
+async def test_a_write_that_is_sent_again_while_its_outcome_is_not_known_does_not_count_twice(
+    ada: Person, size_bytes: int
+) -> None:
+    await ada.bound(files_max=1, bytes_max=size_bytes)
+    log = ada.doors.vault.log
+    log.held, log.forget_next = True, True
+    content, key = b"x" * size_bytes, {"idempotency-key": "once"}
+    unknown = await ada.ask("PUT", "/spaces/adas/files/a", content=content, headers=key)
+    assert unknown.status_code == 202, unknown.text
+    again = asyncio.create_task(ada.ask("PUT", "/spaces/adas/files/a", content=content, headers=key))
+    await log.wait_appended(VersionCommitted, 2)
+    log.release()
+    assert (await again).status_code == 201, again.result().text
+    assert await ada.owns() == (size_bytes, 1)
+
+
+async def test_a_file_of_an_erased_account_keeps_its_bound_until_it_is_handed_over(ada: Person) -> None:
+    await ada.put("shared", b"123")
+    file_id = (await ada.ask("GET", "/spaces/adas/files/shared?metadata=true")).json()["id"]
+    bob = await ada.doors.make("bob")
+    granted = await ada.ask("PUT", f"/files/{file_id}/access/{bob['id']}", {"level": "write"})
+    assert granted.status_code < 300, granted.text
+    await ada.bound(bytes_max=3)
+    assert (await ada.doors.operator("DELETE", f"/accounts/{ada.account_id}")).status_code == 204
+    by_bob = replace(ada, token=await ada.doors.token("bob"), account_id=bob["id"])
+    refused = await by_bob.put("shared", b"4567")
+    assert (refused.status_code, "to hand what it owned over" in refused.json()["detail"]) == (507, True)
+    by_operator = await ada.doors.vault.client.put("/spaces/adas/files/shared", content=b"6")
+    assert "hand what it owned over to another" in by_operator.json()["detail"]
+    handed = await ada.doors.operator("POST", f"/accounts/{ada.account_id}/hand-over", {"to": "bob"})
+    assert handed.status_code == 200, handed.text
+    assert (await by_bob.put("shared", b"4567")).status_code == 200
+
+
 async def test_a_write_that_the_log_did_not_take_frees_its_room_at_once(ada: Person) -> None:
     await ada.bound(files_max=1)
     ada.doors.vault.log.lose_next = True
