@@ -304,7 +304,10 @@ class AccountsSection(Section):
         True, description="Whether any account may make spaces, which it then manages; else administrators alone."
     )
     quota_bytes_default: Size = Field(
-        0, ge=0, description="How many bytes accounts made from now on may own, old versions and trash counted; 0: any."
+        0,
+        ge=0,
+        le=EXACT_INT_MAX,
+        description="How many bytes accounts made from now on may own, old versions and trash counted; 0: any.",
     )
     quota_files_default: int = Field(
         0, ge=0, le=EXACT_INT_MAX, description="How many files accounts made from now on may own, trash too; 0: any."

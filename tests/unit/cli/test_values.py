@@ -5,6 +5,7 @@ import pytest
 from govault.cli.filters import parse_duration_s, parse_instant, parse_size
 from govault.cli.flags import flags_of
 from govault.cli.output import legible, size, table
+from govault.cli.quotas import parse_quota
 from govault.errors import InvalidRequest
 
 
@@ -13,6 +14,20 @@ def test_sizes_and_durations_are_read() -> None:
     assert parse_size("10", "--larger") == 10
     assert parse_size(None, "--larger") is None
     assert parse_duration_s("30d", "--older-than") == 30 * 86_400
+
+
+def test_a_quota_is_a_size_a_number_or_none() -> None:
+    assert parse_quota(None, None) == {}
+    assert parse_quota("8PiB", "none") == {"bytes_max": 2**53, "files_max": None}
+    assert parse_quota("none", "0") == {"bytes_max": None, "files_max": 0}
+
+
+@pytest.mark.parametrize("text", ["9PiB", "99999999999GiB", "-1", "1e30", "NaN", "", "²", "9" * 5000])
+def test_what_no_quota_can_be_is_refused_with_the_option(text: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"^--quota-bytes: "):
+        parse_quota(text, None)
+    with pytest.raises(InvalidRequest, match=r"^--quota-files: "):
+        parse_quota(None, text if text.isdigit() else "9007199254740993")
 
 
 @pytest.mark.parametrize("text", ["2026-11-01T00:00:00Z", "2026-11-01T01:00:00+01:00"])

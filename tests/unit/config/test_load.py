@@ -130,6 +130,13 @@ def test_a_refusal_names_the_flag() -> None:
         load(environment={}, flags={"server.listen_addr": ("nowhere", "--listen")})
 
 
+def test_accounts_are_not_made_with_a_quota_that_the_log_would_refuse() -> None:
+    loaded = load(environment={}, flags={"accounts.quota_bytes_default": ("8PiB", "--set")})
+    assert loaded.configuration.accounts.quota_bytes_default == 2**53
+    with pytest.raises(Config, match=r"accounts\.quota_bytes_default.*less than or equal to 9007199254740992"):
+        load(environment={}, flags={"accounts.quota_bytes_default": ("9PiB", "--set")})
+
+
 def test_a_section_set_as_a_value_and_as_a_section_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Config, match="section"):
         load(write(tmp_path, "server: 3"), environment={"GOVAULT_SERVER__LISTEN_ADDR": "127.0.0.1:1"})
