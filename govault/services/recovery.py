@@ -90,8 +90,7 @@ def recover(
             others make good; they do not belong together; or no keys open them.
         StorageFull: The disk is full. Nothing is left of what was written.
     """
-    # A link stays what it is, and what it leads to is made.
-    root = root.resolve()
+    root = _led_to(root)
     _refuse_used(root)
     backups = read_backups(folders)
     if ports.restore_keys is None and not any(backup.manifest.keys for backup in backups):
@@ -119,6 +118,19 @@ def recover(
                 raise kind(f"{root} could not be made: {error}") from error
             raise
     return report
+
+
+def _led_to(root: Path) -> Path:
+    """What a link leads to, which is to be made; the link stays what it is.
+
+    Raises:
+        Config: It leads nowhere.
+    """
+    try:
+        return root.resolve()
+    except (OSError, RuntimeError) as error:
+        # Python before 3.13 has the latter for links in a circle.
+        raise Config(f"{root} leads nowhere ({error}). Choose another data folder") from error
 
 
 def _refuse_used(root: Path) -> None:

@@ -220,7 +220,10 @@ def test_a_place_where_no_folder_can_be_put_is_refused_at_once(tmp_path: Path, m
     (tmp_path / "file").write_text("precious")
     with pytest.raises(Config, match="not an empty folder"):
         recover_folder([tmp_path / "backup"], tmp_path / "file", None, silent)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "mounted"]
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(Config, match="leads nowhere"):
+        recover_folder([tmp_path / "backup"], tmp_path / "circle", None, silent)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["circle", "file", "mounted"]
 
 
 def test_what_is_no_backup_at_all_is_told_with_what_to_give(tmp_path: Path) -> None:
