@@ -40,7 +40,8 @@ class Reference:
         found = cls.find(text)
         if found is None:
             raise InvalidRequest(
-                f"{text!r} is no reference: write SPACE:/path (like main:/reports), a file id (f_…) or a SHA-256",
+                f"{text!r} is no reference: write SPACE:/path (like main:/reports; main:/ is the whole space), "
+                "a file id (f_…) or a SHA-256",
                 rule="reference",
             )
         return found
