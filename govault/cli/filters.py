@@ -19,13 +19,18 @@ def parse_size(text: str | None, option: str) -> int | None:
         raise InvalidRequest(f"{option}: {error}", rule="size") from error
 
 
-def parse_duration_s(text: str | None, option: str) -> int | None:
+def parse_duration_s(text: str | None, option: str, longest: str | None = None) -> int | None:
     """Seconds of ``30d``.
 
+    Args:
+        longest: What it may be at the most.
+
     Raises:
-        InvalidRequest: It is no duration.
+        InvalidRequest: It is no duration, or too long.
     """
-    duration = _duration(text, option)
+    duration, bound = _duration(text, option), _duration(longest, option)
+    if duration is not None and bound is not None and duration > bound:
+        raise InvalidRequest(f"{option}: {text} is too long, {longest} is the longest", rule="duration")
     return None if duration is None else int(duration.total_seconds())
 
 

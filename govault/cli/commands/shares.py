@@ -67,7 +67,7 @@ def token(
 
         reference = Reference.parse(ref)
         ask: dict[str, object] = {
-            "expires_s": parse_duration_s(valid, "--for"),
+            "expires_s": parse_duration_s(valid, "--for", longest="24h"),
             "methods": [method.strip().upper() for method in methods.split(",")],
             "version": reference.version,
         }

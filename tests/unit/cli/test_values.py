@@ -16,6 +16,12 @@ def test_sizes_and_durations_are_read() -> None:
     assert parse_duration_s("30d", "--older-than") == 30 * 86_400
 
 
+def test_a_duration_beyond_its_bound_is_refused_with_the_option() -> None:
+    assert parse_duration_s("24h", "--for", longest="24h") == 86_400
+    with pytest.raises(InvalidRequest, match=r"^--for: 25h is too long, 24h is the longest"):
+        parse_duration_s("25h", "--for", longest="24h")
+
+
 def test_a_quota_is_a_size_a_number_or_none() -> None:
     assert parse_quota(None, None) == {}
     assert parse_quota("8PiB", "none") == {"bytes_max": 2**53, "files_max": None}
