@@ -62,16 +62,16 @@ def person(vault: Vault, login: str) -> tuple[dict[str, Any], str]:
 
 def test_a_node_that_has_read_a_revocation_refuses_at_the_first_request(vault: Vault) -> None:
     one, *others = vault.nodes
-    eve, token = person(vault, "eve")
+    wendy, token = person(vault, "wendy")
     assert vault.put(one, "revoked/plan", b"plan") == 201
     path = "/spaces/main/files/revoked/plan"
     file_id = ask(one, "GET", f"{path}?metadata=true", token=vault.token_of_all)[1]["id"]
     for turn in range(3):
-        position = changed_at(vault, one, "PUT", f"/files/{file_id}/access/{eve['id']}", {"level": "write"})
+        position = changed_at(vault, one, "PUT", f"/files/{file_id}/access/{wendy['id']}", {"level": "write"})
         for node in others:
             wait_read(vault, node, position)
             assert ask(node, "GET", path, token=token) == (200, b"plan"), turn
-        position = changed_at(vault, one, "DELETE", f"/files/{file_id}/access/{eve['id']}")
+        position = changed_at(vault, one, "DELETE", f"/files/{file_id}/access/{wendy['id']}")
         for node in others:
             wait_read(vault, node, position)
             assert ask(node, "GET", path, token=token)[0] == 404, turn
