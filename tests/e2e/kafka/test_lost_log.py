@@ -98,6 +98,7 @@ def test_a_vault_of_two_nodes_outlives_its_log(
     two.cli("check", "--read-data")
 
 
+@pytest.mark.long
 def test_three_nodes_that_hold_two_replicas_outlive_all_of_their_disks(
     kafka: ApacheKafka, prefix: str, tmp_path: Path, nodes: list[NodeProcess]
 ) -> None:
