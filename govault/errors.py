@@ -101,7 +101,7 @@ class QuotaExceeded(GoVaultError):
 
 
 class Storage(GoVaultError):
-    """The chunk store cannot do it."""
+    """The disk, or the chunk store on it, cannot do it."""
 
     code = "storage"
 

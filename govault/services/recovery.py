@@ -215,7 +215,8 @@ class _Building:
         for file in backup.settings:
             copy_file(backup.folder / file.name, None, self._root, file.name)
             if file.name not in ("FORMAT", "vault.json"):
-                os.chmod(self._root / file.name, 0o600)  # noqa: PTH101 - secrets are for their owner
+                # Secrets are for their owner.
+                (self._root / file.name).chmod(0o600)
         self._ports.settle(self._root)
         if self._ports.restore_keys is not None:
             self._ports.restore_keys(self._root)

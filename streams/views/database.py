@@ -3,7 +3,9 @@
 The log is the truth: after power loss the views fold again what they lost. Batches are atomic all the same.
 """
 
+import errno
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +21,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from govault.errors import Config
+from govault.errors import Config, Storage, StorageFull
 
 _MIB = 1024 * 1024
 _CACHE_BYTES = 32 * _MIB
@@ -48,14 +50,18 @@ class Database:
         Raises:
             Config: Another process has the folder open.
             DamagedViews: RocksDB cannot open what is there.
+            Storage: The folder cannot be made, or there is no room.
         """
-        path.mkdir(parents=True, exist_ok=True)
+        with writing(path):
+            path.mkdir(parents=True, exist_ok=True)
         self._path = path
         try:
             self._rocks: Any = Rdict(str(path), _options(filling))
         except Exception as error:
             if "lock" in str(error).lower():
                 raise Config(f"the views in {path} are open in another process: {error}; stop that node") from error
+            if _is_full(error):
+                raise _full(path, error) from error
             raise DamagedViews(f"{path}: {error}") from error
         self.get = self._rocks.get
         """The value of a key, or None."""
@@ -85,27 +91,74 @@ class Database:
 
         Args:
             logged: Whether RocksDB's own log gets it; without, what was not flushed before a crash is folded again.
+
+        Raises:
+            Storage: It cannot be written.
         """
-        if logged:
-            self._rocks.write(batch)
-        else:
-            self._rocks.write(batch, self._unlogged)
+        try:
+            if logged:
+                self._rocks.write(batch)
+            else:
+                self._rocks.write(batch, self._unlogged)
+        except Exception as error:
+            raise unwritten(self._path, error) from error
 
     def flush(self) -> None:
-        """Everything written is in table files when this returns."""
-        self._rocks.flush(True)
+        """Everything written is in table files when this returns.
+
+        Raises:
+            Storage: It cannot be written.
+        """
+        with writing(self._path):
+            self._rocks.flush(True)
 
     def property_number(self, name: str) -> int:
         """One of RocksDB's own figures; 0 where it has none."""
         return cast(int | None, self._rocks.property_int_value(name)) or 0
 
     def close(self) -> None:
-        """Flush and let go of the folder's lock. May be called twice."""
-        if self._rocks is not None:
-            self._rocks.flush(True)
-            self._rocks.close()
-            self._rocks = None
-            self.get = None
+        """Flush and let go of the folder's lock, in any case. May be called twice.
+
+        Raises:
+            Storage: What was written is not all in table files.
+        """
+        if self._rocks is None:
+            return
+        rocks, self._rocks, self.get = self._rocks, None, None
+        with writing(self._path):
+            try:
+                rocks.flush(True)
+            finally:
+                rocks.close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What goes wrong in it is an error of ``path``'s disk.
+
+    Raises:
+        Storage: With the reason.
+    """
+    try:
+        yield
+    except Exception as error:
+        raise unwritten(path, error) from error
+
+
+def unwritten(path: Path, error: Exception) -> Storage:
+    """What to tell people of an error of the system's, or of RocksDB's, which are plain exceptions."""
+    if _is_full(error):
+        return _full(path, error)
+    return Storage(f"the views in {path} cannot be written: {error}", code="storage.views")
+
+
+def _full(path: Path, error: Exception) -> StorageFull:
+    return StorageFull(f"the views in {path} cannot be written, the disk is full: free space and repeat ({error})")
+
+
+def _is_full(error: Exception) -> bool:
+    number = error.errno if isinstance(error, OSError) else None
+    return number in (errno.ENOSPC, errno.EDQUOT) or any(said in str(error) for said in ("No space left", "Disk quota"))
 
 
 def _until(stop: bytes) -> ReadOptions:

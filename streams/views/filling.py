@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 import streams
-from govault.errors import EventLog
+from govault.errors import EventLog, GoVaultError, Storage, StorageFull
 from streams.connection import Connection
 from streams.views.bulk import BulkReader, Progress
 from streams.views.generation import shard_path
@@ -27,6 +27,7 @@ Dereferenced = Callable[[Sequence[bytes], int], None]
 _ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(64 * 1024 * 1024), "MALLOC_TRIM_THRESHOLD_": str(128 * 1024 * 1024)}
 """For glibc; others do not know these."""
 _LINE_BYTES_MAX = 1024 * 1024
+_FAILURES: Mapping[str, type[GoVaultError]] = {kind.code: kind for kind in (EventLog, Storage, StorageFull)}
 _PACKAGES = str(Path(streams.__file__).resolve().parents[1])
 
 
@@ -53,6 +54,7 @@ async def fill_generation(path: Path, vault: VaultIdentity, connection: Connecti
 
     Raises:
         EventLog: The log cannot be read, or lacks records. What was written is of no use.
+        Storage: The generation cannot be written.
     """
     starts = dict.fromkeys(vault.places(), 0)
     ends = await ends_far_ahead(connection, starts)
@@ -81,6 +83,7 @@ async def fold_in_processes(
 
     Raises:
         EventLog: The log cannot be read, or lacks records. What was folded until then is good, unless ``fresh``.
+        Storage: The generation cannot be written.
     """
     total = _records(starts, ends)
     folded = [0] * SHARDS
@@ -122,13 +125,14 @@ async def _run(order: Order, tell: Callable[[int], None], dereferenced: Derefere
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    reason = ""
+    failure: GoVaultError | None = None
     try:
         process.stdin.write(order.to_json())
         await process.stdin.drain()
         async for line in process.stdout:
             said = orjson.loads(line)
-            reason = said.get("error", reason)
+            if "error" in said:
+                failure = _FAILURES.get(said["family"], EventLog)(said["error"], code=said["code"])
             if "folded" in said:
                 tell(said["folded"])
             if "dereferenced" in said:
@@ -139,7 +143,7 @@ async def _run(order: Order, tell: Callable[[int], None], dereferenced: Derefere
             process.kill()
             await process.wait()
     if code:
-        raise EventLog(reason or f"the process that folds shard {order.number} ended with exit code {code}")
+        raise failure or EventLog(f"the process that folds shard {order.number} ended with exit code {code}")
 
 
 def _environment() -> dict[str, str]:

@@ -58,6 +58,7 @@ class Rebuilder:
         Raises:
             Conflict: A rebuild runs already.
             EventLog: The log cannot be read; the old generation serves on.
+            Storage: The new one cannot be written; likewise.
         """
         if self._running:
             raise Conflict("the views are being rebuilt already; wait for that to finish", code="conflict.rebuilding")

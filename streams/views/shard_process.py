@@ -109,7 +109,7 @@ class Filling:
         """After the last record: nothing waits for a segment any more, nor for a batch.
 
         Raises:
-            OSError: A segment could not be written.
+            Storage: A segment could not be written.
         """
         await self._indexed()
         await self._shard.search.maintain(1, logged=False)
@@ -127,7 +127,7 @@ async def fill(order: Order) -> None:
     """Fold the shard's partitions up to their ends, and close it.
 
     Raises:
-        GoVaultError: The log cannot be read, or lacks records.
+        GoVaultError: The log cannot be read, or lacks records; or the shard cannot be written.
     """
     shard = Shard(order.path, order.number, order.vault, KeyFilter() if order.fresh else None)
     told = 0
@@ -160,7 +160,7 @@ def main() -> int:
     try:
         uvloop.run(fill(order))
     except GoVaultError as error:
-        _say({"error": str(error)})
+        _say({"error": str(error), "family": error.code, "code": error.specific_code})
         return 1
     return 0
 

@@ -13,6 +13,7 @@ from govault.domain.rows import (
     ChunkRow,
     EntryRow,
     FileRow,
+    OutcomeRow,
     OwnedRow,
     PartitionRow,
     Put,
@@ -211,8 +212,8 @@ class StagedRows:
                     cell.stored = None
                 continue
             cell.stored = value = encode_row(row, cell.since)
-            if kept is not None and is_outcome:
-                kept.put(full, row[1], value)  # type: ignore[arg-type]
+            if kept is not None and type(row) is OutcomeRow:
+                kept.put(full, row.ordinal, value)
             else:
                 put(full, value)
             if bits is not None and stored is None:

@@ -17,7 +17,7 @@ import orjson
 
 from govault.domain.rows import FileRow
 from streams.views import keys
-from streams.views.database import Database
+from streams.views.database import Database, writing
 from streams.views.rows_codec import decode_row
 from streams.views.search.document import Document, document_of, partition_of
 from streams.views.search.segment import DamagedSegment, Segment
@@ -161,7 +161,8 @@ class SearchIndex:
 
     async def _write(self, documents: list[Document]) -> str:
         name = self._name()
-        await asyncio.to_thread(write_segment, self._folder / name, documents)
+        with writing(self._folder):
+            await asyncio.to_thread(write_segment, self._folder / name, documents)
         return name
 
     def _name(self) -> str:

@@ -1,16 +1,18 @@
 """A vault of three nodes, each with two thirds of the chunks, comes back from the backups of all."""
 
 import asyncio
+import errno
 import json
 import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from govault.errors import Config
+from govault.errors import Config, StorageFull
 from govault.node.recovery import recover_folder
 from govault.services.backup_files import BackedUpFile, BackupManifest, hash_file
 from govault.services.recovery import RecoveryReport
@@ -63,7 +65,7 @@ async def keep_a_share(store_folder: Path, keys: Path, node: int) -> set[bytes]:
     return held
 
 
-def write_manifest(folder: Path, **changes: object) -> None:
+def write_manifest(folder: Path, **changes: Any) -> None:
     """List what is in a backup's folder now, as if it had been backed up so."""
     manifest = BackupManifest.read(folder)
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
@@ -72,7 +74,7 @@ def write_manifest(folder: Path, **changes: object) -> None:
         for name in names
         if name != "backup.json"
     )
-    replace(manifest, files=files, **changes).write(folder)  # type: ignore[arg-type]
+    replace(manifest, files=files, **changes).write(folder)
 
 
 @pytest.fixture(scope="module")
@@ -317,6 +319,17 @@ def test_an_interrupted_recovery_leaves_nothing_and_a_killed_one_does_not_stand_
     assert report.whole
     assert not (tmp_path / "data" / "store" / "half").exists()
     assert json.loads((tmp_path / "data" / "vault.json").read_text())["log_kind"] == "embedded"
+
+
+@pytest.mark.parametrize("stage", ["taking", "restoring the log", "folding"])
+def test_a_disk_that_fills_up_ends_a_recovery_and_nothing_is_left(lost: Lost, tmp_path: Path, stage: str) -> None:
+    def fill_up(done: int, total: int, text: str) -> None:
+        if text.startswith(stage):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(StorageFull, match="No space left"):
+        recover_folder(lost.backups, tmp_path / "data", None, fill_up)
+    assert [path.name for path in tmp_path.iterdir()] == ["backups"]
 
 
 def test_two_recoveries_into_one_folder_do_not_get_into_each_others_way(lost: Lost, tmp_path: Path) -> None:

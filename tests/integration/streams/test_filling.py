@@ -1,6 +1,7 @@
 """Filling a generation with processes: equal to folding one by one, and harmless where one of them dies."""
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -10,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from govault.errors import Conflict, EventLog
+from govault.errors import Conflict, EventLog, Storage, StorageFull
 from govault.ports import SearchQuery
 from schemas.events.files import EntityTrashed, EpochOpened, TrashPurged
 from schemas.topics import Topic
 from streams.broker.supervisor import EmbeddedBroker
 from streams.streams import Streams
 from streams.views import filling, shard_process
+from streams.views.database import unwritten
 from streams.views.shard import shard_of
 from streams.views.views import RocksViews
 from tests.integration.streams.vault_log import WAIT_S, Writer, digests, settings_for
@@ -75,6 +77,38 @@ async def test_a_process_that_is_killed_fails_the_rebuild_and_the_old_views_serv
         assert [path.name for path in (tmp_path / "views").iterdir() if path.is_dir()] == ["g00000001"]
     finally:
         await streams.stop()
+
+
+async def test_a_rebuild_that_cannot_be_written_says_so_and_the_old_views_serve_on(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = await Streams.start(settings_for(broker, tmp_path))
+    try:
+        writer = await with_files(streams)
+        live = digests(streams)
+        # A file stands where a shard's folder is to be made.
+        monkeypatch.setattr(filling, "shard_path", lambda path, number: tmp_path / "file" / str(number))
+        (tmp_path / "file").touch()
+        with pytest.raises(Storage, match=r"cannot be written: .*Not a directory"):
+            await streams.views.rebuild(lambda *_: None)
+        assert digests(streams) == live
+        assert (await writer.write(writer.commit("after"))).fact("created") is True
+    finally:
+        await streams.stop()
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (OSError(errno.ENOSPC, "no room"), True),
+        (OSError(errno.EDQUOT, "no more for you"), True),
+        (Exception("IO error: No space left on device: While appending to file: rows/000009.sst"), True),
+        (OSError(errno.EIO, "the medium is damaged"), False),
+        (Exception("Corruption: block checksum mismatch"), False),
+    ],
+)
+def test_a_full_disk_is_told_from_others(error: Exception, full: bool) -> None:
+    assert isinstance(unwritten(Path("views"), error), StorageFull) is full
 
 
 async def test_a_rebuild_that_is_cancelled_leaves_no_process_and_no_folder(

@@ -1,7 +1,9 @@
 """A process that fills a shard goes on folding while a search segment is written, but not for ever."""
 
 import asyncio
+from typing import cast
 
+from streams.views.shard import Shard
 from streams.views.shard_process import Filling
 
 
@@ -24,14 +26,14 @@ class Search:
 class OneShard:
     def __init__(self) -> None:
         self.search = Search()
-        self.finished = 0
+        self.finished: list[Search] = []
 
     def finish_filling(self) -> None:
-        self.finished += 1
+        self.finished.append(self.search)
 
 
 def filling_of(shard: OneShard) -> Filling:
-    return Filling(shard, tells=False)  # type: ignore[arg-type]
+    return Filling(cast(Shard, shard), tells=False)
 
 
 async def test_folding_goes_on_while_a_segment_is_written_until_the_next_is_full() -> None:
@@ -62,4 +64,4 @@ async def test_it_ends_with_nothing_waiting_for_a_segment() -> None:
     search.done.set()
     await ending
     assert search.asked == [10, 1]
-    assert shard.finished == 1
+    assert shard.finished == [search]

@@ -8,6 +8,7 @@ import pytest
 from govault.domain.manifest import ChunkRef
 from govault.errors import ChunkMissing, Cluster
 from govault.limits import FETCH_HEDGE_S_MAX
+from govault.ports.replicas import SealedChunk
 from schemas.ids import ChunkId
 from tests.contract.storage.conformance import noise
 from tests.fakes.cluster import FakeCluster
@@ -126,7 +127,7 @@ def test_what_nobody_has_is_missing_for_all_and_everybody_was_asked_once() -> No
     run_virtually(main())
 
 
-def test_a_holder_that_reads_what_it_misses_for_many_stores_it_once() -> None:
+def test_a_holder_that_reads_what_it_misses_for_many_stores_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         cluster = FakeCluster("ab", replicas=2)
         manifest = (await spread(cluster, CONTENT, "b"))[:5]
@@ -134,12 +135,12 @@ def test_a_holder_that_reads_what_it_misses_for_many_stores_it_once() -> None:
         node = cluster["a"]
         healthy = node.local.store_sealed
 
-        async def counted(chunks, epoch):  # type: ignore[no-untyped-def]
+        async def counted(chunks: Sequence[SealedChunk], epoch: int) -> None:
             stored.extend(chunk.chunk_id for chunk in chunks)
             await asyncio.sleep(0.01)
             await healthy(chunks, epoch)
 
-        node.local.store_sealed = counted  # type: ignore[method-assign]
+        monkeypatch.setattr(node.local, "store_sealed", counted)
         await asyncio.gather(*(read(cluster, manifest) for _ in range(5)))
         await asyncio.sleep(1)
         assert sorted(stored) == sorted(chunk.chunk_id for chunk in manifest)
