@@ -236,7 +236,10 @@ class Targets:
             return self._at(actor, target)
         if is_entity_id(target.ref):
             found = self._readable(actor, self.views.entity(target.ref))
-            return self._located(found, f"there is no file or folder {target.ref}")
+            in_trash = (
+                f"{target.ref} is in the trash; `govault trash ls` lists it, `govault trash restore` brings it back"
+            )
+            return self._located(found, f"there is no file or folder {target.ref}", in_trash)
         if is_sha256(target.ref):
             return self._only_file_with(actor, target.ref)
         raise InvalidRequest(
@@ -277,11 +280,12 @@ class Targets:
             )
         return Located(space, entity, target.path)
 
-    def _located(self, entity: Entity | None, message: str) -> Located:
+    def _located(self, entity: Entity | None, message: str, in_trash: str = "") -> Located:
         space = None if entity is None else self.views.space(entity.space_id)
         path = None if entity is None or space is None else self.views.path_of(entity)
         if entity is None or space is None or path is None:
-            raise NotFound(message, code="not-found.entity-unknown")
+            why = message if entity is None else in_trash or message
+            raise NotFound(why, code="not-found.entity-unknown")
         settings = self.views.space_settings(space.space_id)
         if settings is not None and settings.closed:
             raise NotFound(message, code="not-found.space-closed")

@@ -137,7 +137,9 @@ async def test_what_is_inside_trash_is_not_found_until_its_folder_comes_back(vau
     await vault.put("d/f", b"1")
     file_id = await id_of(vault, "d/f")
     folder_id = (await vault.client.delete("/spaces/main/folders/d")).json()["id"]
-    assert (await vault.client.get(f"/files/{file_id}/metadata")).status_code == 404
+    missing = await vault.client.get(f"/files/{file_id}/metadata")
+    assert missing.status_code == 404
+    assert "is in the trash" in missing.json()["detail"]
     assert (await vault.client.post(f"/trash/{file_id}/restore")).status_code == 409
     assert (await vault.client.post(f"/trash/{folder_id}/restore")).status_code == 200
     assert (await vault.client.get(f"/files/{file_id}/metadata")).json()["path"] == "d/f"
