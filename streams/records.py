@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from govault.domain.position import Position
-from schemas.codec import MalformedEvent, decode, mac, verify_mac
+from schemas.codec import MacCheck, MalformedEvent, decode, mac
 from schemas.envelope import CONTENT_TYPE, CONTENT_TYPE_HEADER, MAC_HEADER, Event
 from schemas.topics import Topic
 
@@ -39,21 +39,24 @@ def record_of(
     return _new(Record, (position, time_ms, key or b"", value or b"", given))
 
 
-def event_of(record: Record, mac_key: bytes) -> Event:
+def event_of(record: Record, macs: MacCheck) -> Event:
     """The authentic event of a record.
+
+    Args:
+        macs: Of the record's partition.
 
     Raises:
         MalformedEvent: It is damaged, forged, or not of this topic.
         UnknownEventType: It is authentic and newer than this program.
     """
-    topic, partition, _ = record.position
     given = None
     for name, content in record.headers:
         if name == MAC_HEADER:
             given = content
             break
-    verify_mac(mac_key, topic, partition, record.key, record.value, given)
+    macs.verify(record.key, record.value, given)
     event = decode(record.value)
+    topic = record.position.topic
     if topic is not event.data.TOPIC:
         raise MalformedEvent(f"an event of {event.data.TOPIC.value} stands in {topic.value}")
     if event.subject.encode() != record.key:

@@ -106,6 +106,7 @@ from schemas.ids import is_account_id
 
 _new = tuple.__new__
 """Makes a named tuple without the Python call that its own constructor is: these are made of every event there is."""
+_ACCEPTED = Verdict.ACCEPTED
 _SAID = {verdict: verdict.value for verdict in Verdict}
 
 
@@ -132,7 +133,7 @@ def apply_files(reader: FilesReader, event: Event, at: Position, vault_time_ms: 
             check_draft(draft, event)
     except Refusal as refusal:
         return _recorded([], partition, event, at, refused(refusal))
-    changes = draft.changes() if decision.verdict is Verdict.ACCEPTED else []
+    changes = draft.changes() if decision.verdict is _ACCEPTED else []
     return _recorded(changes, draft.partition, event, at, decision)
 
 

@@ -6,7 +6,6 @@ Faust costs a quarter of a millisecond an event whatever is done with it; a bare
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -20,8 +19,9 @@ from streams.records import Record, record_of
 _log = logging.getLogger(__name__)
 
 Place = tuple[Topic, int]
-RECORDS_PER_BATCH = 1_000
-RECORDS_BETWEEN_YIELDS = 50
+RECORDS_PER_BATCH = 250
+"""What folding so many leaves in memory stays in a processor's own cache; of 1,000 it does not."""
+
 FETCH_BYTES_MAX = 1024 * 1024
 FETCH_TIMEOUT_S = 30.0
 _POLL_MS = 1_000
@@ -125,10 +125,11 @@ class BulkReader:
 
 def _portions(place: Place, batch: list[Any], end: int) -> Iterator[Sequence[Record]]:
     topic, partition = place
-    records = (
-        record_of(topic, partition, one.offset, one.timestamp, one.key, one.value, one.headers)
-        for one in batch
-        if one.offset < end
-    )
-    while portion := list(islice(records, RECORDS_PER_BATCH)):
-        yield portion
+    for first in range(0, len(batch), RECORDS_PER_BATCH):
+        portion = [
+            record_of(topic, partition, one.offset, one.timestamp, one.key, one.value, one.headers)
+            for one in batch[first : first + RECORDS_PER_BATCH]
+            if one.offset < end
+        ]
+        if portion:
+            yield portion

@@ -14,7 +14,7 @@ from govault.domain.position import Outcome, Position
 from govault.domain.rows import FileRow, PartitionRow
 from govault.domain.rules import is_beyond, must_stop
 from govault.errors import EventLog
-from schemas.codec import MalformedEvent, UnknownEventType
+from schemas.codec import MacCheck, MalformedEvent, UnknownEventType
 from schemas.envelope import Event
 from schemas.events.files import RulesActivated
 from schemas.topics import Topic
@@ -80,7 +80,7 @@ class PartitionFold:
         self.partition = partition
         self.prefix = keys.partition_prefix(topic, partition)
         self._database = database
-        self._keys = fold_keys
+        self._macs = MacCheck(fold_keys.mac_key, topic, partition)
         self._apply = _APPLY.get(topic)
         self.rows = StagedRows(database, self.prefix, fold_keys.digest_key, ROWS_KEPT_MAX, key_filter)
         self.reader: Any = _READERS.get(topic, PartitionRows)(self.rows)
@@ -113,7 +113,7 @@ class PartitionFold:
                 code="event-log.gap",
             )
         try:
-            event = event_of(record, self._keys.mac_key)
+            event = event_of(record, self._macs)
         except MalformedEvent as error:
             self._skip(record, str(error))
             outcome = None
@@ -168,12 +168,12 @@ class PartitionFold:
         if self._written == self.applied:
             return []
         batch = self._database.batch()
-        unindexed = self.rows.write_to(batch, self.applied)
         outcomes = self.reader.partition().outcomes
         if self._sweep is not None:
+            # Before the rows: what is put behind a removal stays, and an old outcome may be recorded anew.
             self._sweep.write_to(batch, self.applied, outcomes)
-        else:
-            self.rows.forget_outcomes(outcomes)
+        unindexed = self.rows.write_to(batch, self.applied)
+        self.rows.forget_outcomes(outcomes)
         batch.put(self.prefix + keys.META, self._meta())
         self._database.write(batch, logged)
         self.referenced = self.rows.take_referenced()

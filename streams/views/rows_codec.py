@@ -51,7 +51,7 @@ from govault.domain.rows import (
 from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
 from govault.domain.version_numbers import VersionNumbers
 
-VIEWS_FORMAT = 10
+VIEWS_FORMAT = 11
 
 
 def encode_row(row: Row, since: int) -> bytes:

@@ -4,7 +4,7 @@
 it from here. Folding one event a batch or thousands leaves the same bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from heapq import nsmallest
 from typing import Any
 
@@ -73,7 +73,9 @@ class StagedRows:
         """Of a stored partition; with a filter, of one that is filled from nothing and ends with ``write_outcomes``."""
         self._database = database
         self._filter_bits = None if key_filter is None else key_filter.bits
-        self._outcomes = None if key_filter is None else OutcomeQueue()
+        self._kept_outcomes = None if key_filter is None else OutcomeQueue()
+        self._recorded: list[tuple[bytes, OutcomeRow, int]] = []
+        self._recorded_rows: dict[bytes, OutcomeRow] = {}
         self._prefix = prefix
         self._digests = RowDigests(digest_key)
         self._rows_kept_max = rows_kept_max
@@ -94,9 +96,11 @@ class StagedRows:
         """The current row of a key."""
         cell = self._cells.get(key, _UNREAD)
         if cell is _UNREAD:
+            if key[0] == _OUTCOME_BYTE:
+                return self._recorded_rows.get(key) or self._stored_outcome(key)
             bits = self._filter_bits
             if bits is not None:
-                bit = hash(self._prefix + key) & MASK
+                bit = hash(key) & MASK
                 if not bits[bit >> 3] & 1 << (bit & 7):
                     self._cells[key] = None
                     return None
@@ -123,14 +127,15 @@ class StagedRows:
         return nsmallest(limit, (key for key in self.keys(start) if key > after))
 
     def _load(self, key: bytes) -> _Cell | None:
-        full = self._prefix + key
-        if self._outcomes is not None and key[0] == _OUTCOME_BYTE:
-            stored = self._outcomes.get(full)
-        else:
-            stored = self._database.get(full)
+        stored = self._database.get(self._prefix + key)
         cell = None if stored is None else _Cell(decode_row(key, stored), since_of(stored), stored)
         self._cells[key] = cell
         return cell
+
+    def _stored_outcome(self, key: bytes) -> Row | None:
+        full = self._prefix + key
+        stored = self._database.get(full) if self._kept_outcomes is None else self._kept_outcomes.get(full)
+        return None if stored is None else decode_row(key, stored)
 
     # --- changing ---
 
@@ -141,6 +146,11 @@ class StagedRows:
             row = change[0]
             kind = type(row)
             key = KEY_OF[kind](row)
+            if type(row) is OutcomeRow:
+                # Every one counts in the sum, also where a later event of the same batch is recorded under the same id.
+                self._recorded.append((key, row, offset))
+                self._recorded_rows[key] = row
+                continue
             cell = cells.get(key, _UNREAD)
             if cell is _UNREAD:
                 self.row(key)
@@ -183,28 +193,21 @@ class StagedRows:
 
     # --- writing ---
 
-    @property
-    def staged(self) -> int:
-        """How many rows wait for a batch."""
-        return len(self._dirty)
-
     def write_to(self, batch: Any, applied: int) -> list[FileRow]:
         """Put every staged change into a batch and bring the sums up to date; nothing is staged afterwards.
 
         Returns:
             Files whose searchable fields changed, each as it was when they last did.
         """
-        prefix, bits, put, kept = self._prefix, self._filter_bits, batch.put, self._outcomes
+        prefix, bits, put = self._prefix, self._filter_bits, batch.put
         gone: list[tuple[bytes, bytes]] = []
         rows: list[tuple[bytes, bytes]] = []
-        outcomes: list[tuple[bytes, bytes]] = []
         for key, cell in self._dirty.items():
             cell.dirty = False
             full = prefix + key
             stored = cell.stored
             row = cell.row
-            is_outcome = key[0] == _OUTCOME_BYTE
-            if stored is not None and not is_outcome:
+            if stored is not None:
                 gone.append((full, stored))
             if row is None:
                 if stored is not None:
@@ -212,20 +215,14 @@ class StagedRows:
                     cell.stored = None
                 continue
             cell.stored = value = encode_row(row, cell.since)
-            if kept is not None and type(row) is OutcomeRow:
-                kept.put(full, row.ordinal, value)
-            else:
-                put(full, value)
+            put(full, value)
             if bits is not None and stored is None:
-                bit = hash(full) & MASK
+                bit = hash(key) & MASK
                 bits[bit >> 3] |= 1 << (bit & 7)
-            if is_outcome:
-                outcomes.append((full, value))
-            else:
-                rows.append((full, value))
+            rows.append((full, value))
         added = self._digests.sum(rows) - self._digests.sum(gone)
         self.rows_sum = (self.rows_sum + added) & MODULUS_MASK
-        self.outcomes_sum = (self.outcomes_sum + self._digests.sum(outcomes)) & MODULUS_MASK
+        self._write_recorded(put)
         for revision, value in self._revisions:
             put(revision, value)
         self._derived.write_to(batch, prefix)
@@ -240,15 +237,30 @@ class StagedRows:
         self._dirty_entries.clear()
         return unindexed
 
+    def _write_recorded(self, put: Callable[[bytes, bytes], None]) -> None:
+        kept = self._kept_outcomes
+        outcomes: list[tuple[bytes, bytes]] = []
+        for key, row, offset in self._recorded:
+            full = self._prefix + key
+            value = encode_row(row, offset)
+            outcomes.append((full, value))
+            if kept is None:
+                put(full, value)
+            else:
+                kept.put(full, row.ordinal, value)
+        self.outcomes_sum = (self.outcomes_sum + self._digests.sum(outcomes)) & MODULUS_MASK
+        self._recorded.clear()
+        self._recorded_rows.clear()
+
     def forget_outcomes(self, outcomes: int) -> None:
         """Of a partition filled from nothing: drop what answers no repeats, now that so many were recorded."""
-        if self._outcomes is not None:
-            self._outcomes.forget_old(outcomes)
+        if self._kept_outcomes is not None:
+            self._kept_outcomes.forget_old(outcomes)
 
     def write_outcomes(self, batch: Any) -> None:
         """Of a partition filled from nothing: put the outcomes that are left into the last batch."""
-        if self._outcomes is not None:
-            self._outcomes.write_to(batch)
+        if self._kept_outcomes is not None:
+            self._kept_outcomes.write_to(batch)
 
     def take_dereferenced(self) -> list[bytes]:
         """Chunks whose last reference in the partition went since last taken."""

@@ -46,7 +46,8 @@ PARTS = [(packed(*run), part_id_of(b64decode(packed(*run))), sum(map(len, run)))
 
 
 class HistoryWriter:
-    """Writes what a writer with a view might write next; now and then a stale, broken or repeated event.
+    """Writes what a writer with a view might write next; now and then a stale, broken or repeated event, or one in time
+    after it came late.
 
     Attributes:
         state: The partition, folded as far as the history goes.
@@ -76,7 +77,10 @@ class HistoryWriter:
             _, _, repeated = self.rng.choice(self.log)
             return repeated if self.one_in(2) else repeated._replace(request_hash="another")
         envelope: dict[str, Any] = {}
-        if self.one_in(30):
+        before = self.log[-1][2]
+        if before.not_after_ms is not None and before.not_after_ms < self.now_ms and self.one_in(2):
+            return before._replace(not_after_ms=self.now_ms + 60_000)
+        if self.one_in(20):
             envelope["not_after_ms"] = self.now_ms + self.rng.choice((-1, 0, 10_000))
         return event_of(self.next_data(), self.offset + 2, **envelope)
 
