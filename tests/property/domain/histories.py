@@ -46,16 +46,21 @@ PARTS = [(packed(*run), part_id_of(b64decode(packed(*run))), sum(map(len, run)))
 
 
 class HistoryWriter:
-    """Writes what a writer with a view might write next; now and then a stale, broken or repeated event, or one in time
-    after it came late.
+    """Writes what a writer with a view might write next; now and then a stale, broken or repeated event.
 
     Attributes:
         state: The partition, folded as far as the history goes.
         log: (offset, append time, event).
     """
 
-    def __init__(self, rng: Random) -> None:
+    def __init__(self, rng: Random, *, retries: bool = False) -> None:
+        """Of a partition without a record yet.
+
+        Args:
+            retries: Whether what came late comes again in time, to be decided afresh under the same id.
+        """
         self.rng = rng
+        self.retries = retries
         self.state = MemoryPartition()
         self.log: list[tuple[int, int, Event]] = []
         self.now_ms = 1_000_000
@@ -78,9 +83,9 @@ class HistoryWriter:
             return repeated if self.one_in(2) else repeated._replace(request_hash="another")
         envelope: dict[str, Any] = {}
         before = self.log[-1][2]
-        if before.not_after_ms is not None and before.not_after_ms < self.now_ms and self.one_in(2):
+        if self.retries and before.not_after_ms is not None and before.not_after_ms < self.now_ms:
             return before._replace(not_after_ms=self.now_ms + 60_000)
-        if self.one_in(20):
+        if self.one_in(10 if self.retries else 30):
             envelope["not_after_ms"] = self.now_ms + self.rng.choice((-1, 0, 10_000))
         return event_of(self.next_data(), self.offset + 2, **envelope)
 

@@ -38,7 +38,7 @@ def log_of(seed: int) -> list[list[Record]]:
 
 
 def _partition(rng: Random, partition: int) -> list[Record]:
-    writer = HistoryWriter(rng)
+    writer = HistoryWriter(rng, retries=True)
     for _ in range(EVENTS):
         writer.step()
     events = [(time_ms, event) for _, time_ms, event in writer.log if isinstance(event.data, get_args(FilesEvent))]
