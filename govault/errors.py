@@ -3,6 +3,7 @@
 The edges (REST, CLI) turn families into status and exit codes, each in one table.
 """
 
+import errno
 from typing import ClassVar
 
 
@@ -111,6 +112,11 @@ class StorageFull(Storage):
 
     code = "storage-full"
     retryable = True
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the system says that the disk is full, or one's share of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class ChunkDamaged(Storage):

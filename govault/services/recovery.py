@@ -5,7 +5,6 @@ of them. Everything but packs is verified before anything is written, and packs 
 data folder is built beside its place and renamed into it, so that an interrupted recovery leaves no half vault.
 """
 
-import errno
 import fcntl
 import os
 import shutil
@@ -14,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from govault.errors import Config, Storage, StorageFull
+from govault.errors import Config, Storage, StorageFull, is_full
 from govault.ports import GatheredStore, LogRestorer, PackGatherer
 from govault.services.backup_files import clear_folder, copy_file, sync_folder, sync_folders
 from govault.services.checking import CheckReport
@@ -114,7 +113,7 @@ def recover(
         except BaseException as error:
             shutil.rmtree(scratch, ignore_errors=True)
             if isinstance(error, OSError):
-                kind = StorageFull if error.errno in (errno.ENOSPC, errno.EDQUOT) else Storage
+                kind = StorageFull if is_full(error) else Storage
                 raise kind(f"{root} could not be made: {error}") from error
             raise
     return report

@@ -7,7 +7,7 @@ depends on neither its pack nor its place, only on the vault's keys: it is opene
 from contextlib import closing
 from pathlib import Path
 
-from govault.errors import Config, Storage
+from govault.errors import Config, Storage, StorageFull, is_full
 from govault.limits import MIB
 from govault.ports import GatheredStore, TakenPack
 from govault.storage.compression import Codec, Compressor
@@ -156,6 +156,8 @@ class StoreFromPacks:
             if unsynced.folder_changed:
                 self._disk.sync_dir(PACKS_FOLDER)
         except OSError as error:
+            if is_full(error):
+                raise StorageFull("the disk is full: free space and repeat") from error
             raise Storage(f"the packs could not be made durable: {error}", code="storage.write-failed") from error
         for number, file in unsynced.files.items():
             self._writer.retire(number, file)

@@ -1,6 +1,5 @@
 """Packs: the files that hold records, and the one writer that appends to them."""
 
-import errno
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from govault.domain.manifest import ChunkRef
-from govault.errors import Storage, StorageFull
+from govault.errors import Storage, StorageFull, is_full
 from govault.storage.disk import Buffer, Disk, File
 from govault.storage.index import Entry, entries_of
 from govault.storage.record import PACK_HEADER_BYTES, encode_pack_header, pack_name
@@ -17,7 +16,6 @@ from schemas.ids import ChunkId
 
 PACKS_FOLDER = "packs"
 _OPEN_FILES_MAX = 128
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Place(NamedTuple):
@@ -189,7 +187,7 @@ class PackWriter:
                 file.pwrite([*roots.values(), *(record.raw for record in records)], self._end)
             except OSError as error:
                 self._undo()
-                if error.errno in _FULL:
+                if is_full(error):
                     raise StorageFull("the disk is full: free space and repeat") from error
                 raise Storage(f"cannot write to the packs: {error}", code="storage.write-failed") from error
             self._note_frames(roots)

@@ -3,7 +3,6 @@
 The log is the truth: after power loss the views fold again what they lost. Batches are atomic all the same.
 """
 
-import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from rocksdict import (
     WriteOptions,
 )
 
-from govault.errors import Config, Storage, StorageFull
+from govault.errors import Config, Storage, StorageFull, is_full
 
 _MIB = 1024 * 1024
 _CACHE_BYTES = 32 * _MIB
@@ -157,8 +156,9 @@ def _full(path: Path, error: Exception) -> StorageFull:
 
 
 def _is_full(error: Exception) -> bool:
-    number = error.errno if isinstance(error, OSError) else None
-    return number in (errno.ENOSPC, errno.EDQUOT) or any(said in str(error) for said in ("No space left", "Disk quota"))
+    if isinstance(error, OSError) and is_full(error):
+        return True
+    return any(said in str(error) for said in ("No space left", "Disk quota"))
 
 
 def _until(stop: bytes) -> ReadOptions:

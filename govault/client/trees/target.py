@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from govault.errors import Conflict, InvalidRequest, Storage, StorageFull
+from govault.errors import Conflict, InvalidRequest, Storage, StorageFull, is_full
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NAME_BYTES_MAX = 255
@@ -252,7 +252,7 @@ def _translated(relative: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if is_full(error):
             raise StorageFull(f"{relative}: no space left on this disk", path=relative) from error
         if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.EEXIST, errno.EISDIR):
             message = f"{relative}: something that is no folder is in the way, and links are not followed"

@@ -1,12 +1,15 @@
 """One store out of the packs of several: each chunk once, checked, whatever its packs are called."""
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from govault.errors import Config
+from govault.errors import Config, Storage
 from govault.ports import TakenPack
+from govault.storage.disk import RealFile
 from govault.storage.gathering import StoreFromPacks
 from govault.storage.keyring import Keyring
 from tests.contract.storage.conformance import noise
@@ -85,6 +88,22 @@ async def test_damage_in_one_store_is_left_out_and_comes_from_the_other(tmp_path
     async with opened(tmp_path / "all") as store:
         await contents.check(store)
         assert store.quarantined(1) == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "storage-full"), (errno.EIO, "storage.write-failed")])
+async def test_packs_that_cannot_be_made_durable_are_told_with_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, code: str
+) -> None:
+    _, nodes = await two_nodes(tmp_path)
+    keyring = keys_for(tmp_path / "all", nodes[0])
+
+    def refuse(_: RealFile) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(RealFile, "sync", refuse)
+    with pytest.raises(Storage) as refused:
+        gather(tmp_path / "all", keyring, packs(nodes[0]))
+    assert refused.value.specific_code == code
 
 
 async def test_what_is_damaged_everywhere_is_not_there_rather_than_wrong(tmp_path: Path) -> None:
