@@ -13,7 +13,7 @@ from api.documents import Document, dumps
 from api.errors import PROBLEM_MEDIA_TYPE, title_of
 from govault.errors import InvalidRequest
 from govault.limits import IDEMPOTENCY_KEY_BYTES_MAX, PAGE_DEFAULT, PAGE_MAX
-from govault.services.cursors import CURSOR_BYTES_MAX
+from govault.services.namespace.cursors import CURSOR_BYTES_MAX
 from schemas.rest.shapes import Problem
 
 _ALWAYS = (401, 422, 503)

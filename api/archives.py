@@ -8,7 +8,7 @@ from api.raw import RawRequest
 from api.targets import folder_from_url, space_from_url
 from api.types import Headers
 from govault.errors import InvalidRequest
-from govault.services.archive import Archives
+from govault.services.contents.archive import Archives
 
 
 class ArchiveDoor:

@@ -9,10 +9,10 @@ from api.documents import Document, entity_document, metadata_etag
 from govault.domain.paths import normalise_path
 from govault.domain.rows import FileRow
 from govault.errors import InvalidRequest
-from govault.services.copies import CopyWish
-from govault.services.metadata import MetadataWish
-from govault.services.moves import MoveWish
-from govault.services.targets import Located
+from govault.services.namespace.copies import CopyWish
+from govault.services.namespace.metadata import MetadataWish
+from govault.services.namespace.moves import MoveWish
+from govault.services.namespace.targets import Located
 from schemas.rest.namespace import CopyAsk, FilePatch, FolderPatch
 
 

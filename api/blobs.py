@@ -16,7 +16,7 @@ from api.types import Headers
 from govault.errors import InvalidRequest
 from govault.limits import BODY_SLICE_BYTES, DOWNLOAD_STALL_TIMEOUT_S, MIB
 from govault.ports import Outlet
-from govault.services.downloads import Downloads, Opened
+from govault.services.contents.downloads import Downloads, Opened
 
 OUTLET_EXTENSION = "govault.outlet"
 """An ASGI extension: a function that opens an ``Outlet`` in the middle of a body of known length, as a context whose

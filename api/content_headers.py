@@ -5,7 +5,7 @@ from urllib.parse import quote
 from api.conditions import http_date
 from api.digests import repr_digest
 from api.types import Headers
-from govault.services.downloads import Opened
+from govault.services.contents.downloads import Opened
 
 _INLINE = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/bmp", "image/vnd.microsoft.icon"}

@@ -6,7 +6,7 @@ import re
 
 from api.raw import RawRequest
 from govault.errors import DigestMismatch
-from govault.services.upload_terms import DIGESTS
+from govault.services.contents.upload_terms import DIGESTS
 
 _MEMBER = re.compile(r"[ \t]*([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):(?:;[^,]*)?[ \t]*")
 _SIZES = {"sha-256": 32, "sha-512": 64}

@@ -19,9 +19,9 @@ from govault.domain.rows import (
     VersionContent,
 )
 from govault.domain.space_rows import SpaceQuotaRow, SpaceReplicasRow
-from govault.services.history import Fact
-from govault.services.purges import PurgeBudget
-from govault.services.trash import Trashed
+from govault.services.maintenance.purges import PurgeBudget
+from govault.services.namespace.history import Fact
+from govault.services.namespace.trash import Trashed
 
 Document = dict[str, Any]
 _LATEST_MS = 253_402_300_799_999

@@ -5,7 +5,7 @@ import re
 from api.documents import entity_document, metadata_etag
 from govault.domain.rows import FileRow
 from govault.errors import InvalidRequest, PreconditionFailed
-from govault.services.targets import Guard, Located
+from govault.services.namespace.targets import Guard, Located
 from schemas.ids import is_sha256
 
 _TAG = re.compile(r'[ \t]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|$)')

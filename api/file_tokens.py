@@ -21,9 +21,9 @@ from govault.domain.paths import NormalPath
 from govault.domain.rows import FileRow
 from govault.errors import AccessDenied, InvalidRequest, NotFound, PreconditionFailed, QuotaExceeded
 from govault.services.catalog import Services
-from govault.services.file_tokens import FileTokenActs, closed
-from govault.services.targets import Located
-from govault.services.upload_terms import Uploaded, UploadWish
+from govault.services.contents.file_tokens import FileTokenActs, closed
+from govault.services.contents.upload_terms import Uploaded, UploadWish
+from govault.services.namespace.targets import Located
 
 _NOT_BY_TOKEN = (b"govault-content", b"govault-tags", b"govault-description", b"govault-kind")
 """Would reach beyond the bytes of the one file: other contents of whoever made the token, its metadata, its kind."""

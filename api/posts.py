@@ -15,7 +15,7 @@ from govault.domain.references import check_space_name
 from govault.domain.rows import FileRow
 from govault.errors import InvalidRequest, TooLarge
 from govault.services.catalog import Services
-from govault.services.upload_terms import UploadWish, verify
+from govault.services.contents.upload_terms import UploadWish, verify
 
 DEFAULT_SPACE = "main"
 FIELDS = frozenset({"space", "path", "tags", "description", "mtime", "executable", "kind"})

@@ -12,7 +12,7 @@ from govault.domain.paths import NormalPath
 from govault.domain.rows import FileRow
 from govault.errors import InvalidRequest
 from govault.services.catalog import Services
-from govault.services.upload_terms import Uploaded
+from govault.services.contents.upload_terms import Uploaded
 from schemas.ids import is_sha256
 
 

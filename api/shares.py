@@ -16,8 +16,8 @@ from api.types import respond
 from govault.errors import AccessDenied, Authentication, Conflict, InvalidRequest, NotFound
 from govault.limits import PAGE_MAX
 from govault.services.catalog import Services
-from govault.services.shares import Opened, Shares, below, is_folder
-from govault.services.targets import ByPath
+from govault.services.namespace.shares import Opened, Shares, below, is_folder
+from govault.services.namespace.targets import ByPath
 
 _TOLD = ("type", "path", "name", "size_bytes", "media_type", "modified_at", "etag")
 """Of an entry; the rest is the owner's."""

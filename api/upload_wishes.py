@@ -17,7 +17,7 @@ from api.raw import RawRequest
 from govault.domain.paths import CONTROL, NormalPath
 from govault.errors import InvalidRequest
 from govault.limits import DESCRIPTION_BYTES_MAX, TAG_BYTES_MAX, TAGS_PER_FILE_MAX
-from govault.services.upload_terms import UploadWish
+from govault.services.contents.upload_terms import UploadWish
 
 T = TypeVar("T")
 _NANOSECONDS = re.compile(r"-?[0-9]{1,19}")

@@ -16,7 +16,7 @@ from govault.domain.actor import ANYBODY, Actor
 from govault.domain.addresses import network_of
 from govault.errors import AccessDenied, Authentication, Conflict, GoVaultError, InvalidRequest, TooManyRequests
 from govault.limits import RATES_TRACKED_MAX
-from govault.services.audit import AuditTrail
+from govault.services.log.audit import AuditTrail
 
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _REFUSALS = (Authentication, AccessDenied, Conflict, InvalidRequest, TooManyRequests)

@@ -13,7 +13,7 @@ from govault.domain.actor import ANYBODY, OPERATOR, Actor
 from govault.errors import AccessDenied, Authentication, InvalidRequest, NotFound
 from govault.limits import AT_LEAST_WAIT_S, IDEMPOTENCY_KEY_BYTES_MAX
 from govault.ports import Views
-from govault.services.file_tokens import FileTokenActs
+from govault.services.contents.file_tokens import FileTokenActs
 
 PUBLIC_PATHS = frozenset({"/", "/health", "/livez", "/readyz", "/openapi.json", "/docs", "/favicon.ico"})
 PUBLIC_ROUTES = PUBLIC_PATHS | {

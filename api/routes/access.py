@@ -11,8 +11,8 @@ from api.deps import ActorDep, RefParam, ServicesDep, SpaceParam
 from api.documents import Document
 from api.etags import base_revision
 from govault.domain.paths import decode_segment
-from govault.services.access import AtSpace, Changed, Explained, Granted, Shown
-from govault.services.targets import ByRef
+from govault.services.namespace.access import AtSpace, Changed, Explained, Granted, Shown
+from govault.services.namespace.targets import ByRef
 from schemas.rest.access import (
     PRINCIPAL_PATTERN,
     AccessChange,

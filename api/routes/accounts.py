@@ -32,8 +32,8 @@ from govault.auth.account_sealing import Personal
 from govault.auth.secrets import new_secret
 from govault.domain.account_rows import InviteRow
 from govault.errors import InvalidRequest
-from govault.services import cursors
 from govault.services.accounts.registry import Change, NewAccount
+from govault.services.namespace import cursors
 from schemas.rest.accounts import (
     AccountAsk,
     AccountDocument,

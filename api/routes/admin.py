@@ -11,7 +11,7 @@ from api.answers import KNOWN_QUERY, problems
 from api.deps import ActorDep
 from api.routes.upkeep_deps import UpkeepDep, accepted_job
 from govault.errors import InvalidRequest
-from govault.services.checkpoints import verify
+from govault.services.log.checkpoints import verify
 from schemas.events.records import CheckpointSigned, PartitionDigest
 from schemas.rest.admin import (
     BackupRequest,

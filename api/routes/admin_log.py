@@ -12,7 +12,7 @@ from api.answers import KNOWN_QUERY, problems
 from api.routes.upkeep_deps import UpkeepDep
 from govault.errors import EventLog
 from govault.limits import LOG_RECORDS_PER_REQUEST_MAX
-from govault.services.log_browser import LogSlice
+from govault.services.log.browser import LogSlice
 from schemas.rest.admin import LogPartitionDocument, LogStatusDocument
 from schemas.topics import Topic
 

@@ -10,8 +10,8 @@ from api.asks import instant_ms
 from api.deps import ActorDep
 from api.documents import Document, instant
 from api.routes.upkeep_deps import UpkeepDep
-from govault.services import cursors
-from govault.services.audit_search import Audit, AuditQuery, AuditSearch
+from govault.services.log.audit_search import Audit, AuditQuery, AuditSearch
+from govault.services.namespace import cursors
 from schemas.rest.audit import AuditPage
 
 router = APIRouter(tags=["accounts"], dependencies=[KNOWN_QUERY])

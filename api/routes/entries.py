@@ -10,7 +10,7 @@ from api.asks import changed_answer, metadata_answer, metadata_wish, move_wish
 from api.deps import ActorDep, PathParam, ServicesDep, SpaceParam
 from api.documents import trashed_answer
 from api.etags import file_conditions
-from govault.services.targets import ByPath, only_file
+from govault.services.namespace.targets import ByPath, only_file
 from schemas.rest.namespace import FileDocument, FilePatch, TrashedAnswer
 
 router = APIRouter(tags=["files"], dependencies=[KNOWN_QUERY])

@@ -9,7 +9,7 @@ from api.answers import KNOWN_QUERY, answer, problems
 from api.deps import ActorDep, RefParam
 from api.documents import instant
 from api.middleware.gate import FILE_CLAIMS
-from govault.services.file_tokens import FileTokenActs, FileTokenWish
+from govault.services.contents.file_tokens import FileTokenActs, FileTokenWish
 from schemas.rest.file_tokens import FileTokenAsk, FileTokenDocument
 
 router = APIRouter(tags=["access"], dependencies=[KNOWN_QUERY])

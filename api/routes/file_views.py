@@ -26,8 +26,8 @@ from api.asks import changed_answer, copy_wish, located_document, metadata_answe
 from api.deps import ActorDep, RefParam, ServicesDep
 from api.documents import fact_document, version_document
 from api.etags import content_match
-from govault.services import cursors
-from govault.services.targets import ByRef
+from govault.services.namespace import cursors
+from govault.services.namespace.targets import ByRef
 from schemas.rest.namespace import (
     CopyAsk,
     CopyDocument,

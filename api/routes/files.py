@@ -26,8 +26,8 @@ from api.asks import changed_answer, instant_ms, metadata_wish, move_wish
 from api.deps import ActorDep, RefParam, ServicesDep
 from api.documents import file_document, trashed_answer
 from api.etags import file_conditions
-from govault.services.listing import FilesQuery
-from govault.services.targets import ByRef
+from govault.services.namespace.listing import FilesQuery
+from govault.services.namespace.targets import ByRef
 from schemas.rest.namespace import EntityDocument, FilePatch, FilesPage, SpaceName, TrashedAnswer
 
 router = APIRouter(tags=["files"], dependencies=[KNOWN_QUERY])

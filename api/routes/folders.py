@@ -25,7 +25,7 @@ from api.deps import ActorDep, FolderPathParam, ServicesDep, SpaceParam
 from api.documents import entity_document, folder_document, top_document, trashed_answer
 from api.etags import file_conditions
 from govault.domain.access import Level
-from govault.services.targets import ByPath, only_folder
+from govault.services.namespace.targets import ByPath, only_folder
 from schemas.rest.namespace import FolderDocument, FolderPage, FolderPatch, TrashedAnswer
 
 router = APIRouter(tags=["folders"], dependencies=[KNOWN_QUERY])

@@ -21,8 +21,8 @@ from api.routes.account_deps import AccountsDep, RowDep
 from govault.domain.account_rows import GroupRow
 from govault.domain.actor import Actor
 from govault.errors import NotFound
-from govault.services import cursors
 from govault.services.accounts.assembly import AccountServices
+from govault.services.namespace import cursors
 from schemas.rest.groups import (
     GroupAsk,
     GroupDocument,

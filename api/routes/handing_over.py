@@ -6,7 +6,7 @@ from api.answers import KNOWN_QUERY, problems
 from api.deps import ActorDep, ServicesDep
 from api.routes.account_deps import AccountsDep, RowDep
 from govault.errors import NotFound
-from govault.services.handing_over import no_heir
+from govault.services.namespace.handing_over import no_heir
 from schemas.rest.accounts import HandedOverDocument, HandOverAsk
 
 router = APIRouter(tags=["accounts"], dependencies=[KNOWN_QUERY])

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from api.answers import KNOWN_QUERY, DryRun, IdempotencyKey, problems
 from api.deps import ActorDep
 from api.routes.upkeep_deps import UpkeepDep, accepted_job
-from govault.services.membership import NodeWish
+from govault.services.cluster.membership import NodeWish
 from schemas.rest.admin import JobDocument, LayoutDocument, PeerDocument, PeersDocument, TopologyDocument
 from schemas.rest.members import LayoutApply, LayoutPlanDocument, LayoutWish, PeerPatch, PeerRemovalDocument
 

@@ -7,7 +7,7 @@ from api.routes.upkeep_deps import UpkeepDep
 from govault.errors import NotFound
 from govault.services.healing.assembly import Healing
 from govault.services.healing.status import RepairStatus
-from govault.services.upkeep import Upkeep
+from govault.services.maintenance.assembly import Upkeep
 from schemas.rest.repair import (
     RepairDocument,
     RepairedDocument,

@@ -20,9 +20,9 @@ from api.answers import (
 )
 from api.deps import ActorDep, RefParam
 from api.documents import Document, instant
-from govault.services import cursors
-from govault.services.shares import Shared, Shares, ShareWish
-from govault.services.targets import ByRef
+from govault.services.namespace import cursors
+from govault.services.namespace.shares import Shared, Shares, ShareWish
+from govault.services.namespace.targets import ByRef
 from schemas.rest.shares import NewShareDocument, ShareAsk, SharesDocument, SharesPage
 
 router = APIRouter(tags=["access"], dependencies=[KNOWN_QUERY])

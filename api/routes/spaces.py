@@ -26,9 +26,9 @@ from api.deps import ActorDep, ServicesDep, SpaceParam
 from api.documents import Document, emptied_document, space_document
 from api.etags import base_revision
 from govault.limits import PURGE_ENTITIES_PER_REQUEST_MAX
-from govault.services import cursors
-from govault.services.purges import PurgeBudget
-from govault.services.spaces import SpaceState, SpaceWish
+from govault.services.maintenance.purges import PurgeBudget
+from govault.services.namespace import cursors
+from govault.services.namespace.spaces import SpaceState, SpaceWish
 from schemas.events.files import Quota, Replication, Retention
 from schemas.rest.namespace import RemovalDocument
 from schemas.rest.spaces import SpaceAsk, SpaceDocument, SpacePatch, SpacesPage

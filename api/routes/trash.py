@@ -27,7 +27,7 @@ from govault.domain.paths import normalise_path
 from govault.domain.rows import Entity
 from govault.limits import PURGE_ENTITIES_PER_REQUEST_MAX
 from govault.services.catalog import Services
-from govault.services.purges import PurgeBudget
+from govault.services.maintenance.purges import PurgeBudget
 from schemas.ids import ENTITY_ID_PATTERN
 from schemas.rest.namespace import EntityDocument, RemovalDocument, RestoreAsk, SpaceName, TrashPage
 

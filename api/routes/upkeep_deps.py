@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 
-from govault.services.jobs import Job
-from govault.services.upkeep import Upkeep
+from govault.services.maintenance.assembly import Upkeep
+from govault.services.maintenance.jobs import Job
 from schemas.rest.admin import JobDocument
 
 

@@ -21,10 +21,10 @@ from govault.services.accounts.assembly import FIRST_LOGIN, AccountServices, Acc
 from govault.services.accounts.erasures import Erasures
 from govault.services.accounts.identity_provider import OidcSettings
 from govault.services.accounts.keys import FollowedAccountKeys
-from govault.services.following import Follower
-from govault.services.submit import Submitter
-from govault.services.upkeep import UpkeepPorts
-from govault.services.workers import Worker
+from govault.services.log.following import Follower
+from govault.services.log.submit import Submitter
+from govault.services.maintenance.assembly import UpkeepPorts
+from govault.services.maintenance.workers import Worker
 from govault.storage.keyring import Keyring
 from schemas.events.accounts import AccountQuota
 from schemas.topics import Topic

@@ -37,14 +37,14 @@ from govault.node.wiring import (
 )
 from govault.node.world import SystemClock, SystemRandomness
 from govault.ports import EventLog
-from govault.services.announcing import Addresses, Announcer
-from govault.services.backup import BackupSources
 from govault.services.catalog import Services, assemble, with_accounts
-from govault.services.log_clock import LogClock
-from govault.services.members import ThisNode
-from govault.services.purges import PurgeBudget
-from govault.services.rules_raising import RulesRaiser
-from govault.services.upkeep import NodeSources, Upkeep, UpkeepPorts, assemble_upkeep
+from govault.services.cluster.announcing import Addresses, Announcer
+from govault.services.cluster.members import ThisNode
+from govault.services.cluster.rules_raising import RulesRaiser
+from govault.services.log.clock import LogClock
+from govault.services.maintenance.assembly import NodeSources, Upkeep, UpkeepPorts, assemble_upkeep
+from govault.services.maintenance.backup import BackupSources
+from govault.services.maintenance.purges import PurgeBudget
 from govault.storage.keyring import Keyring
 from govault.storage.store import PackChunkStore
 from schemas.events.peers import NodeAdmitted, NodeStarted

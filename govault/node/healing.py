@@ -9,8 +9,8 @@ from govault.errors import Storage
 from govault.node.folder import DataFolder
 from govault.ports import ClusterMap, LinkQualities, PeerStores
 from govault.services.healing.assembly import Healing, HealingPorts, HealingSettings, assemble_healing
-from govault.services.submit import Submitter
-from govault.services.upkeep import UpkeepPorts
+from govault.services.log.submit import Submitter
+from govault.services.maintenance.assembly import UpkeepPorts
 from govault.storage.database import RocksDatabase
 from govault.storage.repair_queue import QUEUE_FOLDER, StoredRepairQueue
 from govault.storage.store import PackChunkStore

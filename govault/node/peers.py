@@ -25,21 +25,21 @@ from govault.peering.joining import Candidate, new_introductions
 from govault.peering.requests import PeerRequests
 from govault.peering.server import PeerServer
 from govault.ports import ChunkStore, NodeStore
-from govault.services.cluster_map import FoldedClusterMap
-from govault.services.detection import Detection
+from govault.services.cluster.cluster_map import FoldedClusterMap
+from govault.services.cluster.detection import Detection
+from govault.services.cluster.heartbeat_reader import HeartbeatReader
+from govault.services.cluster.heartbeats import Heartbeats
+from govault.services.cluster.join_tokens import Admission, JoinTokens
+from govault.services.cluster.links import LinkTable
+from govault.services.cluster.network import Network
+from govault.services.cluster.vitals import NodeVitals
+from govault.services.cluster.witness import Witness
 from govault.services.healing.alone import NoPeers
 from govault.services.healing.assembly import Healing
-from govault.services.heartbeat_reader import HeartbeatReader
-from govault.services.heartbeats import Heartbeats
-from govault.services.join_tokens import Admission, JoinTokens
-from govault.services.links import LinkTable
-from govault.services.network import Network
+from govault.services.log.submit import Submitter
+from govault.services.maintenance.assembly import UpkeepPorts
 from govault.services.replicas.serving import ReplicaService
 from govault.services.replicas.store import ReplicatedStore
-from govault.services.submit import Submitter
-from govault.services.upkeep import UpkeepPorts
-from govault.services.vitals import NodeVitals
-from govault.services.witness import Witness
 from govault.storage.keyring import Keyring
 from streams.views.views import RocksViews
 

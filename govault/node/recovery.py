@@ -9,10 +9,10 @@ from pathlib import Path
 from govault.errors import Config
 from govault.node.folder import write_durably
 from govault.node.identity import VaultIdentity
-from govault.services.checking import Checker, CheckReport
-from govault.services.recovery import LOG_FOLDER, RecoveryPorts, RecoveryReport, recover
-from govault.services.recovery_logs import PartitionSource
-from govault.services.recovery_sources import Said
+from govault.services.maintenance.checking import Checker, CheckReport
+from govault.services.maintenance.recovery import LOG_FOLDER, RecoveryPorts, RecoveryReport, recover
+from govault.services.maintenance.recovery_logs import PartitionSource
+from govault.services.maintenance.recovery_sources import Said
 from govault.storage.gathering import StoreFromPacks
 from govault.storage.keyring import Keyring
 from govault.storage.options import StoreOptions

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from govault.config import Configuration
 from govault.config.values import split_address
-from govault.services.announcing import Addresses
+from govault.services.cluster.announcing import Addresses
 
 _ANYWHERE = ("0.0.0.0", "::")  # noqa: S104 (only compared: others need a name of this machine)
 

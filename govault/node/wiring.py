@@ -15,8 +15,8 @@ from govault.config.model import Log
 from govault.errors import Config
 from govault.node.folder import DataFolder, write_durably
 from govault.node.log_output import access_log
-from govault.services.layouts import LayoutWishes
-from govault.services.upkeep import UpkeepSettings
+from govault.services.cluster.layouts import LayoutWishes
+from govault.services.maintenance.assembly import UpkeepSettings
 from govault.storage.options import StoreOptions
 from schemas.events.files import Retention
 from streams.broker.supervisor import BrokerDidNotStart, EmbeddedBroker

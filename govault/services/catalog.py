@@ -5,19 +5,19 @@ from dataclasses import dataclass, replace
 
 from govault.ports import ChunkStore, Clock, EventLog, Randomness, StraightReads, Views
 from govault.services.accounts.assembly import AccountServices
-from govault.services.archive import Archives
-from govault.services.commits import Commits
-from govault.services.downloads import Downloads
-from govault.services.file_tokens import FileTokenActs
-from govault.services.form_uploads import FormUploads
-from govault.services.known_contents import KnownContents
-from govault.services.namespace import Namespace, assemble_namespace
-from govault.services.outcomes import Outcomes
-from govault.services.shares import Shares
-from govault.services.submit import Submitter
-from govault.services.targets import Targets
-from govault.services.upkeep import Upkeep
-from govault.services.uploads import Uploads
+from govault.services.contents.archive import Archives
+from govault.services.contents.commits import Commits
+from govault.services.contents.downloads import Downloads
+from govault.services.contents.file_tokens import FileTokenActs
+from govault.services.contents.form_uploads import FormUploads
+from govault.services.contents.known_contents import KnownContents
+from govault.services.contents.uploads import Uploads
+from govault.services.log.outcomes import Outcomes
+from govault.services.log.submit import Submitter
+from govault.services.maintenance.assembly import Upkeep
+from govault.services.namespace.assembly import Namespace, assemble_namespace
+from govault.services.namespace.shares import Shares
+from govault.services.namespace.targets import Targets
 from schemas.events.files import Retention
 from schemas.topics import Topic
 

@@ -124,7 +124,7 @@ class Keyring:
     def rotate(self) -> int:
         """Open a new sealing epoch in this keyring alone, durably; what was sealed before stays readable.
 
-        A vault opens its epochs on the log (``govault.services.sealing_roots``): this is for stores without one.
+        A vault opens its epochs on the log (``services.cluster.sealing_roots``): this is for stores without one.
 
         Returns:
             Its number.

@@ -21,9 +21,9 @@ from govault.domain.actor import Actor
 from govault.domain.position import Position
 from govault.domain.rows import Entity
 from govault.limits import SEEN_PER_SPACE_MAX
-from govault.services.cursors import Veil
-from govault.services.listing import FilesPage, FilesQuery, FolderPage, Listing
-from govault.services.targets import Targets
+from govault.services.namespace.cursors import Veil
+from govault.services.namespace.listing import FilesPage, FilesQuery, FolderPage, Listing
+from govault.services.namespace.targets import Targets
 from schemas.codec import encode
 from schemas.envelope import Event
 from schemas.events.access import AccessGranted

@@ -25,7 +25,7 @@ from govault.services.accounts.session_table import SessionTable
 from govault.services.accounts.sessions import SessionActs
 from govault.services.accounts.signing_keys import SigningKeys
 from govault.services.accounts.throttle import LoginThrottle
-from govault.services.submit import Submitter
+from govault.services.log.submit import Submitter
 from schemas.events.accounts import AccountQuota
 
 FIRST_LOGIN = "admin"

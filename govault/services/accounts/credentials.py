@@ -9,7 +9,7 @@ from govault.domain.actor import Actor
 from govault.errors import InvalidRequest, NotFound
 from govault.limits import INVITE_VALID_S_MAX
 from govault.ports import Clock, Randomness, Views
-from govault.services.submit import Submitter
+from govault.services.log.submit import Submitter
 from schemas.events.accounts import ApiTokenIssued, ApiTokenRevoked, InviteIssued, InviteRevoked
 from schemas.ids import new_token_id
 

@@ -9,7 +9,7 @@ _PER_STEP = 500
 
 
 class Erasures:
-    """A worker (``govault.services.workers.Worker``). Several nodes may destroy one key: it is gone once."""
+    """A worker (``maintenance.workers.Worker``). Several nodes may destroy one key: it is gone once."""
 
     name = "erasures"
 

@@ -16,7 +16,7 @@ Ends = dict[tuple[Topic, int], int]
 
 
 class AccessFreshness:
-    """A worker (``govault.services.workers.Worker``): it looks where topics end, and later whether it was read so far.
+    """A worker (``maintenance.workers.Worker``): it looks where topics end, and later whether it was read so far.
 
     Under a steady load the end is always a little ahead of what was folded; what counts is that the end of a while ago
     was reached. A partition that this node folds no more, until a newer program runs, is not waited for.

@@ -7,7 +7,7 @@ from govault.domain.account_rows import GroupMemberRow, GroupRow
 from govault.domain.actor import Actor
 from govault.errors import NotFound
 from govault.ports import Clock, Randomness, Views
-from govault.services.submit import Submitter
+from govault.services.log.submit import Submitter
 from schemas.events.accounts import GroupChanged, GroupCreated, GroupMembersChanged, GroupRemoved
 from schemas.ids import is_group_id, new_group_id
 

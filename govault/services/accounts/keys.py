@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from govault.errors import GoVaultError
 from govault.limits import COMPACTION_LAG_MS, LOG_REACH_S
 from govault.ports import KeyedLog, LogReader, LogRecord, Randomness
-from govault.services.following import Follower
-from govault.services.log_records import check_authentic
+from govault.services.log.following import Follower
+from govault.services.log.records import check_authentic
 from schemas.codec import MalformedEvent
 from schemas.topics import Topic
 

@@ -10,7 +10,7 @@ from govault.domain.actor import Actor
 from govault.errors import AccessDenied, Authentication, Conflict, GoVaultError, InvalidRequest
 from govault.ports import Clock, Passwords, Randomness
 from govault.services.accounts.personal import Account, People, checked
-from govault.services.submit import Submitter
+from govault.services.log.submit import Submitter
 from schemas.events.accounts import (
     AccountChanged,
     AccountCreated,

@@ -5,8 +5,8 @@ import logging
 from govault.domain.sessions import Session, Sessions
 from govault.limits import SESSION_IDLE_S
 from govault.ports import Clock, LogReader, LogRecord, Views
-from govault.services.following import Follower
-from govault.services.log_records import authentic_event
+from govault.services.log.following import Follower
+from govault.services.log.records import authentic_event
 from schemas.topics import Topic
 
 _EXPIRE_EVERY_MS = 60_000

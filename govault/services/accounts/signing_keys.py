@@ -6,7 +6,7 @@ from govault.domain.actor import system
 from govault.errors import Conflict
 from govault.limits import SIGNING_KEY_PERIOD_S
 from govault.ports import Clock, Views
-from govault.services.submit import Submitter
+from govault.services.log.submit import Submitter
 from schemas.events.accounts import SigningKeyOpened
 
 _PARTITION = 0
@@ -15,7 +15,7 @@ _ACTOR = system("signing-keys")
 
 
 class SigningKeys:
-    """A worker (``govault.services.workers.Worker``). Of several nodes that open the next one, the log lets one."""
+    """A worker (``maintenance.workers.Worker``). Of several nodes that open the next one, the log lets one."""
 
     name = "signing-keys"
 

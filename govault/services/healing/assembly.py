@@ -33,8 +33,8 @@ from govault.services.healing.shares import Shares
 from govault.services.healing.status import RepairStatus, eta_s, scrub_eta_s, walk_status
 from govault.services.healing.surplus import Surplus
 from govault.services.healing.transfers import Transfers
-from govault.services.submit import Submitter
-from govault.services.workers import Worker
+from govault.services.log.submit import Submitter
+from govault.services.maintenance.workers import Worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ _REFERENCED_DELAY_S = 10.0
 
 
 class Notices:
-    """Takes notices at once and queues them as a worker (``govault.services.workers.Worker``)."""
+    """Takes notices at once and queues them as a worker (``maintenance.workers.Worker``)."""
 
     name = "repair-notices"
 

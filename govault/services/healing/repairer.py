@@ -30,7 +30,7 @@ _ROUNDS_MAX = 64
 
 
 class Repairer:
-    """A worker (``govault.services.workers.Worker``) with a few lanes, each on chunks of its own.
+    """A worker (``maintenance.workers.Worker``) with a few lanes, each on chunks of its own.
 
     What waits is looked at before its time where that may be of use: what failed, when a peer answers that did not; and
     when there is nothing else to do, all of it, a page at a time: what others have seen to meanwhile is done.

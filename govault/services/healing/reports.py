@@ -15,7 +15,7 @@ _ACTOR = system("repair")
 
 
 class ReplicaReports:
-    """A worker (``govault.services.workers.Worker``): one event a period, and none where nothing happened."""
+    """A worker (``maintenance.workers.Worker``): one event a period, and none where nothing happened."""
 
     name = "replica-reports"
 

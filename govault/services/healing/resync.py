@@ -19,7 +19,7 @@ from govault.services.healing.notices import Notices
 from govault.services.healing.pacing import PIECE_CHUNKS, LoopShare
 from govault.services.healing.slot_references import referenced_by_slot
 from govault.services.healing.surplus import Surplus
-from govault.services.submit import Submitter
+from govault.services.log.submit import Submitter
 from schemas.events.peers import LayoutReached
 from schemas.topics import FOLDED_TOPICS, Topic
 
@@ -66,7 +66,7 @@ class Walk:
 
 
 class Resync:
-    """A worker (``govault.services.workers.Worker``)."""
+    """A worker (``maintenance.workers.Worker``)."""
 
     name = "resync"
 

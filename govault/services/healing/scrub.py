@@ -63,7 +63,7 @@ class ScrubState:
 
 
 class Scrub:
-    """A worker (``govault.services.workers.Worker``). Its cursor survives restarts.
+    """A worker (``maintenance.workers.Worker``). Its cursor survives restarts.
 
     Attributes:
         paused: Until it is false again nothing is read.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from govault.domain.rows import Entity, EntryRow, FileRow
 from govault.errors import InvalidRequest
 from govault.ports import SearchPage
-from govault.services.walk import Found, walk
+from govault.services.namespace.walk import Found, walk
 from streams.views import namespace
 from streams.views.generation import Generation
 from streams.views.search.document import Document, document_of

@@ -67,7 +67,7 @@ async def test_what_an_erased_account_owned_can_still_be_given(doors: Doors) -> 
 async def test_a_request_gives_so_many_and_tells_that_there_is_more(
     doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("govault.services.handing_over.HANDED_OVER_PER_REQUEST", 3)
+    monkeypatch.setattr("govault.services.namespace.handing_over.HANDED_OVER_PER_REQUEST", 3)
     _, bob, ids = await adas_space(doors, [f"plan{number}" for number in range(7)])
     given = [await handed(doors, "ada", "bob") for _ in range(3)]
     assert [(one["entities"], one["more"]) for one in given] == [(3, True), (3, True), (1, False)]
@@ -77,7 +77,7 @@ async def test_a_request_gives_so_many_and_tells_that_there_is_more(
 async def test_roles_count_too_so_that_a_request_ends_however_many_spaces_there_are(
     doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("govault.services.handing_over.HANDED_OVER_PER_REQUEST", 2)
+    monkeypatch.setattr("govault.services.namespace.handing_over.HANDED_OVER_PER_REQUEST", 2)
     await adas_space(doors, [])
     token = await doors.token("ada")
     for partition in doors.vault.views.partitions():

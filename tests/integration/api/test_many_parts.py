@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from govault.limits import KIB, PARTS_PER_EVENT_MAX
-from govault.services.upload_terms import UploadWish
+from govault.services.contents.upload_terms import UploadWish
 from govault.storage.options import StoreOptions
 from schemas.events.files import ManifestPartsAdded, VersionCommitted
 from tests.fakes.epochs import open_epochs

@@ -10,7 +10,7 @@ import pytest
 from api.app import create_app
 from api.settings import ApiSettings
 from govault.auth.token import TokenAuthenticator
-from govault.services.upload_terms import UploadWish
+from govault.services.contents.upload_terms import UploadWish
 from schemas.events.files import VersionCommitted
 from tests.fakes.asgi import call
 from tests.fakes.epochs import open_epochs

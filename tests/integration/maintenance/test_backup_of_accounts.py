@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from govault.node.recovery import recover_folder
-from govault.services.backup_files import decode_records
+from govault.services.maintenance.backup_files import decode_records
 from schemas.topics import Topic
 from tests.integration.maintenance.conftest import Door, start_node
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from govault.domain.manifest import ChunkRef
 from govault.errors import Cluster
-from govault.services.checking import Checker, CheckReport
+from govault.services.maintenance.checking import Checker, CheckReport
 from govault.storage.options import StoreOptions
 from tests.fakes.vault import Vault, open_vault
 from tests.integration.maintenance.upkeep import upkeep_of
@@ -139,7 +139,7 @@ async def test_a_file_on_nodes_that_are_away_is_said_to_be_unreachable_and_the_c
 
 
 async def test_a_list_of_findings_is_bounded_and_says_how_many_more_there_are(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("govault.services.checking.CHECK_FINDINGS_MAX", 3)
+    monkeypatch.setattr("govault.services.maintenance.checking.CHECK_FINDINGS_MAX", 3)
     async with open_vault(tmp_path) as vault:
         for number in range(5):
             await vault.put(f"f{number}", noise(number, 1000))

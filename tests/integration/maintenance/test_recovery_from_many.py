@@ -14,8 +14,8 @@ import pytest
 
 from govault.errors import Config, StorageFull
 from govault.node.recovery import recover_folder
-from govault.services.backup_files import BackedUpFile, BackupManifest, hash_file
-from govault.services.recovery import RecoveryReport
+from govault.services.maintenance.backup_files import BackedUpFile, BackupManifest, hash_file
+from govault.services.maintenance.recovery import RecoveryReport
 from govault.storage.keyring import Keyring
 from govault.storage.options import StoreOptions
 from govault.storage.store import PackChunkStore

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from govault.domain.position import Position
 from govault.errors import Config
 from govault.ports import LogRecord
-from govault.services.backup_files import LOG_MAGIC, decode_records, encode_record
+from govault.services.maintenance.backup_files import LOG_MAGIC, decode_records, encode_record
 from schemas.topics import Topic
 from streams.broker.sizes import partition_sizes
 from streams.connection import Connection

@@ -78,7 +78,7 @@ async def test_trash_expires_by_vault_time_not_by_the_nodes_clock(tmp_path: Path
 
 
 async def test_a_large_tree_of_trash_ends_over_several_bounded_steps(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("govault.services.retention.PURGE_ENTITIES_PER_STEP", 10)
+    monkeypatch.setattr("govault.services.maintenance.retention.PURGE_ENTITIES_PER_STEP", 10)
     async with open_vault(tmp_path) as vault:
         for number in range(35):
             await vault.put(f"folder/{number}", b"x")

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from govault.services.checking import Checker
-from govault.services.collection import Collector
-from govault.services.collection_epochs import EpochBarriers, EpochPace
-from govault.services.collection_stamps import Dereferences
-from govault.services.retention import RetentionWorker
+from govault.services.maintenance.checking import Checker
+from govault.services.maintenance.collection import Collector
+from govault.services.maintenance.collection_epochs import EpochBarriers, EpochPace
+from govault.services.maintenance.collection_stamps import Dereferences
+from govault.services.maintenance.retention import RetentionWorker
 from tests.fakes.vault import Vault
 
 

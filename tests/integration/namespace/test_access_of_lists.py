@@ -128,7 +128,7 @@ async def test_trash_is_listed_for_who_may_read_it(vault: Vault) -> None:
 
 
 async def test_no_cursor_of_the_trash_names_what_is_hidden(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("govault.services.trash.TRASH_JUDGED_PER_PAGE_MAX", 2)
+    monkeypatch.setattr("govault.services.namespace.trash.TRASH_JUDGED_PER_PAGE_MAX", 2)
     async with people_at(vault) as people:
         hidden = []
         for number in range(6):

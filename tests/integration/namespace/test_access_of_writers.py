@@ -8,7 +8,7 @@ import pytest
 
 from govault.domain.actor import Actor
 from govault.errors import AccessDenied
-from govault.services.spaces import SpaceWish
+from govault.services.namespace.spaces import SpaceWish
 from schemas.events.access import AccessRevoked
 from schemas.events.directory import SpaceCreated
 from schemas.events.files import SpaceOpened

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from govault.domain.actor import system
-from govault.services import copies as copies_module
+from govault.services.namespace import copies as copies_module
 from schemas.events.files import EpochOpened, VersionCommitted
 from tests.fakes.vault import Vault
 from tests.integration.namespace.test_moving import id_of, paths

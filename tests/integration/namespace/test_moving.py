@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from govault.domain.actor import Actor
-from govault.services.copies import Copied, CopyWish
-from govault.services.moves import MoveWish
-from govault.services.targets import ByPath, Located
+from govault.services.namespace.copies import Copied, CopyWish
+from govault.services.namespace.moves import MoveWish
+from govault.services.namespace.targets import ByPath, Located
 from schemas.events.files import EntityTrashed
 from tests.fakes.vault import ADMIN, Vault
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from govault.domain.actor import system
-from govault.services.purges import PurgeBudget
-from govault.services.space_worker import SpacesWorker
-from govault.services.spaces import SpaceWish
+from govault.services.maintenance.purges import PurgeBudget
+from govault.services.maintenance.space_worker import SpacesWorker
+from govault.services.namespace.spaces import SpaceWish
 from schemas.events.directory import SpaceCreated, SpaceRemoved
 from schemas.events.files import Retention, SpaceClosed, SpaceOpened
 from schemas.ids import ChunkId, new_space_id

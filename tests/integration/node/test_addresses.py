@@ -10,7 +10,7 @@ from govault.config.load import load
 from govault.node.compose import Running, compose
 from govault.node.folder import DataFolder
 from govault.node.whereabouts import Whereabouts
-from govault.services import announcing
+from govault.services.cluster import announcing
 
 
 def addresses_of(running: Running) -> tuple[str, ...]:

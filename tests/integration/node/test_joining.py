@@ -23,8 +23,8 @@ from govault.peering.certificates import make_contexts
 from govault.peering.joining import new_introductions
 from govault.peering.requests import PeerRequests
 from govault.peering.server import PeerServer
-from govault.services.cluster_map import FoldedClusterMap
-from govault.services.join_tokens import JoinTokens
+from govault.services.cluster.cluster_map import FoldedClusterMap
+from govault.services.cluster.join_tokens import JoinTokens
 from govault.storage.keyring import Keyring
 from schemas.events.peers import NodeAdmitted, NodeRemoved, NodeStarted
 from tests.fakes.vault import ADMIN, Vault, open_vault

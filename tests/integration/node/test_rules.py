@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from govault.domain.rules import RULES_LATEST
-from govault.services.rules_raising import RulesRaiser
+from govault.services.cluster.rules_raising import RulesRaiser
 from schemas.events.files import FolderMade, RulesActivated, SpaceOpened
 from schemas.events.peers import JoinTokenIssued, NodeRemoved, NodeStarted
 from tests.fakes.vault import ADMIN, Vault, open_vault

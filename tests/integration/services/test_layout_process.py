@@ -5,7 +5,7 @@ import pytest
 from govault.domain.placement import compute
 from govault.domain.placement_quotas import PlacedNode
 from govault.errors import GoVaultError
-from govault.services.layout_process import compute_in_child
+from govault.services.cluster.layout_process import compute_in_child
 from tests.unit.domain.test_placement import as_previous, made
 
 

@@ -11,7 +11,7 @@ from govault.errors import ChunkDamaged, ChunkMissing
 from govault.limits import SLOTS
 from govault.ports import NodeStore, SealedChunk
 from govault.services.healing.assembly import Healing, HealingPorts, HealingSettings, assemble_healing
-from govault.services.workers import Workers
+from govault.services.maintenance.workers import Workers
 from govault.storage.repair_queue import StoredRepairQueue
 from schemas.ids import ChunkId
 from tests.fakes.database import MemoryDatabase

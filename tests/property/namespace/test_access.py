@@ -16,10 +16,10 @@ from govault.domain.actor import Actor, system
 from govault.domain.principals import principals_of
 from govault.domain.rows import Entity, FileRow
 from govault.errors import AccessDenied, Conflict, GoVaultError, NotFound
-from govault.services.access import AtSpace, Where
-from govault.services.listing import FilesQuery
-from govault.services.purges import PurgeBudget
-from govault.services.targets import ByRef
+from govault.services.maintenance.purges import PurgeBudget
+from govault.services.namespace.access import AtSpace, Where
+from govault.services.namespace.listing import FilesQuery
+from govault.services.namespace.targets import ByRef
 from schemas.events.accounts import AccountChanged, AccountCreated, GroupCreated, GroupMembersChanged, GroupRemoved
 from schemas.events.base import EventData
 from schemas.events.files import EntityRestored, EntityTrashed, EntryMoved, FolderMade, RulesActivated, VersionCommitted

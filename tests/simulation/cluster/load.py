@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from govault.errors import GoVaultError, NotFound
-from govault.services.purges import PurgeBudget
-from govault.services.spaces import SpaceWish
-from govault.services.targets import ByPath
-from govault.services.upload_terms import UploadWish
+from govault.services.contents.upload_terms import UploadWish
+from govault.services.maintenance.purges import PurgeBudget
+from govault.services.namespace.spaces import SpaceWish
+from govault.services.namespace.targets import ByPath
 from schemas.events.files import Replication
 from tests.simulation.cluster.checkers import Broken
 from tests.simulation.cluster.life import Crashed

@@ -15,23 +15,23 @@ from govault.domain.placement import Computed, Previous, compute
 from govault.domain.placement_quotas import PlacedNode
 from govault.errors import GoVaultError
 from govault.services.catalog import Services, assemble
-from govault.services.cluster_map import FoldedClusterMap
-from govault.services.collection import Collector
-from govault.services.collection_epochs import EpochBarriers, EpochPace
-from govault.services.collection_stamps import Dereferences
-from govault.services.collection_worker import CollectionWorker
-from govault.services.detection import Detection
+from govault.services.cluster.cluster_map import FoldedClusterMap
+from govault.services.cluster.detection import Detection
+from govault.services.cluster.heartbeat_reader import HeartbeatReader
+from govault.services.cluster.heartbeats import Heartbeats
+from govault.services.cluster.layout_worker import LayoutWorker
+from govault.services.cluster.layouts import Layouts, LayoutWishes
+from govault.services.cluster.links import LinkTable
+from govault.services.cluster.vitals import NodeVitals
+from govault.services.cluster.witness import Witness
 from govault.services.healing.assembly import Healing, HealingPorts, HealingSettings, assemble_healing
-from govault.services.heartbeat_reader import HeartbeatReader
-from govault.services.heartbeats import Heartbeats
-from govault.services.layout_worker import LayoutWorker
-from govault.services.layouts import Layouts, LayoutWishes
-from govault.services.links import LinkTable
+from govault.services.maintenance.collection import Collector
+from govault.services.maintenance.collection_epochs import EpochBarriers, EpochPace
+from govault.services.maintenance.collection_stamps import Dereferences
+from govault.services.maintenance.collection_worker import CollectionWorker
+from govault.services.maintenance.workers import Workers
 from govault.services.replicas.serving import ReplicaService
 from govault.services.replicas.store import ReplicatedStore
-from govault.services.vitals import NodeVitals
-from govault.services.witness import Witness
-from govault.services.workers import Workers
 from govault.storage.repair_queue import StoredRepairQueue
 from schemas.events.peers import NodeAdmitted, NodeStarted
 from schemas.topics import FOLDED_TOPICS, Topic

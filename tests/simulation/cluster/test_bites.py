@@ -9,7 +9,7 @@ import pytest
 
 from govault.limits import EPOCHS_OF_GRACE
 from govault.ports import StampedChunk
-from govault.services.commits import Commits
+from govault.services.contents.commits import Commits
 from govault.services.healing.notices import Notices
 from govault.services.healing.surplus import Surplus
 from govault.services.replicas.placing import Placing
@@ -151,7 +151,7 @@ async def a_commit_is_late(vault: SimVault) -> None:
 
 def one_epoch_of_grace_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A chunk goes when one epoch has gone by since it was stamped."""
-    monkeypatch.setattr("govault.services.collection.EPOCHS_OF_GRACE", EPOCHS_OF_GRACE - 1)
+    monkeypatch.setattr("govault.services.maintenance.collection.EPOCHS_OF_GRACE", EPOCHS_OF_GRACE - 1)
 
 
 async def pass_by(vault: SimVault, seconds: float) -> None:

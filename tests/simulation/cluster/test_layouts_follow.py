@@ -14,12 +14,12 @@ from govault.domain.placement_quotas import PlacedNode
 from govault.domain.position import Outcome, Position
 from govault.domain.rows import NodeState, OutcomeRow
 from govault.errors import Conflict, EventLog
-from govault.services.layout_worker import LayoutWorker
-from govault.services.layouts import Layouts, LayoutWishes, nodes_of, placeable
-from govault.services.membership import Membership, NodeWish
-from govault.services.sealing_roots import SealingRoots
-from govault.services.submit import Submitter
-from govault.services.workers import Workers
+from govault.services.cluster.layout_worker import LayoutWorker
+from govault.services.cluster.layouts import Layouts, LayoutWishes, nodes_of, placeable
+from govault.services.cluster.membership import Membership, NodeWish
+from govault.services.cluster.sealing_roots import SealingRoots
+from govault.services.log.submit import Submitter
+from govault.services.maintenance.workers import Workers
 from govault.storage.keyring import Keyring
 from schemas.envelope import Event
 from schemas.events.peers import LayoutChanged

@@ -5,8 +5,8 @@ import random
 import pytest
 
 from govault.domain.layout import placement_of, slot_of
-from govault.services.layouts import LayoutWishes
-from govault.services.spaces import SpaceWish
+from govault.services.cluster.layouts import LayoutWishes
+from govault.services.namespace.spaces import SpaceWish
 from schemas.events.files import Replication
 from tests.simulation.cluster.load import SPACE, Clients, Path
 from tests.simulation.cluster.node import ADMIN

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from govault.domain.actor import system
-from govault.services.layouts import LayoutWishes
+from govault.services.cluster.layouts import LayoutWishes
 from govault.storage.keyring import Keyring
 from schemas.envelope import Event
 from schemas.events.base import EventData

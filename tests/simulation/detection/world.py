@@ -14,13 +14,13 @@ from govault.domain.rows import LayoutRow, NodeRow
 from govault.errors import Cluster
 from govault.errors import EventLog as EventLogError
 from govault.ports import LogRecord
-from govault.services.cluster_map import FoldedClusterMap
-from govault.services.detection import Detection
-from govault.services.heartbeat_reader import HeartbeatReader
-from govault.services.heartbeats import Heartbeats, Vitals
-from govault.services.links import LinkTable
-from govault.services.witness import Witness
-from govault.services.workers import Workers
+from govault.services.cluster.cluster_map import FoldedClusterMap
+from govault.services.cluster.detection import Detection
+from govault.services.cluster.heartbeat_reader import HeartbeatReader
+from govault.services.cluster.heartbeats import Heartbeats, Vitals
+from govault.services.cluster.links import LinkTable
+from govault.services.cluster.witness import Witness
+from govault.services.maintenance.workers import Workers
 from schemas.envelope import Event
 from schemas.events.peers import NodeSuspected
 from schemas.events.records import HeartbeatSent

@@ -13,7 +13,7 @@ from govault.domain.position import Outcome, Position, Verdict
 from govault.domain.rows import LayoutRow, PartitionRow
 from govault.limits import SLOTS
 from govault.services.healing.assembly import Healing, HealingPorts, HealingSettings, assemble_healing
-from govault.services.workers import Workers
+from govault.services.maintenance.workers import Workers
 from govault.storage.repair_queue import StoredRepairQueue
 from schemas.envelope import Event
 from schemas.events import EventData

@@ -15,12 +15,12 @@ from govault.domain.position import Position
 from govault.domain.replication import AS_LAYOUT, Asked
 from govault.domain.rows import ChunkRow
 from govault.errors import Cluster, GoVaultError
-from govault.services.collection import Collector
-from govault.services.collection_epochs import EpochBarriers, EpochPace
-from govault.services.collection_stamps import Dereferences
-from govault.services.commits import Commits
-from govault.services.in_flight import InFlight
-from govault.services.submit import Submitter
+from govault.services.contents.commits import Commits
+from govault.services.contents.in_flight import InFlight
+from govault.services.log.submit import Submitter
+from govault.services.maintenance.collection import Collector
+from govault.services.maintenance.collection_epochs import EpochBarriers, EpochPace
+from govault.services.maintenance.collection_stamps import Dereferences
 from schemas.envelope import Event
 from schemas.events.files import EpochOpened, SpaceOpened
 from schemas.ids import ChunkId
@@ -266,7 +266,7 @@ def test_the_model_notices_an_append_before_the_quorum_has_the_chunks() -> None:
 
 
 def test_the_model_notices_that_grace_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("govault.services.collection.EPOCHS_OF_GRACE", 0)
+    monkeypatch.setattr("govault.services.maintenance.collection.EPOCHS_OF_GRACE", 0)
 
     def bites(seed: int) -> bool:
         try:

@@ -18,12 +18,12 @@ from govault.domain.manifest import ChunkRef, pack, unpack
 from govault.domain.rows import DirectoryRow, FileRow
 from govault.errors import GoVaultError
 from govault.limits import PARTS_PER_EVENT_MAX
-from govault.services.collection import Collector
-from govault.services.collection_epochs import EpochBarriers, EpochPace
-from govault.services.collection_stamps import Dereferences
-from govault.services.commits import Commits, Manifest
-from govault.services.in_flight import InFlight
-from govault.services.submit import Submitter
+from govault.services.contents.commits import Commits, Manifest
+from govault.services.contents.in_flight import InFlight
+from govault.services.log.submit import Submitter
+from govault.services.maintenance.collection import Collector
+from govault.services.maintenance.collection_epochs import EpochBarriers, EpochPace
+from govault.services.maintenance.collection_stamps import Dereferences
 from schemas.events.files import Content, EntityTrashed, SpaceOpened, TrashPurged, VersionCommitted, VersionsPruned
 from schemas.ids import ChunkId, new_entity_id
 from tests.simulation.maintenance.world import CHUNK_BYTES, Crashed, Disk, Log, Node

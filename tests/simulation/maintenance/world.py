@@ -14,7 +14,7 @@ from govault.domain.position import Outcome, Position
 from govault.domain.replication import AS_LAYOUT, Asked
 from govault.domain.rows import ChunkRow, DirectoryRow, FileRow, OutcomeRow, PartitionRow, PartRow, Put
 from govault.ports import StampedChunk, StoreStats
-from govault.services.submit import outcome_of
+from govault.services.log.submit import outcome_of
 from schemas.envelope import Event
 from schemas.ids import ChunkId, new_space_id
 from schemas.topics import Topic

@@ -10,7 +10,7 @@ from govault import errors as families
 from govault.domain.position import Outcome, Position, Verdict
 from govault.domain.reasons import Reason
 from govault.errors import GoVaultError
-from govault.services.refusals import REFUSALS, refusal
+from govault.services.log.refusals import REFUSALS, refusal
 from schemas.topics import Topic
 
 FAMILIES = [cls for _, cls in inspect.getmembers(families, inspect.isclass) if issubclass(cls, GoVaultError)]

@@ -6,7 +6,7 @@ from govault.domain.actor import Actor
 from govault.domain.memory_state import MemoryPeers
 from govault.domain.position import Outcome, Position
 from govault.domain.rows import NodeRow, OutcomeRow
-from govault.services.submit import Submitter
+from govault.services.log.submit import Submitter
 from govault.storage.keyring import Keyring
 from schemas.envelope import Event
 from schemas.events import EventData

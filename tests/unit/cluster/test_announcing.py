@@ -1,6 +1,6 @@
 """A node tells the log where it is reached once that has changed for good."""
 
-from govault.services.announcing import Addresses, Announcer
+from govault.services.cluster.announcing import Addresses, Announcer
 from schemas.events.peers import NodeMoved, NodeRemoved, NodeStarted
 from tests.unit.cluster.peers_vault import PeersVault
 from tests.unit.domain.test_members import id_of

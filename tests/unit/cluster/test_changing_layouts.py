@@ -9,8 +9,8 @@ from govault.domain.placement import Computed, Previous, compute
 from govault.domain.placement_quotas import PlacedNode
 from govault.errors import Conflict, InvalidRequest
 from govault.limits import LAYOUT_SETTLE_S, LAYOUT_TURN_S, SLOTS
-from govault.services.layout_worker import LayoutWorker
-from govault.services.layouts import LayoutPlan, Layouts, LayoutWishes, slot_bytes_by
+from govault.services.cluster.layout_worker import LayoutWorker
+from govault.services.cluster.layouts import LayoutPlan, Layouts, LayoutWishes, slot_bytes_by
 from schemas.events.peers import JoinTokenIssued, LayoutChanged, NodeAdmitted, NodeChanged, NodeRemoved
 from tests.unit.cluster.peers_vault import ADMIN, PeersVault
 from tests.unit.domain.test_members import HASH, id_of, key_of

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from govault.domain.layout import encode_table
 from govault.domain.memory_state import MemoryPeers
 from govault.limits import SLOTS, SUSPICION_WINDOW_MS
-from govault.services.cluster_map import FoldedClusterMap
+from govault.services.cluster.cluster_map import FoldedClusterMap
 from schemas.events import EventData
 from schemas.events.peers import LayoutChanged, LayoutReached, NodeRemoved
 from tests.unit.domain.test_failures import T, suspected

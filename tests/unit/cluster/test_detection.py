@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from govault.errors import Cluster
-from govault.services.detection import Detection
+from govault.services.cluster.detection import Detection
 from tests.fakes.shared_log import LoopClock
 from tests.fakes.world import SeededRandomness
 from tests.simulation.virtual_time import run_virtually

@@ -10,11 +10,11 @@ import pytest
 from govault.errors import Storage
 from govault.limits import HEARTBEAT_LINKS_MAX, HEARTBEAT_PERIOD_S, HEARTBEAT_SILENCE_MS_MIN
 from govault.ports import StoreStats
-from govault.services.heartbeat_reader import HeartbeatReader
-from govault.services.heartbeats import Heartbeats, Vitals
-from govault.services.links import LinkTable
-from govault.services.vitals import NodeVitals
-from govault.services.workers import Workers
+from govault.services.cluster.heartbeat_reader import HeartbeatReader
+from govault.services.cluster.heartbeats import Heartbeats, Vitals
+from govault.services.cluster.links import LinkTable
+from govault.services.cluster.vitals import NodeVitals
+from govault.services.maintenance.workers import Workers
 from schemas.envelope import Event
 from schemas.events.records import CheckpointSigned, HeartbeatSent
 from schemas.ids import EventId

@@ -6,7 +6,7 @@ import pytest
 
 from govault.limits import LINKS_MAX, MIB
 from govault.ports import LinkQuality
-from govault.services.links import REPUTATION_HALF_LIFE_S, SLOW_S, LinkTable
+from govault.services.cluster.links import REPUTATION_HALF_LIFE_S, SLOW_S, LinkTable
 from tests.fakes.world import FakeClock, SeededRandomness
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from govault.errors import AccessDenied, Config, Conflict, InvalidRequest, NotFound
 from govault.limits import SEALING_ROOT_WAIT_S_MAX
-from govault.services.members import Members, ThisNode
-from govault.services.membership import Membership, NodeWish, drained
-from govault.services.sealing_roots import SealingRoots
+from govault.services.cluster.members import Members, ThisNode
+from govault.services.cluster.membership import Membership, NodeWish, drained
+from govault.services.cluster.sealing_roots import SealingRoots
 from govault.storage.keyring import Keyring
 from schemas.events.peers import LayoutReached, NodeChanged, NodeRemoved, SealingRootOpened
 from tests.simulation.virtual_time import run_virtually

@@ -10,10 +10,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from govault.errors import Cluster
 from govault.limits import BENCHMARK_BYTES_MAX, BENCHMARK_ROUND_TRIPS, MIB
 from govault.ports import SealedChunk
-from govault.services.heartbeat_reader import NodeReport
-from govault.services.links import LinkTable
-from govault.services.members import Members, ThisNode
-from govault.services.network import Network
+from govault.services.cluster.heartbeat_reader import NodeReport
+from govault.services.cluster.links import LinkTable
+from govault.services.cluster.members import Members, ThisNode
+from govault.services.cluster.network import Network
 from schemas.events.peers import NodeRemoved
 from schemas.events.records import HeartbeatSent, LinkMeasured
 from tests.fakes.shared_log import LoopClock

@@ -7,8 +7,8 @@ import pytest
 
 from govault.domain.memory_state import MemoryPeers
 from govault.limits import HEARTBEAT_SILENCE_MS_MIN, WITNESS_AGAIN_S
-from govault.services.cluster_map import FoldedClusterMap
-from govault.services.witness import Witness
+from govault.services.cluster.cluster_map import FoldedClusterMap
+from govault.services.cluster.witness import Witness
 from schemas.events.peers import NodeRecovered, NodeSuspected
 from tests.fakes.shared_log import LogWay, LoopClock, SharedLog
 from tests.fakes.world import SeededRandomness

@@ -9,8 +9,8 @@ from govault.domain.actor import Actor
 from govault.errors import EventLog, InvalidRequest
 from govault.limits import AUDIT_BURST, AUDIT_EVENTS_PER_S, AUDIT_UNKNOWN_BURST
 from govault.node.identity import NodeIdentity
-from govault.services.audit import AuditTrail
-from govault.services.checkpoints import Checkpoints, verify
+from govault.services.log.audit import AuditTrail
+from govault.services.log.checkpoints import Checkpoints, verify
 from schemas.events.records import CheckpointSigned, RequestAudited
 from tests.unit.maintenance.fakes import FakeClock, FakeLog, FakeRandomness, FakeViewUpkeep, status_row
 

@@ -12,9 +12,9 @@ import pytest
 from govault.domain.position import Position
 from govault.errors import Config, InvalidRequest, StorageFull
 from govault.ports import LogRecord, PackFile
-from govault.services.backup import Backup, BackupSources
-from govault.services.backup_files import BackupManifest, decode_records
-from govault.services.recovery_sources import GivenBackup, verify
+from govault.services.maintenance.backup import Backup, BackupSources
+from govault.services.maintenance.backup_files import BackupManifest, decode_records
+from govault.services.maintenance.recovery_sources import GivenBackup, verify
 from schemas.topics import Topic
 from tests.unit.maintenance.fakes import FakeClock, FakeReader, FakeViewUpkeep, status_row
 

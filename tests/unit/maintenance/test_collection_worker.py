@@ -1,6 +1,6 @@
 """When collection in the background holds still."""
 
-from govault.services.collection_worker import CollectionWorker
+from govault.services.maintenance.collection_worker import CollectionWorker
 
 
 class CountingCollector:

@@ -6,9 +6,9 @@ import pytest
 
 from govault.limits import GIB
 from govault.ports import StoreStats
-from govault.services.audit import AuditCounts
-from govault.services.diagnosis import LAG_RECORDS_MAX, Facts, Severity, WorkerFact, diagnose, lag_of
-from govault.services.health import Health, HealthSources
+from govault.services.log.audit import AuditCounts
+from govault.services.maintenance.diagnosis import LAG_RECORDS_MAX, Facts, Severity, WorkerFact, diagnose, lag_of
+from govault.services.maintenance.health import Health, HealthSources
 from schemas.topics import FOLDED_TOPICS, Topic
 from tests.unit.maintenance.fakes import FakeLog, FakeViewUpkeep, status_row
 

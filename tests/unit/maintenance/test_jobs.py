@@ -9,7 +9,7 @@ import pytest
 from govault.domain.actor import Actor
 from govault.errors import Cluster, Conflict, NotFound, StorageFull
 from govault.limits import JOBS_AT_ONCE_MAX, JOBS_KEPT_MAX
-from govault.services.jobs import Job, Jobs, JobState
+from govault.services.maintenance.jobs import Job, Jobs, JobState
 from tests.unit.maintenance.fakes import FakeClock, FakeRandomness
 
 ADMIN = Actor("admin")

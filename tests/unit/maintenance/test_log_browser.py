@@ -8,7 +8,7 @@ import pytest
 from govault.domain.position import Position
 from govault.errors import NotFound
 from govault.ports import LogRecord
-from govault.services.log_browser import LogBrowser, LogSlice
+from govault.services.log.browser import LogBrowser, LogSlice
 from schemas.codec import encode, mac
 from schemas.envelope import MAC_HEADER, Event
 from schemas.events.files import EpochOpened

@@ -8,7 +8,7 @@ import pytest
 from govault.domain.position import Position
 from govault.errors import Config
 from govault.ports import LogRecord
-from govault.services.backup_files import (
+from govault.services.maintenance.backup_files import (
     FORMAT,
     LOG_MAGIC,
     BackedUpFile,
@@ -17,8 +17,8 @@ from govault.services.backup_files import (
     encode_record,
     hash_file,
 )
-from govault.services.recovery_logs import choose_logs
-from govault.services.recovery_sources import GivenBackup
+from govault.services.maintenance.recovery_logs import choose_logs
+from govault.services.maintenance.recovery_sources import GivenBackup
 from schemas.topics import Topic
 
 

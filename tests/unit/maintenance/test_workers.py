@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from govault.errors import InvalidRequest, NotFound
-from govault.services.workers import WorkerRecord, Workers, WorkerState
+from govault.services.maintenance.workers import WorkerRecord, Workers, WorkerState
 from tests.unit.maintenance.fakes import FakeClock
 
 
@@ -67,7 +67,7 @@ async def test_a_worker_steps_until_nothing_is_left_and_then_waits() -> None:
 async def test_a_failing_step_is_logged_counted_and_tried_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("govault.services.workers.WORKER_BACKOFF_S_MIN", 0.001)
+    monkeypatch.setattr("govault.services.maintenance.workers.WORKER_BACKOFF_S_MIN", 0.001)
     clock = FakeClock()
     worker = Counter("a", 1, clock)
     worker.errors = [ValueError("odd"), OSError("no disk")]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from govault.errors import InvalidRequest
-from govault.services import cursors
+from govault.services.namespace import cursors
 
 QUERIES = st.lists(st.text(max_size=5) | st.integers(-(2**53), 2**53) | st.booleans() | st.none(), max_size=4)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from govault.domain.rows import EntryRow, FileRow, FolderRow, VersionContent
-from govault.services.walk import key_of, postorder, walk
+from govault.services.namespace.walk import key_of, postorder, walk
 
 NAMES = st.sampled_from(["a", "a.", "a0", "b", "é", "\U0001f600"])
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map("/".join)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from govault.services.log_clock import LogClock
+from govault.services.log.clock import LogClock
 
 DAY_MS = 86_400_000
 

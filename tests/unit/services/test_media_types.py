@@ -2,7 +2,7 @@
 
 import pytest
 
-from govault.services.media_types import sniff
+from govault.services.contents.media_types import sniff
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from govault.errors import Conflict, NotFound
-from govault.services.together import together
+from govault.services.log.together import together
 
 
 async def fail(error: Exception) -> None:

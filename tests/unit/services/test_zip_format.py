@@ -3,7 +3,7 @@
 import io
 import zipfile
 
-from govault.services.zip_format import (
+from govault.services.contents.zip_format import (
     DEFLATED,
     STORED,
     Member,

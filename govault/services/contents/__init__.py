@@ -1,0 +1,1 @@
+"""Bytes on their way in and out: uploads, commits, downloads, archives, and what a content is."""

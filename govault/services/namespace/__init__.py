@@ -1,0 +1,1 @@
+"""Spaces, folders, files and versions by name: found, listed, changed, shared, and who may do that."""
