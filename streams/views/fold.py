@@ -13,7 +13,7 @@ from govault.domain.folding import Applied
 from govault.domain.position import Outcome, Position
 from govault.domain.rows import FileRow, PartitionRow
 from govault.domain.rules import is_beyond, must_stop
-from govault.errors import EventLog
+from govault.errors import EventLog, Storage
 from schemas.codec import MacCheck, MalformedEvent, UnknownEventType
 from schemas.envelope import Event
 from schemas.events.files import RulesActivated
@@ -93,7 +93,9 @@ class PartitionFold:
         self.malformed_last: deque[int] = deque(maxlen=MALFORMED_KEPT_MAX)
         self.stopped = ""
         self.referenced: list[bytes] = []
+        self._failed: Storage | None = None
         self._load_meta()
+        self._history = self.chain.digest
 
     # --- folding ---
 
@@ -164,7 +166,13 @@ class PartitionFold:
 
         Returns:
             Files whose searchable fields changed.
+
+        Raises:
+            Storage: It cannot be written. What was folded is then in no batch and stays in none: for good, until the
+                partition is opened again.
         """
+        if self._failed is not None:
+            raise self._failed
         if self._written == self.applied:
             return []
         batch = self._database.batch()
@@ -175,10 +183,16 @@ class PartitionFold:
         unindexed = self.rows.write_to(batch, self.applied)
         self.rows.forget_outcomes(outcomes)
         batch.put(self.prefix + keys.META, self._meta())
-        self._database.write(batch, logged)
+        try:
+            self._database.write(batch, logged)
+        except Storage as failed:
+            # These rows are no longer staged: a later batch would tell of a position without them.
+            self._failed = failed
+            raise
         self.referenced = self.rows.take_referenced()
         self.rows.forget_rows()
         self._written = self.applied
+        self._history = self.chain.digest
         return unindexed
 
     def finish(self) -> None:
@@ -189,8 +203,8 @@ class PartitionFold:
 
     @property
     def history(self) -> bytes:
-        """Digest of all records folded, 32 bytes."""
-        return self.chain.digest
+        """Digest of all records up to the last batch, 32 bytes: bulk folding pauses between a record and its batch."""
+        return self._history
 
     @property
     def epoch(self) -> int:

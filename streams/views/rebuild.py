@@ -3,12 +3,13 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from govault.errors import Conflict
 from streams.connection import Connection
 from streams.records import Record
 from streams.views.bulk import BulkReader, Place, Progress
-from streams.views.catching_up import catch_up, fold_to
+from streams.views.catching_up import FoldsInBulk, catch_up, fold_to
 from streams.views.filling import fill_generation
 from streams.views.generation import Generation
 from streams.views.generations import GenerationsFolder
@@ -17,6 +18,13 @@ from streams.views.views import RocksViews
 _log = logging.getLogger(__name__)
 
 _LAG_AT_SWAP_MAX = 200
+
+
+class TellsHowFar(FoldsInBulk, Protocol):
+    """Who takes records in bulk, and says how far it is."""
+
+    def applied(self) -> Mapping[Place, int]:
+        """The last applied offset of every partition."""
 
 
 class Unserved:
@@ -85,11 +93,19 @@ class Rebuilder:
         async with BulkReader(self._connection) as reader:
             await catch_up(reader, fresh, fresh.applied, _LAG_AT_SWAP_MAX, progress)
             async with self._views.folding_paused():
-                starts = {place: offset + 1 for place, offset in fresh.applied().items()}
-                ends = {place: max(starts[place], at + 1) for place, at in self._views.applied().items()}
-                await fold_to(reader, fresh, starts, ends, lambda *_: None)
+                # What the fresh one folded first goes through the serving one too: that alone tells those who listen
+                # and wait, and after the swap nothing folds it any more.
+                await _level(reader, self._views, fresh, logged=True)
+                await _level(reader, fresh, self._views, logged=False)
                 fresh.generation.flush()
                 self._folder.choose(fresh.generation.path)
                 before = self._views.swap(fresh.generation)
         _log.info("the views were rebuilt into %s", fresh.generation.path.name)
         return before
+
+
+async def _level(reader: BulkReader, into: TellsHowFar, other: TellsHowFar, *, logged: bool) -> None:
+    """Fold as far as the other one is."""
+    starts = {place: offset + 1 for place, offset in into.applied().items()}
+    ends = {place: max(starts[place], at + 1) for place, at in other.applied().items()}
+    await fold_to(reader, into, starts, ends, lambda *_: None, logged=logged)

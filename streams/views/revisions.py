@@ -92,10 +92,12 @@ class PastPartition:
 
     def _row(self, key: bytes) -> Row | None:
         full = self._prefix + key
+        # First the current one: a batch that replaces it after this look leaves it to the next.
+        current = self._database.get(full)
         revisions = keys.revision_prefix(full)
         first = revisions + (self._offset + 1).to_bytes(keys.OFFSET_BYTES, "big")
         replaced = self._database.items(first, keys.prefix_end(revisions))
-        value = next((value for _, value in replaced), None) or self._database.get(full)
+        value = next((value for _, value in replaced), current)
         if value is None or since_of(value) > self._offset:
             return None
         return decode_row(key, value)

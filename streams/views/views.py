@@ -129,6 +129,7 @@ class RocksViews(ServingReads):
     def swap(self, generation: Generation) -> Generation:
         """Serve another generation, which has folded at least as far; the one before is returned, still open."""
         before, self._serving = self._serving, generation
+        self._replicas.forget()
         for place, waiters in self._waiters.items():
             waiters.advance(generation.folds[place].written)
         return before

@@ -2,16 +2,20 @@
 
 import asyncio
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from govault.domain.position import Verdict
 from govault.errors import Config, EventLog
+from schemas.topics import Topic
 from streams import streams as streams_module
 from streams.broker.supervisor import EmbeddedBroker
+from streams.records import Record
 from streams.streams import Streams
-from tests.integration.streams.vault_log import WAIT_S, Writer, digests, settings_for
+from streams.views import rebuild as rebuild_module
+from tests.integration.streams.vault_log import WAIT_S, Writer, digests, event, settings_for
 
 
 async def test_a_write_is_visible_once_its_outcome_is_known(broker: EmbeddedBroker, tmp_path: Path) -> None:
@@ -82,6 +86,38 @@ async def test_a_rebuild_serves_and_takes_writes_meanwhile_and_ends_with_equal_d
         assert (await writer.write(writer.commit("after"))).verdict is Verdict.ACCEPTED
         assert streams.views.resolve(writer.space_id, "f7") is not None
         assert [path.name for path in settings.views_root.iterdir() if path.is_dir()] == ["g00000002"]
+    finally:
+        await streams.stop()
+
+
+async def test_what_a_rebuild_folds_before_those_who_follow_is_told_and_answered_all_the_same(
+    broker: EmbeddedBroker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild_module, "_LAG_AT_SWAP_MAX", 0)
+    streams = await Streams.start(settings_for(broker, tmp_path))
+    try:
+        writer = await Writer.with_space(streams)
+        first = event(writer.commit("a", "one"), writer.space_id)
+        await writer.outcome(first, writer.partition)
+        heard: list[bytes] = []
+        streams.views.on_referenced(lambda chunks, _: heard.extend(chunks))
+        go_on, follow = asyncio.Event(), streams.views.follow
+
+        async def lag(place: tuple[Topic, int], records: Sequence[Record]) -> None:
+            await go_on.wait()
+            await follow(place, records)
+
+        streams.views.follow = lag  # type: ignore[method-assign]
+        commit = writer.commit("b", "two")
+        await writer.append_only(commit)
+        other = first._replace(request_hash="another")
+        position = await streams.log.append(other, writer.partition)
+        await streams.views.rebuild(lambda *_: None)
+        assert heard == [bytes.fromhex(commit.content.sha256)]
+        outcome = await streams.views.wait_outcome(position, other.id, WAIT_S)
+        assert outcome.reason == "idempotency-mismatch"
+        go_on.set()
+        assert (await writer.write(writer.commit("c"))).verdict is Verdict.ACCEPTED
     finally:
         await streams.stop()
 

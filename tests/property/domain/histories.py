@@ -37,6 +37,8 @@ from tests.unit.domain.writing import OTHER_SPACE, SPACE, content_of, event_of, 
 T = TypeVar("T")
 
 NAMES = ("a", "b", "c", "é")
+_SOON = 12
+"""How many events back most repeats are."""
 ODD_PATHS = ("a//b", "/a", "..", "a/./b", "n" * 300)
 PIECES = (b"one", b"two", b"three", b"four")
 TAGS = ("x", "y", "z")
@@ -57,7 +59,8 @@ class HistoryWriter:
         """Of a partition without a record yet.
 
         Args:
-            retries: Whether what came late comes again in time, to be decided afresh under the same id.
+            retries: Whether what came late comes again in time, at once or later, to be decided afresh under the same
+                id; and whether events come again mostly soon, and what was purged under the same file id.
         """
         self.rng = rng
         self.retries = retries
@@ -79,15 +82,19 @@ class HistoryWriter:
         if self.offset <= 0:
             return event_of(SpaceOpened(space_id=SPACE, name="main"), 1)
         if len(self.log) > 1 and self.one_in(12):
-            _, _, repeated = self.rng.choice(self.log)
+            _, _, repeated = self.rng.choice(self.log[-_SOON:] if self.retries and self.one_in(2) else self.log)
             return repeated if self.one_in(2) else repeated._replace(request_hash="another")
         envelope: dict[str, Any] = {}
-        before = self.log[-1][2]
-        if self.retries and before.not_after_ms is not None and before.not_after_ms < self.now_ms:
-            return before._replace(not_after_ms=self.now_ms + 60_000)
+        if self.retries and (late := self.late()) is not None:
+            return late._replace(not_after_ms=self.now_ms + self.rng.choice((0, 2_000, 60_000)))
         if self.one_in(10 if self.retries else 30):
             envelope["not_after_ms"] = self.now_ms + self.rng.choice((-1, 0, 10_000))
         return event_of(self.next_data(), self.offset + 2, **envelope)
+
+    def late(self) -> Event | None:
+        """The event before if it came late, now and then one of those before it."""
+        _, _, event = self.rng.choice(self.log[-_SOON:]) if self.one_in(6) else self.log[-1]
+        return event if event.not_after_ms is not None and event.not_after_ms < self.now_ms else None
 
     def next_data(self) -> EventData:
         kinds = [self.commit] * 10 + [self.move] * 4 + [self.trash] * 2 + [self.restore] * 2 + [self.purge] * 2
@@ -105,7 +112,7 @@ class HistoryWriter:
             space_id=self.space(file if by_id else None),
             path=None if by_id else self.path(),
             file_id=file.entity_id if by_id and file is not None else None,
-            new_file_id=self.an_id() if self.one_in(20) else self.fresh_id(),
+            new_file_id=self.new_id(),
             base=base if self.one_in(2) else None,
             condition=self.rng.choice(("any", "any", "any", "any", "absent", "match")),
             match_sha256=matching if self.one_in(2) else (),
@@ -114,6 +121,12 @@ class HistoryWriter:
             tags=self.tags() if self.one_in(4) else None,
             origin=Origin(how="copy", file_id=self.fresh_id(), version=1) if self.one_in(5) else None,
         )
+
+    def new_id(self) -> str:
+        if self.retries and self.one_in(5):
+            ids = [event.data.new_file_id for _, _, event in self.log if isinstance(event.data, VersionCommitted)]
+            return self.any_of(ids) or self.fresh_id()
+        return self.an_id() if self.one_in(20) else self.fresh_id()
 
     def content(self) -> Content:
         attributes: dict[str, Any] = {
