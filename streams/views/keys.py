@@ -88,6 +88,7 @@ ROW_FAMILIES: Final = b"PSQqTbEFXsVABCDNKJLGUWwYZmgaoIH"
 REVISIONED: Final = frozenset((SPACE[0], ENTRY[0], ENTITY[0]))
 
 META: Final = b"\x00M"
+SWEEP: Final = b"\x00S"
 REVISION: Final = b"R"
 HASH_INDEX: Final = b"h"
 TRASH_INDEX: Final = b"t"

@@ -7,10 +7,11 @@ from collections import deque
 from itertools import islice
 from typing import Any
 
+from govault.domain.rows import OutcomeRow
 from govault.limits import OUTCOMES_PER_PARTITION_MAX
 from streams.views import keys
 from streams.views.database import Database
-from streams.views.rows_codec import since_of
+from streams.views.rows_codec import decode_row, since_of
 
 _OUTCOMES_PER_MARK = 1000
 _LOOKED_AT_PER_OUTCOME = 3
@@ -21,16 +22,19 @@ class OutcomeSweep:
     """Walks the outcomes of one partition round and round.
 
     An outcome's offset tells its age: marks (offset, outcomes recorded until then) say which offsets are too old.
-    They are kept in memory alone, so that after a start the first removals wait for new marks.
+    They are kept in memory alone; after a start the outcomes on the way, one with every turn, say so at first. What is
+    too old and where it is are stored, so that even a node that starts very often comes round.
     """
 
     def __init__(self, database: Database, prefix: bytes) -> None:
         """Of a partition that may have outcomes already."""
         self._database = database
         self._start = prefix + keys.OUTCOME
-        self._cursor = self._start
+        self._key = prefix + keys.SWEEP
+        stored = database.get(self._key)
+        self._too_old = -1 if stored is None else int.from_bytes(stored[:8], "big", signed=True)
+        self._cursor = self._start if stored is None else stored[8:]
         self._marks: deque[tuple[int, int]] = deque()
-        self._too_old = -1
         self._outcomes_swept = -1
 
     def write_to(self, batch: Any, applied: int, outcomes: int) -> None:
@@ -40,9 +44,9 @@ class OutcomeSweep:
         if not self._marks or outcomes - self._marks[-1][1] >= _OUTCOMES_PER_MARK:
             self._marks.append((applied, outcomes))
         while self._marks and self._marks[0][1] <= outcomes - OUTCOMES_PER_PARTITION_MAX:
-            self._too_old = self._marks.popleft()[0]
+            self._too_old = max(self._too_old, self._marks.popleft()[0])
         fresh = outcomes - self._outcomes_swept
-        if self._too_old < 0 or fresh < _OUTCOMES_PER_TURN:
+        if outcomes <= OUTCOMES_PER_PARTITION_MAX or fresh < _OUTCOMES_PER_TURN:
             return
         self._outcomes_swept = outcomes
         looked_at = fresh * _LOOKED_AT_PER_OUTCOME
@@ -50,10 +54,19 @@ class OutcomeSweep:
         for key, value in islice(self._database.items(self._cursor, keys.prefix_end(self._start)), looked_at):
             seen += 1
             self._cursor = key + b"\0"
+            if seen == 1 and _ordinal_of(key, value) <= outcomes - OUTCOMES_PER_PARTITION_MAX:
+                self._too_old = max(self._too_old, since_of(value))
             if since_of(value) <= self._too_old:
                 batch.delete(key)
         if seen < looked_at:
             self._cursor = self._start
+        batch.put(self._key, self._too_old.to_bytes(8, "big", signed=True) + self._cursor)
+
+
+def _ordinal_of(key: bytes, value: bytes) -> int:
+    row = decode_row(key[keys.PREFIX_BYTES :], value)
+    assert isinstance(row, OutcomeRow)
+    return row.ordinal
 
 
 class OutcomeQueue:

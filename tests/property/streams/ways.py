@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from govault.domain import memory_state
+from govault.domain import apply_credentials, apply_groups, memory_state
 from govault.domain.memory_state import _Rows
 from govault.domain.position import Outcome, Position
 from govault.domain.rows import OutcomeRow
@@ -16,7 +16,7 @@ from schemas.codec import encode
 from schemas.envelope import Event
 from schemas.topics import Topic
 from streams.records import Record, headers_of
-from streams.views import fold, keys, reader, sweep
+from streams.views import accounts, fold, keys, reader, sweep
 from streams.views.database import Database
 from streams.views.fold import FoldKeys, PartitionFold
 from streams.views.key_filter import KeyFilter
@@ -30,8 +30,8 @@ WINDOW = 7
 """So few outcomes answer repeats that most of a short history's grow too old."""
 
 _ASKED_EACH = 5
-_OF_BATCHES = (keys.OUTCOME, keys.UNINDEXED, keys.META)
-"""Families that tell how the log was cut: which old outcomes were swept when, and which batch changed what files."""
+_OF_BATCHES = (keys.OUTCOME, keys.UNINDEXED, keys.META, keys.SWEEP)
+"""Families that tell how the log was cut: how far old outcomes are swept, and which batch changed what files."""
 
 
 def narrow(patch: pytest.MonkeyPatch) -> None:
@@ -41,6 +41,11 @@ def narrow(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sweep, "_OUTCOMES_PER_MARK", 2)
     patch.setattr(sweep, "_OUTCOMES_PER_TURN", 1)
     patch.setattr(fold, "ROWS_KEPT_MAX", 4)
+    for module in (apply_groups, accounts):
+        patch.setattr(module, "GROUPS_PER_ACCOUNT_MAX", 2)
+    for module in (apply_credentials, accounts):
+        patch.setattr(module, "API_TOKENS_PER_ACCOUNT_MAX", 2)
+        patch.setattr(module, "SIGNING_KEYS_MAX", 2)
 
 
 @dataclass

@@ -1,30 +1,45 @@
 """Old outcomes leave, a few with every batch; those that answer repeats stay."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from govault.domain.rows import OutcomeRow
 from streams.views import keys, sweep
 from streams.views.database import Database
-from streams.views.rows_codec import since_of
+from streams.views.rows_codec import encode_row, since_of
 from streams.views.sweep import OutcomeQueue, OutcomeSweep
 
 PREFIX = b"\x02\x00\x00"
 
 
-def test_outcomes_stay_bounded_and_the_latest_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def put(batch: Any, event_id: str, offset: int) -> None:
+    row = OutcomeRow(event_id, offset + 1, "", offset, "accepted", "", ())
+    batch.put(PREFIX + keys.OUTCOME + event_id.encode(), encode_row(row, offset))
+
+
+def kept_in(database: Database) -> set[int]:
+    family = PREFIX + keys.OUTCOME
+    return {since_of(value) for _, value in database.items(family, keys.prefix_end(family))}
+
+
+@pytest.mark.parametrize("records_between_starts", [3000, 90])
+def test_outcomes_stay_bounded_and_the_latest_are_kept_however_often_a_node_starts(
+    records_between_starts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sweep, "OUTCOMES_PER_PARTITION_MAX", 200)
     monkeypatch.setattr(sweep, "_OUTCOMES_PER_MARK", 10)
     database = Database(tmp_path / "rows")
     try:
-        sweeper = OutcomeSweep(database, PREFIX)
         for offset in range(3000):
+            if offset % records_between_starts == 0:
+                sweeper = OutcomeSweep(database, PREFIX)
             batch = database.batch()
-            batch.put(PREFIX + keys.OUTCOME + f"e_{offset * 7919 % 3001:05d}".encode(), offset.to_bytes(8, "big"))
             sweeper.write_to(batch, offset, offset + 1)
+            put(batch, f"e_{offset * 7919 % 3001:05d}", offset)
             database.write(batch, logged=True)
-        family = PREFIX + keys.OUTCOME
-        kept = {since_of(value) for _, value in database.items(family, keys.prefix_end(family))}
+        kept = kept_in(database)
         assert kept >= set(range(2800, 3000))
         assert len(kept) < 1000
     finally:
