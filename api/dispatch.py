@@ -1,5 +1,6 @@
 """Which door a request takes: raw ASGI for bytes, FastAPI for the rest. Decided on the raw path, undecoded."""
 
+import asyncio
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, quote
 
@@ -9,7 +10,7 @@ from api.raw import Door, RawRequest
 from api.types import App, Message, Receive, Scope, Send, header
 from govault.domain.actor import Actor
 from govault.errors import InvalidRequest, TooLarge
-from govault.limits import SMALL_BODY_BYTES_MAX
+from govault.limits import SMALL_BODY_BYTES_MAX, UPLOAD_IDLE_TIMEOUT_S
 
 _UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _QUERY_FIELDS_MAX = 100
@@ -131,7 +132,19 @@ async def read_small_body(scope: Scope, receive: Receive) -> bytes:
     Raises:
         TooLarge: It is larger.
         ClientGone: It ended early.
+        InvalidRequest: It had not come after UPLOAD_IDLE_TIMEOUT_S.
     """
+    try:
+        async with asyncio.timeout(UPLOAD_IDLE_TIMEOUT_S):
+            return await _small_body(scope, receive)
+    except TimeoutError as error:
+        raise InvalidRequest(
+            f"the body did not come within {UPLOAD_IDLE_TIMEOUT_S:.0f} s; nothing was done",
+            code="invalid-request.idle",
+        ) from error
+
+
+async def _small_body(scope: Scope, receive: Receive) -> bytes:
     announced = header(scope, b"content-length")
     if announced is not None and announced.isdigit() and int(announced) > SMALL_BODY_BYTES_MAX:
         raise TooLarge(f"the body may have at most {SMALL_BODY_BYTES_MAX} bytes", limit_bytes=SMALL_BODY_BYTES_MAX)

@@ -6,23 +6,24 @@ from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from api.blobs import OUTLET_EXTENSION
 from api.middleware.edge import ClientGone
+from govault.node.http_requests import RequestProtocol
 from govault.node.socket_outlet import SocketOutlet
 
 GATHERED_BYTES_MAX = 64 * 1024
 
 
-class GatheringProtocol(HttpToolsProtocol):
+class GatheringProtocol(RequestProtocol):
     """One connection, whose writes within one turn of the loop are gathered."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(GatheringTransport(transport, self.loop))  # type: ignore[arg-type]
 
-    def on_headers_complete(self) -> None:
-        super().on_headers_complete()
+    def begin_request(self) -> None:
+        super().begin_request()
         if self.scheme == "http":
             self.scope["extensions"] = {OUTLET_EXTENSION: partial(self._outlet, self.cycle)}  # type: ignore[dict-item]
 

@@ -5,8 +5,10 @@ import asyncio
 import pytest
 
 import api.bodies
+import api.dispatch
 import api.middleware.gate
 from api.bodies import body_of
+from api.dispatch import read_small_body
 from api.raw import RawRequest
 from api.types import Message
 from govault.errors import InvalidRequest
@@ -40,6 +42,14 @@ async def test_a_body_of_which_nothing_comes_is_given_up(monkeypatch: pytest.Mon
         await take()
     assert caught.value.specific_code == "invalid-request.idle"
     assert taken == [b"some"]
+
+
+async def test_a_small_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.dispatch, "UPLOAD_IDLE_TIMEOUT_S", 0.001)
+    request = _request([{"type": "http.request", "body": b"{", "more_body": True}])
+    with pytest.raises(InvalidRequest) as caught:
+        await read_small_body(request.scope, request.receive)
+    assert caught.value.specific_code == "invalid-request.idle"
 
 
 async def test_a_client_that_stops_sending_leaves_nothing(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
