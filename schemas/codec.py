@@ -151,5 +151,8 @@ class MacCheck:
 
 def _time_ms(text: str) -> int:
     moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        # By the zone of the machine that reads it, one node might find it out of bounds and another not.
+        raise ValueError("its time says no offset from UTC")
     # Events of ours are in UTC and whole milliseconds, which this counts in a third of the time.
     return (moment - _EPOCH) // _MILLISECOND if moment.tzinfo is UTC else round(moment.timestamp() * 1000)

@@ -8,6 +8,7 @@ from govault.domain.layout import BadLayout, decode_table
 from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
 from govault.domain.reasons import Reason
 from govault.domain.rows import Change, Delete, LayoutRow, NodeState, Put, SealingRootRow
+from govault.limits import EXACT_INT_MAX
 from schemas.events.peers import LayoutChanged, LayoutReached, SealingRootOpened
 
 _FIRST_OPENED_EPOCH = 2
@@ -47,6 +48,8 @@ def change_layout(reader: PeersReader, data: LayoutChanged, vault_time_ms: int, 
 
 def reach_layout(reader: PeersReader, data: LayoutReached, changes: list[Change]) -> Decision:
     """A holder has all that a layout gives it; when all living holders have, the layouts before are left."""
+    if data.version > EXACT_INT_MAX:
+        raise Refusal(Reason.EVENT_INVALID, detail="a number is out of bounds")
     member(reader, data.node_id)
     layouts = reader.layouts()
     row = next((layout for layout in layouts if layout.version == data.version), None)

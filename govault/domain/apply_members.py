@@ -6,6 +6,7 @@ from govault.domain.folding import PeersReader
 from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
 from govault.domain.reasons import Reason
 from govault.domain.rows import Change, JoinTokenRow, NodeRow, NodeState, Put
+from govault.limits import EXACT_INT_MAX
 from schemas.events.peers import (
     JoinTokenIssued,
     JoinTokenRevoked,
@@ -85,6 +86,8 @@ def change_node(reader: PeersReader, data: NodeChanged, changes: list[Change]) -
 
 def start_node(reader: PeersReader, data: NodeStarted, vault_time_ms: int, changes: list[Change]) -> Decision:
     """Note that a node runs, which program and where, under the next incarnation: whatever was said of it is over."""
+    if data.rules > EXACT_INT_MAX:
+        raise Refusal(Reason.EVENT_INVALID, detail="a number is out of bounds")
     old = member(reader, data.node_id)
     row = old._replace(
         started_ms=vault_time_ms,

@@ -11,7 +11,7 @@ from govault.domain.draft import Draft
 from govault.domain.outcomes import Decision, Refusal, accepted, unchanged
 from govault.domain.reasons import Reason
 from govault.domain.rows import AccessRow, Entity, FileRow, FolderRow, Share, SharesRow
-from govault.limits import GRANTS_PER_TARGET_MAX, PATH_DEPTH_MAX, SHARES_PER_TARGET_MAX
+from govault.limits import EXACT_INT_MAX, GRANTS_PER_TARGET_MAX, PATH_DEPTH_MAX, SHARES_PER_TARGET_MAX
 from schemas.envelope import Event
 from schemas.events.shares import ShareCreated, ShareRevoked, ShareUsed
 
@@ -33,6 +33,8 @@ def create_share(draft: Draft, event: Event, data: ShareCreated) -> Decision:
     """Make a link to a file or folder."""
     if draft.partition.rules < ACCESS_RULES:
         raise Refusal(Reason.EVENT_INVALID, detail="links are decided from rules 2 on; upgrade every node first")
+    if (data.expires_ms or 0) > EXACT_INT_MAX:
+        raise Refusal(Reason.EVENT_INVALID, detail="not a time")
     entity = draft.entity(data.target_id)
     if entity is None:
         raise Refusal(Reason.ENTITY_UNKNOWN)

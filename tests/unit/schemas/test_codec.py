@@ -59,6 +59,7 @@ def test_fields_of_later_versions_are_ignored() -> None:
         document(data={"space_id": "s_1", "path": ""}),
         document(time="yesterday"),
         document(time=5),
+        document(time="2026-01-01T00:00:00"),
         document(notafter="soon"),
         document(principals=5),
         document(type="com.example.other"),
