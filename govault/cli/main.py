@@ -23,6 +23,7 @@ from govault.cli.commands import (
     trash,
     versions,
 )
+from govault.cli.standard_streams import stand_in_for_closed_streams
 
 app = App(
     name="govault",
@@ -71,4 +72,5 @@ for module in (
 
 def main() -> None:
     """The console script."""
+    stand_in_for_closed_streams()
     app(prog_name="govault")

@@ -56,6 +56,11 @@ def remark(text: str) -> None:
         print(legible(text), file=sys.stderr)
 
 
+def complain(text: str) -> None:
+    """What went wrong, whether or not the person wants to hear remarks."""
+    print(legible(text), file=sys.stderr)
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Columns for people; numbers to the right."""
     lines = [[str(cell) if cell is not None else "-" for cell in row] for row in rows]

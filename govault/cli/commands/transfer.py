@@ -8,9 +8,10 @@ import typer
 
 from govault.cli import codes
 from govault.cli.app import App
-from govault.cli.output import count, emit, remark, size
+from govault.cli.output import complain, count, emit, remark, size
 from govault.cli.progress import transfer_progress
 from govault.cli.session import connect
+from govault.cli.standard_streams import stdin_was_closed
 from govault.errors import Conflict, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ async def _upload_one(
     if place == "-":
         if to.trailing_slash:
             raise InvalidRequest("stdin needs a whole path to go to, like main:/notes.txt", rule="path-needed")
+        if stdin_was_closed():
+            raise InvalidRequest("stdin is closed: there is nothing to upload", rule="stdin-closed")
         await upload_.stream(sys.stdin.buffer, to)
         return
     path = Path(place)
@@ -233,11 +236,11 @@ def _archive_path(to: str, name: str) -> Path:
 
 def _finish(report: "TransferReport", verb: str, *, stored: bool) -> None:
     """The report; exit code 6 where something is not there now."""
-    for remarks, word in ((report.skipped, "skipped"), (report.failed, "failed")):
+    for remarks, word, tell in ((report.skipped, "skipped", remark), (report.failed, "failed", complain)):
         for path, why in remarks.kept:
-            remark(f"{word}: {path}: {why}")
+            tell(f"{word}: {path}: {why.removeprefix(f'{path}: ')}")
         if remarks.count > len(remarks.kept):
-            remark(f"{word}: and {remarks.count - len(remarks.kept):,} more")
+            tell(f"{word}: and {remarks.count - len(remarks.kept):,} more")
     if report.normalised.count:
         remark(f"{count(report.normalised.count, 'name')} stored in normal form (NFC)")
     document = _document(report, stored)

@@ -9,7 +9,7 @@ from govault.client.files import Files
 from govault.client.problems import ProtocolError, Unreachable
 from govault.client.references import Reference
 from govault.client.trees.report import TransferReport
-from govault.client.trees.target import LocalTarget, Wanted
+from govault.client.trees.target import LocalTarget, Wanted, translated, write_all
 from govault.errors import DigestMismatch, RangeNotSatisfiable
 
 WHOLE_BYTES_MAX = 512 * 1024
@@ -93,10 +93,10 @@ async def _go_on(
                     raise DigestMismatch(f"{wanted.relative}: the node sent more bytes than the file has")
                 if len(buffer) >= BLOCK_BYTES:
                     block, buffer = bytes(buffer), bytearray()
-                    await asyncio.to_thread(_store, descriptor, block, digest)
+                    await asyncio.to_thread(_store, wanted, descriptor, block, digest)
                     have += len(block)
                     report.sent_bytes += len(block)
-            await asyncio.to_thread(_store, descriptor, bytes(buffer), digest)
+            await asyncio.to_thread(_store, wanted, descriptor, bytes(buffer), digest)
             have += len(buffer)
             report.sent_bytes += len(buffer)
     except RangeNotSatisfiable:
@@ -108,11 +108,10 @@ async def _go_on(
     return have, digest
 
 
-def _store(descriptor: int, block: bytes, digest: Any) -> None:
+def _store(wanted: Wanted, descriptor: int, block: bytes, digest: Any) -> None:
     digest.update(block)
-    view = memoryview(block)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    with translated(wanted.relative):
+        write_all(descriptor, block)
 
 
 def _take_stock(descriptor: int) -> tuple[int, Any]:

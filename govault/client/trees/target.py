@@ -3,6 +3,7 @@ folder opens one name that must be a real folder, so that no link and no ``..`` 
 """
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -45,7 +46,7 @@ class LocalTarget:
 
     def __init__(self, top: Path) -> None:
         self.top = top
-        with _translated(str(top)):
+        with translated(str(top)):
             top.mkdir(parents=True, exist_ok=True)
             self._top = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._touched: set[str] = {""}
@@ -56,7 +57,7 @@ class LocalTarget:
 
     def make_folder(self, relative: str) -> bool:
         """Make a folder and those on the way; whether it was new."""
-        with _translated(relative), self._parent_of(relative, make=True) as (parent, name):
+        with translated(relative), self._parent_of(relative, make=True) as (parent, name):
             try:
                 os.mkdir(name, dir_fd=parent)
             except FileExistsError:
@@ -67,7 +68,7 @@ class LocalTarget:
 
     def status(self, relative: str) -> os.stat_result | None:
         """What stands at a path, links not followed; None where nothing does."""
-        with _translated(relative):
+        with translated(relative):
             try:
                 with self._parent_of(relative, make=False) as (parent, name):
                     return os.stat(name, dir_fd=parent, follow_symlinks=False)
@@ -76,17 +77,17 @@ class LocalTarget:
 
     def link_target(self, relative: str) -> bytes:
         """Where a symbolic link points."""
-        with _translated(relative), self._parent_of(relative, make=False) as (parent, name):
+        with translated(relative), self._parent_of(relative, make=False) as (parent, name):
             return os.readlink(os.fsencode(name), dir_fd=parent)
 
     def open_existing(self, relative: str) -> int:
         """A descriptor to read a regular file with."""
-        with _translated(relative), self._parent_of(relative, make=False) as (parent, name):
+        with translated(relative), self._parent_of(relative, make=False) as (parent, name):
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
 
     def write_whole(self, wanted: Wanted, content: bytes) -> None:
         """Put a small file in place: written aside, synced, renamed over what was there."""
-        with _translated(wanted.relative), self._parent_of(wanted.relative, make=True) as (parent, name):
+        with translated(wanted.relative), self._parent_of(wanted.relative, make=True) as (parent, name):
             part = part_name(wanted)
             _unlink(part, parent)
             if wanted.kind == "symlink":
@@ -95,7 +96,7 @@ class LocalTarget:
             else:
                 descriptor = _create(part, parent, wanted.executable)
                 try:
-                    _write_all(descriptor, content)
+                    write_all(descriptor, content)
                     _seal(descriptor, wanted.mtime_ns)
                 finally:
                     os.close(descriptor)
@@ -104,35 +105,35 @@ class LocalTarget:
     def open_part(self, wanted: Wanted) -> int:
         """The part file of a download that may have begun earlier, open for reading and writing.
 
-        A part that is no plain file of one name, or longer than the whole, is begun anew.
+        A part that is no plain file of one name, or longer than the whole, is begun anew. Whoever closes the descriptor
+        lets go of the part.
+
+        Raises:
+            Conflict: Another download has it now.
         """
-        with _translated(wanted.relative), self._parent_of(wanted.relative, make=True) as (parent, _):
+        with translated(wanted.relative), self._parent_of(wanted.relative, make=True) as (parent, _):
             part = part_name(wanted)
-            try:
-                descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-            except FileNotFoundError:
-                return _create(part, parent, wanted.executable)
-            except OSError as error:
-                if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
-                    raise
-            else:
-                status = os.fstat(descriptor)
-                usable = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
-                if usable and status.st_size <= wanted.size_bytes:
-                    return descriptor
+            descriptor = _usable_part(part, parent, wanted)
+            if descriptor is None:
+                _unlink(part, parent)
+                descriptor = _create(part, parent, wanted.executable)
+            if not _made_own(descriptor, part, parent):
                 os.close(descriptor)
-            _unlink(part, parent)
-            return _create(part, parent, wanted.executable)
+                raise Conflict(
+                    f"{wanted.relative}: another download brings it to the same place now; run this again after it",
+                    path=wanted.relative,
+                )
+            return descriptor
 
     def finish_part(self, wanted: Wanted, descriptor: int) -> None:
         """Sync a complete part and rename it to its place."""
-        with _translated(wanted.relative), self._parent_of(wanted.relative, make=True) as (parent, name):
+        with translated(wanted.relative), self._parent_of(wanted.relative, make=True) as (parent, name):
             _seal(descriptor, wanted.mtime_ns)
             self._put_in_place(part_name(wanted), name, parent, wanted.relative)
 
     def drop_part(self, wanted: Wanted) -> None:
         """Remove a part that turned out wrong."""
-        with _translated(wanted.relative), self._parent_of(wanted.relative, make=True) as (parent, _):
+        with translated(wanted.relative), self._parent_of(wanted.relative, make=True) as (parent, _):
             _unlink(part_name(wanted), parent)
 
     def set_attributes(self, wanted: Wanted) -> None:
@@ -151,7 +152,7 @@ class LocalTarget:
     def sync_folders(self) -> None:
         """Make names durable: every folder that got one is synced."""
         for relative in sorted(self._touched):
-            with _translated(relative), self._folder(relative.split("/") if relative else [], make=False) as folder:
+            with translated(relative), self._folder(relative.split("/") if relative else [], make=False) as folder:
                 os.fsync(folder)
         self._touched = {""}
 
@@ -217,6 +218,38 @@ def part_name(wanted: Wanted) -> str:
     return f".govault-{blake2b(material, digest_size=12).hexdigest()}.part"
 
 
+def _usable_part(part: str, parent: int, wanted: Wanted) -> int | None:
+    """What an earlier run left, or nothing yet; None where something unusable is in the way."""
+    try:
+        descriptor = os.open(part, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+    except FileNotFoundError:
+        return _create(part, parent, wanted.executable)
+    except OSError as error:
+        if error.errno not in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
+            raise
+        return None
+    status = os.fstat(descriptor)
+    usable = stat.S_ISREG(status.st_mode) and status.st_nlink == 1 and status.st_uid == os.geteuid()
+    if usable and status.st_size <= wanted.size_bytes:
+        return descriptor
+    os.close(descriptor)
+    return None
+
+
+def _made_own(descriptor: int, part: str, parent: int) -> bool:
+    """Keep other downloads out of a part; whether none has it, and none put it in its place since it was opened."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(descriptor), os.stat(part, dir_fd=parent, follow_symlinks=False))
+    except (BlockingIOError, FileNotFoundError):
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+            raise
+        # A file system without locks: as good as it goes there.
+        return True
+
+
 def _create(name: str, parent: int, executable: bool) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     return os.open(name, flags, 0o777 if executable else 0o666, dir_fd=parent)
@@ -229,7 +262,8 @@ def _unlink(name: str, parent: int) -> None:
         pass
 
 
-def _write_all(descriptor: int, content: bytes) -> None:
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all of it where the descriptor stands."""
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -247,8 +281,14 @@ def _set_link_time(name: str, parent: int, mtime_ns: int | None) -> None:
 
 
 @contextmanager
-def _translated(relative: str) -> Iterator[None]:
-    """The system's refusals as GoVault's errors."""
+def translated(relative: str) -> Iterator[None]:
+    """The system's refusals as GoVault's errors.
+
+    Raises:
+        StorageFull: There is no space left.
+        Conflict: Something else has the place.
+        Storage: Whatever else it refused.
+    """
     try:
         yield
     except OSError as error:

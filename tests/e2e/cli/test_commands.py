@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -328,3 +330,27 @@ def test_progress_and_colours_never_reach_a_pipe(govault: Shell, filled: str) ->
         _, more = download.communicate(timeout=30)
     assert b"\x1b" not in out + err + more
     assert out.count(b"\n") == 2
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_command_whose_streams_are_closed_does_its_work(govault: Shell, filled: str, closed: str) -> None:
+    command = [sys.executable, "-m", "govault.cli", "mkdir", f"{filled}:/made"]
+    ran = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *command], env=govault.environment, timeout=60, check=False
+    )
+    assert ran.returncode == 0
+    assert "made/" in govault.ok("ls", f"{filled}:/").out.splitlines()
+
+
+def test_a_closed_stdin_is_no_empty_content(govault: Shell, filled: str) -> None:
+    command = [sys.executable, "-m", "govault.cli", "upload", "-", f"{filled}:/a.txt"]
+    ran = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$@" <&-', "sh", *command],
+        env=govault.environment,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert b"stdin is closed" in ran.stderr
+    assert govault.ok("cat", f"{filled}:/a.txt").out == "second version"

@@ -172,6 +172,9 @@ def test_a_folder_in_the_way_is_a_failure_of_that_file_only(govault: Shell, spac
     assert ran.code == 6
     assert [item["path"] for item in ran.document["failed"]] == ["a"]
     assert ran.document["new"] == 1
+    quiet = govault("upload", str(top), f"{space}:/", "--quiet")
+    assert quiet.code == 6
+    assert quiet.err.startswith("failed: a: "), "what failed is told also to those who want no remarks"
 
 
 def test_stdin_and_stdout_are_a_dash(govault: Shell, space: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from govault.client.trees.target import LocalTarget, Wanted, part_name, safe_segments
-from govault.errors import Conflict, InvalidRequest
+from govault.client.trees.target import LocalTarget, Wanted, part_name, safe_segments, translated, write_all
+from govault.errors import Conflict, InvalidRequest, StorageFull
 
 
 def wanted(relative: str, *, executable: bool = False, kind: str = "file") -> Wanted:
@@ -158,3 +158,25 @@ def test_attributes_are_corrected_without_touching_the_content(target: LocalTarg
 
 def test_safe_segments_are_the_names() -> None:
     assert safe_segments("a/b c/ü") == ["a", "b c", "ü"]
+
+
+def test_two_downloads_to_one_place_do_not_share_a_part(target: LocalTarget, top: Path) -> None:
+    first = target.open_part(wanted("a"))
+    with pytest.raises(Conflict, match="another download"):
+        target.open_part(wanted("a"))
+    os.write(first, b"content")
+    target.finish_part(wanted("a"), first)
+    os.close(first)
+    assert (top / "a").read_bytes() == b"content"
+    again = target.open_part(wanted("a"))
+    assert os.fstat(again).st_size == 0
+    os.close(again)
+
+
+def test_a_full_disk_is_told_with_the_file_that_did_not_fit() -> None:
+    with (
+        open("/dev/full", "wb", buffering=0) as full,
+        pytest.raises(StorageFull, match="a/b: no space left"),
+        translated("a/b"),
+    ):
+        write_all(full.fileno(), b"content")
