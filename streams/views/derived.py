@@ -116,12 +116,6 @@ class DerivedKeys:
             self._keys[after] = True
 
 
-def _idle_key(row: PartRow | None) -> bytes | None:
-    if row is None or row.references:
-        return None
-    return keys.idle_key(row.idle_since_epoch, row.space_id, row.part_id)
-
-
 def searchable(row: FileRow) -> tuple[object, ...]:
     """The fields of a file that search segments hold."""
     current = row.current

@@ -70,7 +70,7 @@ class PartitionFold:
         applied: Offset of the last record folded; what is written follows with the next batch.
         chain: Over the records folded.
         stopped: Why it folds no more, for good; empty while it does.
-        referenced: Chunks that got their first reference in the partition with the last batch.
+        referenced: Chunks that got their first reference in the partition with the last ``write``.
     """
 
     def __init__(
@@ -173,6 +173,7 @@ class PartitionFold:
         """
         if self._failed is not None:
             raise self._failed
+        self.referenced = []
         if self._written == self.applied:
             return []
         batch = self._database.batch()

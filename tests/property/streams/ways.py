@@ -1,6 +1,6 @@
 """Ways to fold one partition's log into views, and all that is to be the same whichever was gone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -11,7 +11,7 @@ import pytest
 from govault.domain import apply_credentials, apply_groups, memory_state
 from govault.domain.memory_state import _Rows
 from govault.domain.position import Outcome, Position
-from govault.domain.rows import OutcomeRow
+from govault.domain.rows import AccessRow, FileRow, FolderRow, OutcomeRow, PartRow, Row, VersionRow
 from schemas.codec import encode
 from schemas.envelope import Event
 from schemas.topics import Topic
@@ -202,6 +202,27 @@ def in_memory(state: _Rows, events: Sequence[tuple[int, Event]], records: Sequen
     }
     rows = {key: decode_row(key, value) for key, value in seen.stored.items() if key[:1] in keys.ROW_FAMILIES}
     assert rows == expected
+    derived = {key for key in seen.stored if key[:1] not in keys.ROW_FAMILIES + keys.REVISION}
+    assert derived == {key for row in rows.values() for key in _derived_of(row)}
+
+
+def _derived_of(row: Row) -> Iterator[bytes]:
+    """The keys that follow from a row: by content, roots of trash, of principals, parts that nothing lists."""
+    match row:
+        case FileRow() | FolderRow():
+            if isinstance(row, FileRow):
+                yield keys.hash_key(row.current.sha256, row.entity_id, row.current.number)
+            if row.trashed_ms is not None:
+                yield keys.trash_key(row.space_id, row.entity_id)
+            if row.owner:
+                yield keys.principal_key(row.owner, row.space_id, row.entity_id, True)
+        case VersionRow():
+            yield keys.hash_key(row.content.sha256, row.file_id, row.number)
+        case AccessRow():
+            for principal, _ in row.grants:
+                yield keys.principal_key(principal, row.space_id, row.target_id, False)
+        case PartRow() if not row.references:
+            yield keys.idle_key(row.idle_since_epoch, row.space_id, row.part_id)
 
 
 def compare(one: Seen, other: Seen) -> None:

@@ -10,7 +10,8 @@ from govault.domain.position import Position
 from govault.errors import StorageFull
 from schemas.codec import encode
 from schemas.events import EventData
-from schemas.events.files import EntryMoved, FolderMade, SpaceOpened
+from schemas.events.files import EntryMoved, FolderMade, SpaceOpened, VersionCommitted
+from schemas.ids import new_entity_id
 from schemas.topics import Topic
 from streams.records import Record, headers_of
 from streams.views.database import Database
@@ -18,7 +19,7 @@ from streams.views.fold import FoldKeys, PartitionFold
 from streams.views.generation import Generation, VaultIdentity
 from streams.views.revisions import PastPartition
 from streams.views.views import RocksViews
-from tests.unit.domain.writing import SPACE, event_of
+from tests.unit.domain.writing import SPACE, content_of, event_of
 
 KEYS = FoldKeys(b"m" * 32, b"d" * 32)
 PLACE = (Topic.FILES, 0)
@@ -95,6 +96,20 @@ def straight(path: Path) -> PartitionFold:
         fold.fold(one)
     fold.write(logged=True)
     return fold
+
+
+def test_a_chunk_is_told_once_though_its_record_comes_again(tmp_path: Path) -> None:
+    database = Database(tmp_path / "g")
+    fold = PartitionFold(database, *PLACE, KEYS)
+    data = VersionCommitted(
+        space_id=SPACE, path="a", new_file_id=new_entity_id(1, b"batches---"), content=content_of(b"one"), epoch=0
+    )
+    for told in (1, 0):
+        for one in (OPENED, record(1, data)):
+            fold.fold(one)
+        fold.write(logged=True)
+        assert len(fold.referenced) == told
+    database.close()
 
 
 class Racing:
