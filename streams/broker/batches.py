@@ -87,6 +87,11 @@ def next_sequence(sequence: int) -> int:
     return (sequence + 1) % _SEQUENCE_MODULUS
 
 
+def is_before(sequence: int, other: int) -> bool:
+    """Whether a sequence was used up to half a turn before the other: numbers alone do not tell after a wrap."""
+    return 0 < (other - sequence) % _SEQUENCE_MODULUS < _SEQUENCE_MODULUS // 2
+
+
 def parse_header(data: bytes | bytearray | memoryview, at: int = 0) -> BatchHeader:
     """Read a header without checking the CRC.
 

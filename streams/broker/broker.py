@@ -20,7 +20,7 @@ from streams.broker.groups import Group
 from streams.broker.journal import Journal
 from streams.broker.limits import RETENTION_INTERVAL_S, STOP_TIMEOUT_S
 from streams.broker.lock import FolderLock
-from streams.broker.offsets import gone_change
+from streams.broker.offsets import taken_over_change
 from streams.broker.partition import Partition
 from streams.broker.protocol import Request
 from streams.broker.recovery import open_store
@@ -172,8 +172,9 @@ class Broker:
         group.evict_all()
         group.owned = True
         stored = self.store.offsets.get(group.id)
-        if stored is not None and not stored.owned:
-            self.store.change_offsets(gone_change(group.id))
+        # What they committed may still be under way: that is told where the changes are in their order.
+        if self.committer.settled() is not None or (stored is not None and not stored.owned):
+            self.store.change_offsets(taken_over_change(group.id))
             await asyncio.shield(self.committer.committed())
 
     def forget_group(self, group_id: str) -> None:

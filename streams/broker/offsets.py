@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,9 +46,14 @@ class Offsets:
     def apply(self, change: bytes) -> None:
         """Take over a durable change; applying it again changes nothing."""
         row = json.loads(change)
+        if (topic := row.get("topic_gone")) is not None:
+            self._forget_topics(lambda name: name == topic)
+            return
         name = row["group"]
-        if row.get("gone"):
+        if row.get("gone") or (row.get("taken_over") and not self._is_owned(name)):
             self.groups.pop(name, None)
+            return
+        if row.get("taken_over"):
             return
         group = self.groups.setdefault(name, GroupOffsets())
         group.owned = group.owned or row.get("owned", False)
@@ -56,13 +62,24 @@ class Offsets:
         for topic, partition in row.get("unset", ()):
             group.offsets.pop((topic, partition), None)
 
-    def places_of(self, topic: str) -> list[tuple[str, list[Place]]]:
-        """The groups with offsets in a topic; they mean nothing in a later topic of that name."""
-        found = []
-        for name, group in self.groups.items():
-            if places := [place for place in group.offsets if place[0] == topic]:
-                found.append((name, places))
-        return found
+    def keep_topics(self, known: Container[str]) -> int:
+        """Forget what was committed in other topics; how many offsets that were.
+
+        A crash while a topic was removed leaves them, and they mean nothing in a later topic of that name.
+        """
+        return self._forget_topics(lambda name: name not in known)
+
+    def _forget_topics(self, is_gone: Callable[[str], bool]) -> int:
+        count = 0
+        for group in self.groups.values():
+            for place in [place for place in group.offsets if is_gone(place[0])]:
+                del group.offsets[place]
+                count += 1
+        return count
+
+    def _is_owned(self, name: str) -> bool:
+        group = self.groups.get(name)
+        return group is not None and group.owned
 
     def snapshot(self) -> list[Any]:
         """JSON-able state."""
@@ -96,3 +113,13 @@ def unset_change(group: str, places: list[Place]) -> bytes:
 def gone_change(group: str) -> bytes:
     """The change that forgets a group."""
     return json.dumps({"group": group, "gone": True}).encode()
+
+
+def taken_over_change(group: str) -> bytes:
+    """The change that forgets a group unless a full principal has committed in it before this change."""
+    return json.dumps({"group": group, "taken_over": True}).encode()
+
+
+def topic_gone_change(topic: str) -> bytes:
+    """The change that forgets what all groups have committed in a topic, also what is still under way."""
+    return json.dumps({"topic_gone": topic}).encode()

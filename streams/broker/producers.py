@@ -6,7 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from streams.broker.batches import BatchHeader, next_sequence
+from streams.broker.batches import BatchHeader, is_before, next_sequence
 from streams.broker.disk import Disk, read_file, replace_file
 from streams.broker.limits import (
     PRODUCER_BATCHES_REMEMBERED,
@@ -88,7 +88,7 @@ class ProducerStates:
         for batch in producer.batches:
             if (batch.first_sequence, batch.last_sequence) == (header.base_sequence, header.last_sequence):
                 return batch
-        if header.base_sequence < producer.batches[0].first_sequence:
+        if is_before(header.base_sequence, producer.batches[0].first_sequence):
             raise DuplicateForgotten(f"sequence {header.base_sequence} was written long ago")
         raise OutOfOrder(f"sequence {header.base_sequence} after {last}")
 

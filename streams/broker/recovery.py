@@ -4,6 +4,7 @@
 2. What lies behind it in segment files is scanned: the first torn batch ends the segment.
 3. The write-ahead log is replayed; a batch that a segment already has is skipped, so replaying
    twice changes nothing. A batch that leaves a gap is damage.
+   Offsets that groups committed in topics that are not there any more are forgotten.
 4. Everything found beyond the checkpoint is synced and a new checkpoint written, before anybody
    is served.
 """
@@ -43,6 +44,7 @@ class Recovered:
     scanned_batches: int = 0
     replayed_batches: int = 0
     replayed_offsets: int = 0
+    forgotten_offsets: int = 0
     cut_bytes: int = 0
     removed_files: int = 0
 
@@ -52,6 +54,7 @@ class Recovered:
             self.scanned_batches
             or self.replayed_batches
             or self.replayed_offsets
+            or self.forgotten_offsets
             or self.cut_bytes
             or self.removed_files
         )
@@ -79,6 +82,7 @@ def open_store(disk: Disk, sync_all: SyncAll, *, wal_file_bytes: int = WAL_FILE_
         _open_partition(disk, partition, checkpoint, recovered)
     for _, frames in turns:
         _replay(disk, store, frames, recovered)
+    recovered.forgotten_offsets = store.offsets.keep_topics(store.topics)
     for partition in store.partitions():
         _all_durable(partition)
     if recovered.changed:

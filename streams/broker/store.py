@@ -15,7 +15,7 @@ from streams.broker.cycle import Cycle
 from streams.broker.disk import Disk
 from streams.broker.identity import Identity
 from streams.broker.limits import DIRECT_BYTES_BETWEEN_CHECKPOINTS
-from streams.broker.offsets import Offsets, unset_change
+from streams.broker.offsets import Offsets, topic_gone_change
 from streams.broker.partition import Append, Duplicate, Partition
 from streams.broker.producers import ProducerIds
 from streams.broker.segment import OpenFiles
@@ -94,8 +94,8 @@ class LogStore:
         for partition in gone:
             partition.deleted = True
             partition.wake_all()
-        for group, places in self.offsets.places_of(name):
-            self.change_offsets(unset_change(group, places))
+        # Decided at its place in the order of changes: some may be committing right now.
+        self.change_offsets(topic_gone_change(name))
         return gone
 
     # Committing ------------------------------------------------------------------------------

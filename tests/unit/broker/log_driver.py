@@ -20,6 +20,8 @@ from tests.unit.broker.made import batch
 
 WAL_FILE_BYTES = 4096
 SEGMENT_BYTES = 1024
+READ_TOPIC = "o"
+"""Where the driver commits offsets; it holds no records."""
 
 
 def syncer(disk: Disk):
@@ -61,6 +63,10 @@ class LogDriver:
 
     def open(self) -> None:
         self.store, _ = open_store(self.disk, syncer(self.disk), wal_file_bytes=WAL_FILE_BYTES)
+        if READ_TOPIC not in self.store.topics:
+            topic = Topic(READ_TOPIC, new_topic_id(), 3, TopicConfig.of({}))
+            store_topics(self.disk, self.store.topics | {READ_TOPIC: topic})
+            self.store.add_topic(topic)
 
     def restart(self, disk: Disk) -> None:
         """Go on with what a crash left; clients send again what they were not told is durable."""
@@ -76,7 +82,7 @@ class LogDriver:
             present = [b for b in expected if parse_header(b).next_offset <= partition.durable_offset]
             told.records[place], told.pending[place] = present, []
             self.sequences[place] = sum(parse_header(b).record_count for b in present)
-        told.topics = set(self.store.topics)
+        told.topics = set(self.store.topics) - {READ_TOPIC}
         group = self.store.offsets.get("group")
         told.offsets = {key: c.offset for (_, key), c in group.offsets.items()} if group else {}
         told.offsets_pending = {}
@@ -127,7 +133,7 @@ class LogDriver:
 
     def commit_offset(self) -> None:
         key, value = self.rng.randrange(3), self.rng.randrange(1000)
-        change = commit_change("group", owned=True, offsets={("o", key): Committed(value, -1, "", 0)})
+        change = commit_change("group", owned=True, offsets={(READ_TOPIC, key): Committed(value, -1, "", 0)})
         self.store.change_offsets(change)
         self.told.offsets_pending.setdefault(key, []).append(value)
 

@@ -1,4 +1,12 @@
-from streams.broker.offsets import Committed, Offsets, commit_change, gone_change, unset_change
+from streams.broker.offsets import (
+    Committed,
+    Offsets,
+    commit_change,
+    gone_change,
+    taken_over_change,
+    topic_gone_change,
+    unset_change,
+)
 
 ONE = Committed(5, 0, "why", 100)
 
@@ -28,9 +36,10 @@ def test_a_group_once_owned_stays_owned() -> None:
 def test_offsets_and_groups_are_forgotten() -> None:
     offsets = Offsets()
     offsets.apply(commit_change("g", owned=False, offsets={("t", 0): ONE, ("u", 0): ONE}))
-    assert offsets.places_of("t") == [("g", [("t", 0)])]
     offsets.apply(unset_change("g", [("t", 0)]))
-    assert offsets.places_of("t") == []
+    group = offsets.get("g")
+    assert group is not None
+    assert group.offsets == {("u", 0): ONE}
     offsets.apply(gone_change("g"))
     assert offsets.get("g") is None
 
@@ -40,3 +49,24 @@ def test_a_snapshot_comes_back() -> None:
     offsets.apply(commit_change("g", owned=True, offsets={("t", 0): ONE}))
     again.restore(offsets.snapshot())
     assert again.groups == offsets.groups
+
+
+def test_a_topic_that_is_gone_takes_what_every_group_committed_before_it_along() -> None:
+    offsets = Offsets()
+    for group in ("g", "h"):
+        offsets.apply(commit_change(group, owned=True, offsets={("t", 0): ONE, ("u", 0): ONE}))
+    offsets.apply(topic_gone_change("t"))
+    assert [list(group.offsets) for group in offsets.groups.values()] == [[("u", 0)], [("u", 0)]]
+    offsets.apply(commit_change("g", owned=True, offsets={("t", 0): ONE}))
+    group = offsets.get("g")
+    assert group is not None
+    assert group.offsets["t", 0] == ONE, "a later topic of that name has offsets of its own"
+
+
+def test_who_takes_a_group_over_undoes_what_readers_committed_and_nothing_else() -> None:
+    offsets = Offsets()
+    offsets.apply(commit_change("read", owned=False, offsets={("t", 0): ONE}))
+    offsets.apply(commit_change("own", owned=True, offsets={("t", 0): ONE}))
+    for group in ("read", "own", "new"):
+        offsets.apply(taken_over_change(group))
+    assert list(offsets.groups) == ["own"]

@@ -49,6 +49,19 @@ def test_sequences_wrap_around() -> None:
     assert known.check(header(0)) is None
 
 
+def test_a_gap_just_behind_the_wrap_is_no_repeat_from_long_ago() -> None:
+    # Told "duplicate", a producer counts the batch as written: it would be lost.
+    known = states(2**31 - 2, 2**31 - 1, 0, 1)
+    with pytest.raises(OutOfOrder):
+        known.check(header(5))
+
+
+def test_a_repeat_from_before_the_wrap_is_told_apart_from_a_gap() -> None:
+    known = states(*(sequence % 2**31 for sequence in range(2**31 - 3, 2**31 + PRODUCER_BATCHES_REMEMBERED)))
+    with pytest.raises(DuplicateForgotten):
+        known.check(header(2**31 - 3))
+
+
 def test_a_newer_epoch_begins_at_zero_and_fences_the_older() -> None:
     known = states(0, 1)
     with pytest.raises(OutOfOrder):

@@ -9,8 +9,10 @@ import pytest
 from streams.broker.checkpoint import PATH as CHECKPOINT
 from streams.broker.disk import read_file, replace_file
 from streams.broker.failures import LogDamaged, LogTooNew
+from streams.broker.offsets import Committed, commit_change
 from streams.broker.recovery import open_store
 from streams.broker.store import LogStore
+from streams.broker.topics import store_topics
 from tests.unit.broker.log_driver import WAL_FILE_BYTES, LogDriver, syncer
 from tests.unit.broker.memory_disk import Inode, MemoryDisk
 
@@ -149,3 +151,19 @@ def test_folders_of_deleted_topics_go() -> None:
     disk.open("partitions/00ff-0/x.log", create=True)
     reopened(disk)
     assert not disk.exists("partitions/00ff-0")
+
+
+def test_a_crash_while_a_topic_is_removed_leaves_no_offsets_to_a_later_topic_of_that_name() -> None:
+    disk, driver = driven(3)
+    place = ("a", 0)
+    driver.store.change_offsets(commit_change("g", owned=True, offsets={place: Committed(2, -1, "", 0)}))
+    driver.commit()
+    driver.checkpoint()
+    # The catalogue is durable without it; the process ends before the groups' offsets are forgotten.
+    store_topics(disk, {n: t for n, t in driver.store.topics.items() if n != "a"})
+    for _ in range(2):
+        # Forgotten durably: a second crash does not bring them back.
+        group = reopened(disk).offsets.get("g")
+        assert group is not None
+        assert place not in group.offsets
+        store_topics(disk, driver.store.topics)
