@@ -7,7 +7,8 @@ from govault.errors import RangeNotSatisfiable
 from govault.limits import RANGES_PER_REQUEST_MAX
 
 _SPEC = re.compile(r"[ \t]*(?:([0-9]+)-([0-9]*)|-([0-9]+))[ \t]*")
-_DIGITS_MAX = 18
+_DIGITS_MAX = 20
+"""As many as 2**64 has: clients write the largest number they know for 'to the end'."""
 
 
 class ByteRange(NamedTuple):

@@ -10,7 +10,7 @@ import typer
 
 from govault.cli import codes
 from govault.cli.options import COMMON, Options, options, set_options
-from govault.errors import GoVaultError
+from govault.errors import GoVaultError, Storage
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -81,9 +81,10 @@ def guarded(act: Callable[[], object]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(codes.ERROR) from None
     except OSError as error:
-        print(
-            f"govault: {error.filename or ''}{': ' if error.filename else ''}{error.strerror or error}", file=sys.stderr
-        )
+        where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+        # A name that is not UTF-8 would itself be an error in the message about it.
+        told = f"{where}{error.strerror or error}".encode(errors="backslashreplace").decode()
+        tell_error(Storage(told))
         code = codes.NOT_FOUND if isinstance(error, FileNotFoundError) else codes.ERROR
         raise typer.Exit(code) from None
 

@@ -32,10 +32,16 @@ class GatheringProtocol(RequestProtocol):
         """The socket itself, once everything written before has left; what it took counts as sent by the response."""
         await self._all_written()
         if self.transport.is_closing():
+            cycle.disconnected = True
             raise ClientGone
         outlet = SocketOutlet(self.transport.get_extra_info("socket").fileno())
         try:
             yield outlet
+        except ClientGone:
+            # The loop hears of it later; until then an unfinished response would count as a fault of ours.
+            cycle.disconnected = True
+            self.transport.close()
+            raise
         finally:
             outlet.close()
             cycle.expected_content_length -= outlet.taken_bytes

@@ -305,6 +305,9 @@ def test_an_error_is_an_object_where_a_program_reads(govault: Shell) -> None:
     ran = govault("cat", "main:/nothing", "--json")
     assert ran.out == ""
     assert json.loads(ran.err)["error"]["code"].startswith("not-found")
+    missing = govault("upload", "not/there", "main:/", "--json")
+    assert missing.code == 3
+    assert json.loads(missing.err)["error"]["message"] == "not/there: No such file or directory"
 
 
 def test_no_node_is_a_sentence_with_the_way_out(govault: Shell, tmp_path: Path) -> None:

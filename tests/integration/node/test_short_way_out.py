@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -184,3 +185,19 @@ def test_a_client_that_leaves_midway_leaves_nothing_behind(tmp_path: Path) -> No
             assert await connection.answer() == (200, CONTENT)
 
     on_a_server(tmp_path, story)
+
+
+def test_a_client_that_leaves_is_no_fault_of_the_node(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story(server: Server) -> None:
+        for count in range(1, 21):
+            async with server.connected(receive_bytes=16 * 1024) as connection:
+                connection.ask()
+                await connection.head()
+                end = connection.writer.get_extra_info("socket")
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.writer.transport.abort()
+            await server.ended(count)
+
+    on_a_server(tmp_path, story)
+    faults = [record.getMessage() for record in caplog.records if record.name.startswith("uvicorn")]
+    assert not faults
