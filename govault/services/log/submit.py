@@ -10,6 +10,7 @@ from govault.domain.outcomes import Refusal
 from govault.domain.ownership import Growth, growths
 from govault.domain.position import Outcome, Position, Verdict
 from govault.domain.quotas import QUOTA_RULES, check_growth
+from govault.domain.reasons import Reason
 from govault.domain.rows import OutcomeRow
 from govault.errors import EventLog as EventLogError
 from govault.errors import IdempotencyMismatch, OutcomePending
@@ -89,7 +90,7 @@ class Submitter:
             raise OutcomePending(str(error), event_id=event.id) from error
 
     def find_repeat(self, actor: Actor, step: str, topic: Topic, partition: int | None) -> Outcome | None:
-        """The kept outcome of this very request, refusals included; None where it is new or carries no key.
+        """The kept outcome of this very request, refusals included; None where it is new, came late or has no key.
 
         Args:
             partition: None where it cannot be known before: what the request names may be gone since it was done.
@@ -111,6 +112,9 @@ class Submitter:
                 "this Idempotency-Key was used for another request before; use a new key for a new request",
                 event_id=row.event_id,
             )
+        if row.reason == Reason.EXPIRED:
+            # What came too late is no answer to a request made again in time (``govault.domain.apply``).
+            return None
         return outcome_of(row, topic, -1 if partition is None else partition)
 
     def repeated(self, actor: Actor, step: str = "") -> Outcome | None:
