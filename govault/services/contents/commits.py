@@ -29,7 +29,8 @@ from govault.services.log.submit import Submitter
 from schemas.events.files import ManifestPartsAdded, VersionCommitted
 from schemas.ids import ChunkId
 
-_RETRIED = frozenset({Reason.STALE_EPOCH.value, Reason.PARTS_MISSING.value})
+RETRIED = frozenset({Reason.STALE_EPOCH.value, Reason.PARTS_MISSING.value})
+"""Refusals after which the commit is tried again."""
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ class Commits:
             try:
                 return await self._try(actor, manifest, version, attempt)
             except Conflict as error:
-                if error.details.get("reason") not in _RETRIED or attempt == SUBMIT_ATTEMPTS_MAX - 1:
+                if error.details.get("reason") not in RETRIED or attempt == SUBMIT_ATTEMPTS_MAX - 1:
                     raise
             await self._renew(manifest)
         raise AssertionError("unreachable: the last attempt returns or raises")
@@ -144,7 +145,7 @@ class Commits:
                 )
                 break
             except Conflict as error:
-                if error.details.get("reason") not in _RETRIED or attempt == SUBMIT_ATTEMPTS_MAX - 1:
+                if error.details.get("reason") not in RETRIED or attempt == SUBMIT_ATTEMPTS_MAX - 1:
                     raise
             # Only these parts become safe under the newer epoch, not the manifest: chunks that are stored but in no
             # part yet were not confirmed, and the commit that lists them must be judged by the epoch they are safe by.

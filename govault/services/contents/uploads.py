@@ -18,7 +18,7 @@ from govault.domain.rows import DirectoryRow, Entity, FileRow
 from govault.errors import Cluster, IdempotencyMismatch, StorageFull, TooLarge
 from govault.limits import EARLY_JUDGEMENT_BYTES_MIN, SUBMIT_ATTEMPTS_MAX, UPLOADS_AT_ONCE_MAX, UPLOADS_WAIT_S
 from govault.ports import ChunkStore, Clock, Ingest, Ingested, Randomness, Views
-from govault.services.contents.commits import Commits, Manifest, step_of
+from govault.services.contents.commits import RETRIED, Commits, Manifest, step_of
 from govault.services.contents.in_flight import InFlight
 from govault.services.contents.media_types import sniff
 from govault.services.contents.upload_terms import (
@@ -257,14 +257,17 @@ class Uploads:
         return actor.idempotency_key is not None and self.repeat(actor, self.targets.space(space)) is not None
 
     def repeat(self, actor: Actor, space: DirectoryRow) -> Outcome | None:
-        """What came of this very request before: the last of its attempts that was decided."""
+        """What came of this very request before: the last of its attempts that was decided.
+
+        None also where another attempt was due after that, which a crash or a silent log has cut off: it goes on.
+        """
         found: Outcome | None = None
         for attempt in range(SUBMIT_ATTEMPTS_MAX):
             # A key that was used for a request elsewhere is noticed before the bytes come.
             place = None if attempt == 0 else space.partition
             outcome = self.submitter.find_repeat(actor, step_of(attempt), Topic.FILES, place)
             if outcome is None:
-                break
+                return None if found is not None and found.reason in RETRIED else found
             found = outcome
         return found
 
