@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TypeVar, assert_never
 
 from govault.domain.healing import Action, AskLater, Drop, Fetch, Later, Nothing, Push, decide
-from govault.errors import GoVaultError
+from govault.errors import GoVaultError, StorageFull
 from govault.limits import (
     COLLECTION_PAGE,
     PEER_BATCH_CHUNKS_MAX,
@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 _LOOK_S = 5.0
 _FENCED_S = 10.0
+_FULL_S = 30.0
+"""Until a node without room tries again, with one chunk: room is made by people, who then wait for what is repaired."""
+
 _STEP_S = 1.0
 _ROUNDS_MAX = 64
 """Each round rules out a peer or settles a chunk; a store that loses what it just took must not go on for ever."""
@@ -70,12 +73,15 @@ class Repairer:
         self._sooner = asyncio.Event()
         queue.on_sooner(self._sooner.set)
         self.paused = False
+        self._is_full = False
+        self._full_until_s = 0.0
 
     async def work(self) -> bool:
         """What is due, in all lanes, for about a second.
 
         Raises:
-            GoVaultError: This node itself is at fault, e.g. has no room: what was tried is tried again later.
+            GoVaultError: This node itself is at fault: what was tried is tried again later. That it has no room is
+                told once, and then only looked at now and then.
         """
         self._sooner.clear()
         if self._rests:
@@ -83,10 +89,13 @@ class Repairer:
         await self._look_again()
         until_s = self._monotonic_s() + _STEP_S
         async with asyncio.TaskGroup() as group:
-            lanes = [group.create_task(self._work_off(until_s)) for _ in range(self._lanes)]
+            lanes = [group.create_task(self._work_off(until_s)) for _ in range(1 if self._is_full else self._lanes)]
         for lane in lanes:
             if (failure := lane.result()) is not None:
+                if self._is_known(failure):
+                    return False
                 raise failure
+        self._is_full = False
         counts = self._queue.counts()
         if counts.chunks <= counts.lost:
             self._tell_empty()
@@ -101,9 +110,17 @@ class Repairer:
             async with asyncio.timeout(min(_LOOK_S, max(0.05, due_s))):
                 await self._sooner.wait()
 
+    def _is_known(self, failure: GoVaultError) -> bool:
+        """Whether it is that there is still no room. A worker that fails again and again would wait minutes."""
+        if not isinstance(failure, StorageFull):
+            return False
+        was_full, self._is_full = self._is_full, True
+        self._full_until_s = self._monotonic_s() + _FULL_S
+        return was_full
+
     @property
     def _rests(self) -> bool:
-        return self.paused or self._cluster.fenced
+        return self.paused or self._cluster.fenced or self._monotonic_s() < self._full_until_s
 
     async def _work_off(self, until_s: float) -> GoVaultError | None:
         """One lane: batch after batch, until a moment, or until nothing is due."""
@@ -112,7 +129,8 @@ class Repairer:
             try:
                 async with self._share.turn():
                     due = self._queue.take(REPAIR_BATCH_CHUNKS + len(self._in_hand))
-                    batch = [entry for entry in due if entry.chunk_id not in self._in_hand][:REPAIR_BATCH_CHUNKS]
+                    at_once = 1 if self._is_full else REPAIR_BATCH_CHUNKS
+                    batch = [entry for entry in due if entry.chunk_id not in self._in_hand][:at_once]
                     ids.update(entry.chunk_id for entry in batch)
                     self._in_hand |= ids
                 if not batch:
@@ -166,7 +184,11 @@ class Repairer:
                 if not await self._act(known):
                     break
         except GoVaultError as error:
-            await self._postpone([Postponed(entry, _backoff_s(entry), True, entry.lost) for entry in batch])
+            if isinstance(error, StorageFull):
+                # No fault of these chunks: each failure would double the time until they are tried again.
+                await self._postpone([Postponed(entry, _FULL_S, False, entry.lost) for entry in batch])
+            else:
+                await self._postpone([Postponed(entry, _backoff_s(entry), True, entry.lost) for entry in batch])
             return error
         await self._settle(batch, known)
         return None

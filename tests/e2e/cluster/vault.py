@@ -103,12 +103,20 @@ class Vault(LocalCluster):
     def wait_whole(self) -> float:
         """Wait until every node has every chunk (three nodes, three replicas) and nothing waits for repair."""
 
-        def whole() -> bool:
-            counts = {self.document(node, "/stats")["store"]["chunks"] for node in self.nodes}
-            repairs = [self.document(node, "/admin/repair") for node in self.nodes]
-            return len(counts) == 1 and all(one["queue"]["chunks"] == 0 and one["layout_reached"] for one in repairs)
+        seen: list[object] = []
 
-        return self.wait("every replica is in its place", whole)
+        def whole() -> bool:
+            counts = [self.document(node, "/stats")["store"]["chunks"] for node in self.nodes]
+            repairs = [self.document(node, "/admin/repair") for node in self.nodes]
+            seen[:] = [counts, *repairs]
+            return len(set(counts)) == 1 and all(
+                one["queue"]["chunks"] == 0 and one["layout_reached"] for one in repairs
+            )
+
+        try:
+            return self.wait("every replica is in its place", whole)
+        except AssertionError as error:
+            raise AssertionError(f"chunks of the nodes, and what their repair says: {seen}\n{error}") from error
 
 
 @dataclass
