@@ -13,7 +13,7 @@ from streams.broker.auth import Credentials
 from streams.broker.batches import BatchInvalid
 from streams.broker.codes import Code
 from streams.broker.commit import Committer, SegmentSyncer
-from streams.broker.compaction import compact, is_due, roll_if_lagging
+from streams.broker.compaction import bytes_wanted, compact, is_due, roll_if_lagging
 from streams.broker.disk import Disk, RealDisk
 from streams.broker.failures import BrokerFailure
 from streams.broker.groups import Group
@@ -134,6 +134,10 @@ class Broker:
     async def _compact(self, partition: Partition) -> None:
         async with self.catalogue:
             if partition.deleted:
+                return
+            wanted = bytes_wanted(partition)
+            if not self.space.leaves_room(wanted):
+                self.journal.warning("no room to compact: free some space", topic=partition.topic, bytes=wanted)
                 return
             try:
                 won = await compact(self.committer, self.store, partition, self.now_ms())

@@ -75,6 +75,11 @@ def _closed(partition: Partition) -> list[Segment]:
     return closed
 
 
+def bytes_wanted(partition: Partition) -> int:
+    """How much compaction may write before it removes anything."""
+    return sum(segment.size for segment in _closed(partition))
+
+
 async def compact(committer: Committer, store: LogStore, partition: Partition, now_ms: int) -> int:
     """Compact the closed segments; returns the bytes won. Hold the catalogue's lock."""
     closed = _closed(partition)
@@ -106,13 +111,18 @@ def write_compacted(disk: Disk, partition: Partition, sources: list[Source], hor
     stays = Stays(_newest_offsets(disk, sources), horizon_ms, sources[-1].next_offset)
     version = 1 + max(source.version for source in sources)
     output = _Output(disk, partition, version)
-    for source in sources:
-        for header, batch in _batches(disk, source):
-            kept = stays.of(header, batch)
-            if kept is not None:
-                output.add(kept)
-        output.reaches(source.next_offset)
-    return output.finished()
+    try:
+        for source in sources:
+            for header, batch in _batches(disk, source):
+                kept = stays.of(header, batch)
+                if kept is not None:
+                    output.add(kept)
+            output.reaches(source.next_offset)
+        return output.finished()
+    except Exception:
+        # On a full disk what was begun would keep the room that is wanted.
+        output.abandon()
+        raise
 
 
 def _newest_offsets(disk: Disk, sources: list[Source]) -> dict[bytes, int]:
@@ -220,9 +230,9 @@ class _Output:
             self._segments[-1].next_offset = base_offset
         partition = self._partition
         segment = Segment(partition.files, partition.folder, base_offset, self._version)
+        self._segments.append(segment)
         segment.writer(self._disk).truncate(0)
         segment.set_index(SparseIndex())
-        self._segments.append(segment)
 
     def _finish_last(self) -> None:
         if self._segments:
@@ -234,6 +244,12 @@ class _Output:
         """The offsets up to here belong to the last segment, whether records of them stayed or not."""
         if self._segments:
             self._segments[-1].next_offset = offset
+
+    def abandon(self) -> None:
+        """Leave nothing of what was written."""
+        for segment in self._segments:
+            segment.close_writer()
+        remove_segments(self._disk, self._partition.folder, self._segments)
 
     def finished(self) -> list[Segment]:
         self._finish_last()

@@ -5,7 +5,7 @@
 3. The write-ahead log is replayed; a batch that a segment already has is skipped, so replaying
    twice changes nothing. A batch that leaves a gap is damage.
    Offsets that groups committed in topics that are not there any more are forgotten.
-4. Everything found beyond the checkpoint is synced and a new checkpoint written, before anybody
+4. Everything found beyond the checkpoint is written again and synced and a new checkpoint written, before anybody
    is served.
 """
 
@@ -185,7 +185,10 @@ def _scan_segment(disk: Disk, partition: Partition, segment: Segment, recovered:
             for position, header in segment.headers(segment.index.covered, segment.size):
                 segment.index.add(header.base_offset, position, header.max_timestamp, header.size)
     file = segment.writer(disk)
-    for _, header, _ in sound_batches(file, segment.size, segment.next_offset):
+    for position, header, batch in sound_batches(file, segment.size, segment.next_offset):
+        # Written again, for the checkpoint to sync: after an fsync that failed the system reads from
+        # memory what is not on the disk, and has nothing left to write.
+        file.pwrite([batch], position)
         segment.assign(header, header.base_offset, header.max_timestamp)
         partition.next_offset = segment.next_offset
         partition.last_time_ms = max(partition.last_time_ms, header.max_timestamp)

@@ -152,6 +152,9 @@ class Segment:
 
         At least one whole batch; the last one may be cut short, as the protocol allows.
         Empty when nothing durable lies at or beyond `offset`.
+
+        Raises:
+            BatchCorrupt: the file does not hold what was durable there.
         """
         file = self._files.get(self.path)
         position, end = self.index.position_of(offset), self.durable_size
@@ -163,13 +166,20 @@ class Segment:
                 if size < HEADER_SIZE:
                     raise BatchCorrupt(f"{self.path}: no batch at byte {position + at}")
                 if read_last_offset(data, at) >= offset:
-                    wanted = max(max_bytes, size)
-                    if at + min(wanted, end - position - at) <= len(data):
+                    wanted = min(max(max_bytes, size), end - position - at)
+                    if at + wanted <= len(data):
                         return data[at : at + wanted]
-                    return memoryview(file.pread(min(wanted, end - position - at), position + at))
+                    return self._whole(memoryview(file.pread(wanted, position + at)), size, position + at)
                 at += size
+            if not at:
+                raise BatchCorrupt(f"{self.path}: no whole batch at byte {position}")
             position += at
         return memoryview(b"")
+
+    def _whole(self, data: memoryview, size: int, position: int) -> memoryview:
+        if len(data) < size:
+            raise BatchCorrupt(f"{self.path}: no whole batch at byte {position}")
+        return data
 
     def headers(self, start: int, end: int) -> Iterator[tuple[int, BatchHeader]]:
         """Position and header of every batch in [start, end), without checking CRCs."""

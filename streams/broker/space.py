@@ -31,3 +31,7 @@ class FreeSpace:
         if self._unchecked > FREE_CHECK_BYTES:
             self.look()
         return not self.is_short
+
+    def leaves_room(self, size: int) -> bool:
+        """Whether `size` bytes beside what producers send would leave them their room. Looks at the disk."""
+        return self._disk.free_bytes() - size >= FREE_BYTES_MIN

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import random
 from pathlib import Path
 
@@ -9,13 +10,15 @@ import pytest
 
 from streams.broker.batches import BatchInvalid, parse_header
 from streams.broker.compaction import Source, _closed, is_due, write_compacted
+from streams.broker.limits import FREE_BYTES_MIN
 from streams.broker.partition import Append, Partition
 from streams.broker.records import records_of
 from streams.broker.recovery import open_store
 from streams.broker.segment import remove_segments
 from streams.broker.store import new_topic_id
 from streams.broker.topics import Topic, TopicConfig, store_topics
-from tests.integration.broker.in_process import serving
+from tests.integration.broker.in_process import Served, serving
+from tests.integration.broker.test_failing_disk import FailingDisk
 from tests.unit.broker.log_driver import WAL_FILE_BYTES, LogDriver, syncer
 from tests.unit.broker.made import batch, split
 from tests.unit.broker.memory_disk import MemoryDisk
@@ -76,6 +79,53 @@ async def test_the_broker_compacts_what_is_due_and_readers_see_the_newest(tmp_pa
         assert again is not None
         assert rows_of(again) == after
         assert again.durable_offset == 200
+
+
+async def filled(served: Served) -> Partition:
+    partition = add_topic(served.broker.store)
+    for n in range(60):
+        served.broker.store.append(partition, batch(b"value %d" % n, key=b"key %d" % (n % 7)), 1000 + n)
+        await served.broker.committer.committed()
+    await served.broker.committer.checkpoint()
+    return partition
+
+
+def log_files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.rglob("*.log"))
+
+
+async def test_compaction_that_fails_leaves_no_files_and_none_open_and_is_tried_again(tmp_path: Path) -> None:
+    disk = FailingDisk(tmp_path / "log")
+    async with serving(tmp_path / "log", disk=disk) as served:
+        partition = await filled(served)
+        before, files, size = rows_of(partition), log_files(tmp_path), partition.size
+        for call in ("pwrite", "sync"):
+            open_files = disk.open_files
+            disk.failing, disk.error = call, errno.ENOSPC
+            await served.broker.keep_house()
+            disk.failing = ""
+            assert "compaction failed" in served.lines.getvalue()
+            assert log_files(tmp_path) == files
+            assert disk.open_files == open_files
+            assert rows_of(partition) == before
+        await served.broker.keep_house()
+        assert partition.size < size
+        assert folded(rows_of(partition)) == folded(before)
+        assert not served.failures
+
+
+async def test_compaction_waits_while_it_would_take_the_room_that_commits_need(tmp_path: Path) -> None:
+    disk = FailingDisk(tmp_path / "log")
+    async with serving(tmp_path / "log", disk=disk) as served:
+        partition = await filled(served)
+        files, size = log_files(tmp_path), partition.size
+        disk.free = FREE_BYTES_MIN + 1000
+        await served.broker.keep_house()
+        assert log_files(tmp_path) == files
+        assert "no room to compact" in served.lines.getvalue()
+        disk.free = FREE_BYTES_MIN + size
+        await served.broker.keep_house()
+        assert partition.size < size
 
 
 async def test_records_without_a_key_are_refused(tmp_path: Path) -> None:

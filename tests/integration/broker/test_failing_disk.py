@@ -37,6 +37,10 @@ class FailingFile:
         self._disk.maybe("sync")
         self._file.sync()
 
+    def close(self) -> None:
+        self._disk.open_files -= 1
+        self._file.close()
+
 
 class FailingDisk(RealDisk):
     """Fails one kind of call from a moment on."""
@@ -47,6 +51,7 @@ class FailingDisk(RealDisk):
         self.error = errno.EIO
         self.failed_calls = 0
         self.free = 1 << 40
+        self.open_files = 0
 
     def free_bytes(self) -> int:
         return self.free
@@ -57,7 +62,9 @@ class FailingDisk(RealDisk):
             raise OSError(self.error, os.strerror(self.error))
 
     def open(self, path: str, *, create: bool = False) -> File:  # type: ignore[override]
-        return FailingFile(super().open(path, create=create), self)  # type: ignore[return-value]
+        file = super().open(path, create=create)
+        self.open_files += 1
+        return FailingFile(file, self)  # type: ignore[return-value]
 
     def rename(self, old: str, new: str) -> None:
         self.maybe("rename")

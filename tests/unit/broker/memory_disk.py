@@ -30,7 +30,14 @@ class Inode:
         self.changes.append(change)
 
     def sync(self) -> None:
-        self.durable = bytes(self.content)
+        durable = bytearray(self.durable)
+        for change in self.changes:
+            _apply(durable, change)
+        self.durable = bytes(durable)
+        self.changes.clear()
+
+    def fail_sync(self) -> None:
+        """What a failed fsync leaves: the system counts as written what is not, and reads it from memory."""
         self.changes.clear()
 
 
@@ -87,7 +94,11 @@ class MemoryFile:
         self._inode.apply(("write", position, b"".join(buffers)))
 
     def sync(self) -> None:
-        self._disk.mutating("sync")
+        try:
+            self._disk.mutating("sync")
+        except OSError:
+            self._inode.fail_sync()
+            raise
         self._inode.sync()
 
     def truncate(self, size: int) -> None:

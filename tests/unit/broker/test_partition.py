@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from streams.broker.batches import BatchInvalid, parse_header
+from streams.broker.batches import BatchCorrupt, BatchInvalid, parse_header
 from streams.broker.cycle import write_appends
 from streams.broker.partition import Append, BatchTooLarge, Duplicate, OffsetOutOfRange, Partition
 from streams.broker.segment import OpenFiles
 from streams.broker.topics import TopicConfig
 from tests.unit.broker.made import batch, split
-from tests.unit.broker.memory_disk import MemoryDisk
+from tests.unit.broker.memory_disk import MemoryDisk, MemoryFile
 
 
 class Log:
@@ -152,3 +152,27 @@ def test_a_segment_rolls_when_its_time_is_over() -> None:
     log.append(b"b", now=1050)
     log.append(b"c", now=1200)
     assert [s.base_offset for s in log.partition.segments] == [0, 2]
+
+
+@pytest.mark.parametrize("left", [0, 10, 40])
+def test_a_segment_that_lost_its_end_is_damage_and_is_not_looked_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    log = Log()
+    log.append(b"one")
+    log.append(b"x" * 200)
+    log.commit()
+    path = log.partition.segments[0].path
+    second = len(batch(b"one"))
+    log.disk.open(path).truncate(second + left)
+    reads: list[int] = []
+    pread = MemoryFile.pread
+
+    def counted(file: MemoryFile, size: int, position: int) -> bytes:
+        reads.append(position)
+        assert len(reads) < 100, "reads the same place again and again"
+        return pread(file, size, position)
+
+    monkeypatch.setattr(MemoryFile, "pread", counted)
+    with pytest.raises(BatchCorrupt, match="no whole batch at byte"):
+        log.partition.read(1, 1 << 20)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import random
 
 import pytest
 
+from streams.broker.batches import parse_header
 from streams.broker.checkpoint import PATH as CHECKPOINT
+from streams.broker.checkpoint import run_checkpoint
 from streams.broker.disk import read_file, replace_file
 from streams.broker.failures import LogDamaged, LogTooNew
 from streams.broker.offsets import Committed, commit_change
@@ -14,6 +17,7 @@ from streams.broker.recovery import open_store
 from streams.broker.store import LogStore
 from streams.broker.topics import store_topics
 from tests.unit.broker.log_driver import WAL_FILE_BYTES, LogDriver, syncer
+from tests.unit.broker.made import split
 from tests.unit.broker.memory_disk import Inode, MemoryDisk
 
 
@@ -167,3 +171,24 @@ def test_a_crash_while_a_topic_is_removed_leaves_no_offsets_to_a_later_topic_of_
         assert group is not None
         assert place not in group.offsets
         store_topics(disk, driver.store.topics)
+
+
+def test_what_a_failed_fsync_did_not_write_is_written_by_the_next_start() -> None:
+    disk, driver = driven(5)
+
+    def fail(kind: str) -> None:
+        if kind == "sync":
+            raise OSError(errno.EIO, "no")
+
+    # The batches were acknowledged: they are durable in the write-ahead log.
+    disk.before_change = fail
+    with pytest.raises(OSError, match="no"):
+        run_checkpoint(disk, driver.store.plan_checkpoint(), syncer(disk))
+    disk.before_change = lambda kind: None
+    # The process ends and starts again, then the power goes.
+    reopened(disk)
+    partition = reopened(disk.after_crash(random.Random(1), 0.0)).partition("a", 0)
+    assert partition is not None
+    expected = driver.told.records["a", 0]
+    assert partition.durable_offset == parse_header(expected[-1]).next_offset
+    assert split(partition.read(0, 1 << 20))[0] == expected[0]
