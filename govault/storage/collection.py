@@ -17,6 +17,7 @@ from govault.storage.index import Entry, PackRow
 from govault.storage.ledger import Ledger
 from govault.storage.pack import PACKS_FOLDER, NewRecord, PackFiles, PackWriter, Place, pack_path
 from govault.storage.quarantine import Quarantine
+from govault.storage.reading import MEDIUM_ERRORS
 from govault.storage.record import PACK_HEADER_BYTES, chunks_of
 from govault.storage.scanner import Found, scan
 from govault.storage.sealing import SealBroken, Sealer, SealingRootMissing
@@ -49,6 +50,8 @@ class Collection:
         self._committer = committer
         self._sealer = sealer
         self._quarantine = quarantine
+        self._unreadable: set[int] = set()
+        """Packs that the disk could not read through since this start; they are left alone."""
 
     def remove(self, chunks: Sequence[ChunkId], epoch_max: int) -> list[tuple[ChunkId, Entry]]:
         """Forget chunks, durably; see ``StoreMaintenance.remove``. Uploads get their turn every few chunks."""
@@ -60,9 +63,17 @@ class Collection:
 
     def compact(self, dead_share_min: float) -> int:
         """Write the pack with the most dead bytes anew; see ``StoreMaintenance.compact``."""
-        number = self._worst(dead_share_min)
-        if number == 0:
-            return 0
+        while number := self._worst(dead_share_min):
+            try:
+                return self._compact(number)
+            except OSError as error:
+                if error.errno not in MEDIUM_ERRORS:
+                    raise
+                # What is whole in it stays where it is; the scrub tells what is not. Other packs have their turn.
+                self._unreadable.add(number)
+        return 0
+
+    def _compact(self, number: int) -> int:
         if number == self._writer.current:
             self._writer.roll()
         # Appends to this pack end here; after the commit the index knows all of it.
@@ -71,8 +82,9 @@ class Collection:
         self._quarantine_unseen(number)
         self._ledger.index.sync()
         if freed is not None:
-            self._files.forget(number)
+            # In this order: a reader that opened it in between would keep its bytes on the disk for long.
             self._disk.unlink(pack_path(number))
+            self._files.forget(number)
             self._disk.sync_dir(PACKS_FOLDER)
         self._ledger.forget_pack(number)
         return max(0, freed or 0)
@@ -93,7 +105,7 @@ class Collection:
             StorageFull: There are some, but the disk has no room for what is live in any of them.
         """
         with self._ledger.lock:
-            rows = list(self._ledger.rows.items())
+            rows = [item for item in self._ledger.rows.items() if item[0] not in self._unreadable]
         due = [(row.dead_bytes, number, row.live_bytes) for number, row in rows if _dead_share(row) >= dead_share_min]
         free_bytes = self._disk.free_bytes()
         fitting = [(dead, number) for dead, number, live in due if not live or live + _SLACK_BYTES <= free_bytes]
@@ -176,11 +188,21 @@ class Collection:
             raise outcome[0]
 
     def _quarantine_unseen(self, number: int) -> None:
-        """Chunks that still point into the pack: the scan did not find them, so their headers are damaged."""
+        """Chunks that still point into the pack: the scan did not find them, so their headers are damaged.
+
+        Raises:
+            Storage: The index could not be told: the pack must stay.
+        """
         if self._ledger.rows.get(number, PackRow()).live_chunks:
             for chunk_id, entry in self._ledger.index.entries():
                 if entry.pack == number:
                     self._quarantine.put(chunk_id, entry, "the record's header is damaged")
+                    if (now := self._ledger.index.get(chunk_id)) is not None and now.pack == number:
+                        raise Storage(
+                            f"the index did not take that chunks of {pack_path(number)} are damaged: free space and "
+                            "repeat",
+                            code="storage.index",
+                        )
 
 
 def _dead_share(row: PackRow) -> float:

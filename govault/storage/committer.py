@@ -132,7 +132,7 @@ class Committer:
         unsynced = self._writer.take_unsynced()
         if self._ledger.failure is not None:
             return self._ledger.failure
-        if not unsynced.files:
+        if not unsynced.files and not self._ends:
             return None
         try:
             self._sync(unsynced)

@@ -76,6 +76,19 @@ class Ledger:
         self._epoch_kept = self.epoch
         self.floor = index.fact(FLOOR_FACT) or 0
         """Every stamp counts as at least this: after an unclean start the epoch that the store knew then."""
+        self._forget_claimed()
+
+    def _forget_claimed(self) -> None:
+        """A rebuilt index knows removed chunks again: those on their way into a pack count where they come to lie."""
+        batch = IndexBatch()
+        for chunk_id in self._claims:
+            entry = self.index.get(chunk_id)
+            if entry is not None:
+                batch.delete_entry(chunk_id)
+                self.rows[entry.pack] = change_row(self.rows.get(entry.pack, _EMPTY_ROW), [entry], -1)
+                batch.put_pack(entry.pack, self.rows[entry.pack])
+        if batch.changes:
+            self.index.write(batch)
 
     def check(self) -> None:
         """Refuse writes after a failure.
@@ -180,11 +193,13 @@ class Ledger:
         with self.lock:
             batch = IndexBatch()
             changed = {number: self.rows.get(number, _EMPTY_ROW) for number in ends}
+            placed: list[ChunkId] = []
             for chunk in chunks:
-                if chunk.moved_from is not None:
-                    self._move(batch, changed, chunk, chunk.moved_from)
-                else:
+                if chunk.moved_from is None:
                     self._put(batch, chunk.chunk_id, chunk.entry)
+                elif not self._move(batch, changed, chunk, chunk.moved_from):
+                    continue
+                placed.append(chunk.chunk_id)
             for number in ends:
                 stored = [chunk.entry for chunk in chunks if chunk.entry.pack == number and chunk.moved_from is None]
                 changed[number] = change_row(changed[number], stored, 1)
@@ -198,7 +213,7 @@ class Ledger:
             self.slots.changed(chunk.chunk_id for chunk in chunks if chunk.moved_from is None)
             self.rows.update(changed)
             if self.quarantined:
-                self.quarantined.difference_update(chunk.chunk_id for chunk in chunks)
+                self.quarantined.difference_update(placed)
             for chunk in chunks:
                 claim = self._claims.pop(chunk.chunk_id, None) if chunk.moved_from is None else None
                 if claim is not None:
@@ -224,15 +239,16 @@ class Ledger:
         if chunk_id in self.quarantined:
             batch.delete_quarantined(chunk_id)
 
-    def _move(self, batch: IndexBatch, rows: dict[int, PackRow], chunk: Appended, origin: Place) -> None:
-        """Point a chunk to its copy, unless it was removed or stored anew while it was copied."""
+    def _move(self, batch: IndexBatch, rows: dict[int, PackRow], chunk: Appended, origin: Place) -> bool:
+        """Point a chunk to its copy, unless it was removed, quarantined or stored anew while it was copied."""
         current = self.index.get(chunk.chunk_id)
         if current is None or (current.pack, current.offset) != origin:
-            return
+            return False
         rows[origin.pack] = change_row(rows.get(origin.pack, self.rows.get(origin.pack, _EMPTY_ROW)), [current], -1)
         entry = chunk.entry._replace(stamp=current.stamp)
         rows[entry.pack] = change_row(rows[entry.pack], [entry], 1)
         self._put(batch, chunk.chunk_id, entry)
+        return True
 
     # --- stamps ----------------------------------------------------------------------------------------------
 

@@ -168,7 +168,14 @@ class Pipeline:
             owner.finish(error)
         for waiter, cut in orphans:
             if waiter not in failed:
-                self._threads.submit(self.store, waiter, [cut], again=True)
+                self._store_orphan(waiter, cut)
+
+    def _store_orphan(self, waiter: Claimant, cut: Cut) -> None:
+        try:
+            self._threads.submit(self.store, waiter, [cut], again=True)
+        except RuntimeError:
+            # The store closes, and the threads take no more: nobody may wait for ever.
+            waiter.finish(Storage("the chunk store is closed", code="storage.closed"))
 
 
 def _bundles(works: Iterable[tuple[Claimant, Sequence[Cut]]]) -> Iterator[list[tuple[Claimant, Cut]]]:

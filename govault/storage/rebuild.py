@@ -34,24 +34,62 @@ def rebuild_index(
 ) -> tuple[Index, int]:
     """Read all packs, write a fresh index, put it in the place of the old one (which must be closed) and open it.
 
-    Stamps cannot be known: all count as the given epoch. A crash leaves the old index, or none and the packs.
-
     Returns:
         The index and the number of chunks in it.
+    """
+    chunks = write_fresh_index(folder, disk, sealer, epoch, time_ms, progress, open_database)
+    put_in_place(folder, disk)
+    return Index(open_database(folder / INDEX_FOLDER)), chunks
+
+
+def write_fresh_index(
+    folder: Path,
+    disk: Disk,
+    sealer: Sealer,
+    epoch: int,
+    time_ms: int,
+    progress: Progress,
+    open_database: OpenDatabase,
+    ends: dict[int, int] | None = None,
+) -> int:
+    """Read all packs and write an index of them beside the one there is, which may be in use.
+
+    Stamps cannot be known: all count as the given epoch.
+
+    Args:
+        ends: Where the packs of a store end that takes uploads: what lies behind is not durable yet. None where
+            nobody writes.
+
+    Returns:
+        The number of chunks.
     """
     remove_leftovers(folder)
     index = Index(open_database(folder / _FRESH_FOLDER))
     try:
-        chunks = fill_index(index, disk, sealer, epoch, time_ms, progress)
+        chunks = fill_index(index, disk, sealer, epoch, time_ms, progress, ends)
         index.sync()
     finally:
         index.close()
-    if (folder / INDEX_FOLDER).exists():
-        (folder / INDEX_FOLDER).rename(folder / _OLD_FOLDER)
-    (folder / _FRESH_FOLDER).rename(folder / INDEX_FOLDER)
+    return chunks
+
+
+def put_in_place(folder: Path, disk: Disk) -> None:
+    """Put the fresh index in the place of the old one, which must be closed. A crash leaves either, or the packs.
+
+    Raises:
+        OSError: The old one is where it was, or the fresh one is there but may not survive a power loss.
+    """
+    current, old = folder / INDEX_FOLDER, folder / _OLD_FOLDER
+    if current.exists():
+        current.rename(old)
+    try:
+        (folder / _FRESH_FOLDER).rename(current)
+    except OSError:
+        if old.exists():
+            old.rename(current)
+        raise
     disk.sync_dir("")
     remove_leftovers(folder)
-    return Index(open_database(folder / INDEX_FOLDER)), chunks
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -60,9 +98,17 @@ def remove_leftovers(folder: Path) -> None:
         shutil.rmtree(folder / name, ignore_errors=True)
 
 
-def fill_index(index: Index, disk: Disk, sealer: Sealer, epoch: int, time_ms: int, progress: Progress) -> int:
-    """Index all packs in an empty index. Returns the number of chunks."""
-    return _Rebuild(index, disk, sealer, time_ms).run(epoch, progress)
+def fill_index(
+    index: Index,
+    disk: Disk,
+    sealer: Sealer,
+    epoch: int,
+    time_ms: int,
+    progress: Progress,
+    ends: dict[int, int] | None = None,
+) -> int:
+    """Index all packs, up to their ends where those are given, in an empty index. Returns the number of chunks."""
+    return _Rebuild(index, disk, sealer, time_ms).run(epoch, progress, ends)
 
 
 class _Rebuild:
@@ -75,13 +121,14 @@ class _Rebuild:
         self._time_ms = time_ms
         self._rows: dict[int, PackRow] = {}
 
-    def run(self, epoch: int, progress: Progress) -> int:
-        numbers = pack_numbers(self._disk)
-        sizes = {number: self._size(number) for number in numbers}
+    def run(self, epoch: int, progress: Progress, ends: dict[int, int] | None) -> int:
+        sizes = {number: self._size(number) for number in pack_numbers(self._disk)}
+        if ends is not None:
+            sizes = {number: min(size, ends[number]) for number, size in sizes.items() if number in ends}
         done = 0
-        for number in numbers:
-            self._read_pack(number, sizes[number], epoch)
-            done += sizes[number]
+        for number, size in sizes.items():
+            self._read_pack(number, size, epoch)
+            done += size
             progress(done, sum(sizes.values()))
         batch = IndexBatch()
         for number, row in self._rows.items():

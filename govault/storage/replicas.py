@@ -120,17 +120,17 @@ class Replicas:
         size_bytes = min(sum(chunk.size_bytes for chunk in batch), SEGMENT_BYTES_IN_WORK_MAX)
         await self._context.budget.take(size_bytes)
         try:
-            segment = await self._stored(batch, epoch)
+            claimed = await self._stored(batch, epoch)
         finally:
             self._context.budget.give(size_bytes)
-        if segment.stored_bytes == sum(len(chunk.sealed) for chunk in batch):
+        if len(claimed) == len(batch):
             return False
         # Some were here already, or came with an upload: those have the stamp of this node's epoch at most.
         ids = [chunk.chunk_id for chunk in batch]
         return bool(await asyncio.get_running_loop().run_in_executor(self._read_threads, self._stamp, ids, epoch))
 
-    async def _stored(self, batch: Sequence[SealedChunk], epoch: int) -> Segment:
-        """The batch's segment, durable and indexed.
+    async def _stored(self, batch: Sequence[SealedChunk], epoch: int) -> set[ChunkId]:
+        """Have the batch durable and indexed; which of it was stored here and now, with its stamp.
 
         Raises:
             GoVaultError: It is not.
@@ -144,24 +144,24 @@ class Replicas:
             if not ended.done():
                 ended.set_result(None)
 
+        claimed: set[ChunkId] = set()
         segment = Segment([], 0, lambda _: self._context.mailbox.post(end), last=True)
-        self._context.threads.submit(self._keep, segment, batch, epoch)
+        self._context.threads.submit(self._keep, segment, batch, epoch, claimed)
         await ended
         if segment.failure is not None:
             raise segment.failure
-        return segment
+        return claimed
 
-    def _keep(self, segment: Segment, batch: Sequence[SealedChunk], epoch: int) -> None:
+    def _keep(self, segment: Segment, batch: Sequence[SealedChunk], epoch: int, claimed: set[ChunkId]) -> None:
         """On a thread: open each, claim, append. ``segment.finish`` follows when all of it is durable."""
         mine: list[Cut] = []
         try:
             cuts = [Cut(chunk.chunk_id, memoryview(open_now(self._sealer, chunk))) for chunk in batch]
             mine = self._ledger.claim(segment, cuts)
             waiting = segment.unresolved > 0
-            claimed = {cut.chunk_id for cut in mine}
+            claimed.update(cut.chunk_id for cut in mine)
             stamp = max(self._ledger.epoch, epoch)
             records = [_record(chunk, stamp) for chunk in batch if chunk.chunk_id in claimed]
-            segment.stored_bytes = sum(len(record.raw) for record in records)
             if records:
                 self._writer.append(records)
             if waiting:

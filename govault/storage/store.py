@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -19,7 +19,7 @@ from govault.storage.committer import Committer
 from govault.storage.compression import Compressor
 from govault.storage.database import OpenDatabase, RocksDatabase
 from govault.storage.disk import Disk, RealDisk
-from govault.storage.index import Entry, PackRow
+from govault.storage.index import Entry, Index, PackRow
 from govault.storage.ingest import PackIngest
 from govault.storage.ingest_context import IngestContext
 from govault.storage.keyring import Keyring
@@ -32,7 +32,7 @@ from govault.storage.pipeline import Pipeline
 from govault.storage.pouring import Pour
 from govault.storage.quarantine import QUARANTINE_FOLDER, DamageHook, Quarantine
 from govault.storage.reading import Reader
-from govault.storage.rebuild import Progress, rebuild_index
+from govault.storage.rebuild import INDEX_FOLDER, Progress, put_in_place, write_fresh_index
 from govault.storage.recovery import absent_chunks, learn_roots, pack_numbers, recover
 from govault.storage.replicas import Replicas
 from govault.storage.sealing import Sealer
@@ -299,15 +299,27 @@ class PackChunkStore:
         return True
 
     def _rebuild_index(self, progress: Progress) -> int:
-        """The lock is held: uploads and downloads wait for as long as this takes."""
+        """The lock is held: uploads wait for as long as this takes; downloads use the old index until the end."""
         self._collection.commit()
-        with self._ledger.lock:
-            self._ledger.index.close()
-            index, chunks = rebuild_index(
-                self._folder, self._disk, self._sealer, self._ledger.epoch, _time_ms(), progress, self._open_database
-            )
-            self._ledger.adopt(index)
-        return chunks
+        ledger, folder, open_database = self._ledger, self._folder, self._open_database
+        with ledger.lock:
+            # Whoever claimed chunks before may append them now: only what is durable and indexed is read.
+            ends = {number: row.durable_bytes for number, row in ledger.rows.items()}
+            try:
+                write_fresh_index(
+                    folder, self._disk, self._sealer, ledger.epoch, _time_ms(), progress, open_database, ends
+                )
+                ledger.index.close()
+                try:
+                    put_in_place(folder, self._disk)
+                finally:
+                    ledger.adopt(Index(open_database(folder / INDEX_FOLDER)))
+            except OSError as error:
+                raise Storage(
+                    f"the index could not be made anew ({error}); the store goes on with the one it has: repeat later",
+                    code="storage.rebuild-failed",
+                ) from error
+            return sum(row.live_chunks for row in ledger.rows.values())
 
     def _stamped(self, chunk_id: ChunkId, entry: Entry) -> StampedChunk:
         return StampedChunk(chunk_id, self._ledger.counted_stamp(entry), entry.plain_bytes, entry.record_bytes)
@@ -342,5 +354,7 @@ async def _to_the_end(threads: Executor | None, work: Callable[..., T], *args: o
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.wait([running])
+        while not running.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
         raise
