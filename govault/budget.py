@@ -25,7 +25,9 @@ class Budget:
             if turn.done() and not turn.cancelled():
                 self.give(size_bytes)
             else:
-                self._waiting.remove(waiting)
+                if waiting in self._waiting:
+                    # Else bytes came free after it was cancelled and before it heard of it.
+                    self._waiting.remove(waiting)
                 self._admit()
             raise
 

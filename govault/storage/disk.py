@@ -41,6 +41,9 @@ class File(Protocol):
     def size(self) -> int:
         """Bytes in the file."""
 
+    def names(self) -> int:
+        """How many names lead to the file: with a second one somebody else has it too, as a backup does."""
+
     def close(self) -> None:
         """Give the descriptor back; may be called twice."""
 
@@ -131,6 +134,9 @@ class RealFile:
 
     def size(self) -> int:
         return os.fstat(self._fd).st_size
+
+    def names(self) -> int:
+        return os.fstat(self._fd).st_nlink
 
     def close(self) -> None:
         if self._fd >= 0:

@@ -58,6 +58,7 @@ class Tail(NamedTuple):
 def recover(disk: Disk, ledger: Ledger, sealer: Sealer, pack_bytes_max: int) -> Recovered:
     """Make index and packs agree. Runs before anything else uses them."""
     adopted = torn_bytes = newest_end = 0
+    is_shared = False
     short: dict[int, int] = {}
     numbers = pack_numbers(disk)
     for number in numbers:
@@ -66,6 +67,8 @@ def recover(disk: Disk, ledger: Ledger, sealer: Sealer, pack_bytes_max: int) -> 
             size = file.size()
             known = ledger.rows[number].durable_bytes if number in ledger.rows else 0
             newest_end = known
+            # What a backup links to stays as it is: its packs may be the newest again once later ones were compacted.
+            is_shared = file.names() > 1
             if size > known or number == numbers[-1]:
                 check_keys(file, sealer, number)
             if size < known:
@@ -80,7 +83,7 @@ def recover(disk: Disk, ledger: Ledger, sealer: Sealer, pack_bytes_max: int) -> 
             file.close()
     lost = _drop_rows(ledger, numbers)
     newest = numbers[-1] if numbers else 0
-    usable = newest and newest not in short and PACK_HEADER_BYTES <= newest_end < pack_bytes_max
+    usable = newest and newest not in short and not is_shared and PACK_HEADER_BYTES <= newest_end < pack_bytes_max
     return Recovered(adopted, torn_bytes, short, lost, (newest, newest_end) if usable else (0, 0))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from govault.errors import ChunkDamaged, Storage, StorageFull
+from govault.services.maintenance.backup_files import link_file
 from govault.storage.database import Change
 from govault.storage.keyring import Keyring
 from govault.storage.memory import MemoryChunkStore
@@ -17,6 +18,7 @@ from govault.storage.store import PackChunkStore
 from schemas.ids import ChunkId
 from tests.contract.storage.conformance import get, noise, put
 from tests.integration.storage.test_failing_disk import FullDatabase, on
+from tests.integration.storage.vault import opened, packs
 from tests.simulation.storage.recording import RecordingDatabase, RecordingDisk, RecordingFile
 
 
@@ -366,3 +368,24 @@ async def test_an_upload_that_waits_for_one_that_fails_while_the_store_closes_en
         assert not pending
         for task in (first, second):
             assert isinstance(task.exception(), Storage | StorageFull)
+
+
+# --- a pack that a backup has too --------------------------------------------------------------------------------
+
+
+async def test_a_pack_that_a_backup_links_to_grows_no_more_though_it_is_the_newest_at_a_start(tmp_path: Path) -> None:
+    first = noise(100_000, 1)
+    async with opened(tmp_path) as store:
+        _, manifest = await put(store, first)
+        _, gone = await put(store, noise(250_000, 2))
+        [full, growing] = await store.pack_files()
+        assert (full.growing, growing.growing) == (False, True)
+        link_file(full.path, full.size_bytes, tmp_path / "backup", full.path.name)
+        await store.remove([chunk.chunk_id for chunk in gone], 0)
+        assert await store.compact(0.01) > 0
+        assert packs(tmp_path) == [full.path]
+    async with opened(tmp_path) as store:
+        _, second = await put(store, noise(50_000, 3))
+        assert (tmp_path / "backup" / full.path.name).stat().st_size == full.size_bytes
+        assert await get(store, manifest) == first
+        assert await get(store, second) == noise(50_000, 3)

@@ -335,6 +335,19 @@ async def test_a_budget_is_served_in_order_and_survives_those_who_give_up() -> N
     budget.give(10)
 
 
+async def test_who_gave_up_waiting_for_a_budget_just_before_his_turn_is_cancelled_and_nothing_else() -> None:
+    budget = Budget(10)
+    await budget.take(8)
+    turns = [asyncio.ensure_future(budget.take(size)) for size in (5, 10)]
+    await asyncio.sleep(0)
+    turns[0].cancel()
+    budget.give(8)
+    await asyncio.wait(turns, timeout=5)
+    assert turns[0].cancelled()
+    assert turns[1].done()
+    budget.give(10)
+
+
 async def test_an_upload_that_was_cancelled_leaves_the_store_as_it_was() -> None:
     disk = RecordingDisk()
     async with on(disk) as store:

@@ -129,6 +129,9 @@ class RecordingFile:
     def size(self) -> int:
         return len(self._content)
 
+    def names(self) -> int:
+        return 1
+
     def close(self) -> None:
         self._closed = True
 
