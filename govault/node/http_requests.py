@@ -13,6 +13,7 @@ from api.errors import PROBLEM_MEDIA_TYPE, document
 from govault.limits import HTTP_HEAD_BYTES_MAX, HTTP_HEAD_WAIT_S
 
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Za-z.:%_~-]+\])(?::[0-9]*)?")
+_AROUND_A_FIELD_BYTES = len(": \r\n")
 _TRAILERS_TAKEN = frozenset({b"content-digest", b"repr-digest"})
 
 _log = structlog.get_logger("govault.http")
@@ -108,14 +109,14 @@ class RequestProtocol(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         if self._replaying:
             return
-        self._count(url)
+        self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field of the head; of what follows a body only digests, which a client knows no sooner."""
         if self._replaying:
             return
-        self._count(name, b": ", value, b"\r\n")
+        self._count(len(name) + len(value) + _AROUND_A_FIELD_BYTES)
         name = name.lower()
         if self._in_head:
             if name == b"expect" and value.lower() == b"100-continue":
@@ -148,8 +149,8 @@ class RequestProtocol(HttpToolsProtocol):
         if not self.parser.should_upgrade():
             super().on_message_complete()
 
-    def _count(self, *pieces: bytes) -> None:
-        self._head_bytes += sum(map(len, pieces))
+    def _count(self, size_bytes: int) -> None:
+        self._head_bytes += size_bytes
         if self._head_bytes > HTTP_HEAD_BYTES_MAX:
             raise _too_large()
 
