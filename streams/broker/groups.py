@@ -247,6 +247,9 @@ class Group:
         if self.state is State.STABLE:
             self._alive(member)
             return self._assignment_of(member)
+        if member.syncing is not None and not member.syncing.done():
+            # Asked again: who waits for the first answer must not wait for ever.
+            member.syncing.set_result(Synced(Code.UNKNOWN_MEMBER_ID))
         future: asyncio.Future[Synced] = asyncio.get_running_loop().create_future()
         member.syncing = future
         self._alive(member)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from streams.broker.batches import parse_header
+from streams.broker.batches import BatchInvalid, parse_header
 from streams.broker.checkpoint import (
     PARTITIONS_FOLDER,
     Checkpoint,
@@ -79,7 +79,13 @@ def open_store(disk: Disk, sync_all: SyncAll, *, wal_file_bytes: int = WAL_FILE_
     store.offsets.restore(checkpoint.offsets)
     _remove_strange_folders(disk, store, recovered)
     for partition in store.partitions():
-        _open_partition(disk, partition, checkpoint, recovered)
+        try:
+            _open_partition(disk, partition, checkpoint, recovered)
+        except BatchInvalid as problem:
+            raise LogDamaged(
+                f"topic {partition.topic} partition {partition.index}: what was durable in its last segment is damaged"
+                f" ({problem}); restore the log from a backup"
+            ) from problem
     for _, frames in turns:
         _replay(disk, store, frames, recovered)
     recovered.forgotten_offsets = store.offsets.keep_topics(store.topics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
+from streams.broker.batches import BatchInvalid
 from streams.broker.codes import Code
 from streams.broker.protocol import VERSIONS, Request
 from streams.broker.topics import Topic
@@ -117,7 +118,10 @@ def _offset_row(broker: Broker, topic: str, row: Any) -> Tree:
         }
     if row.timestamp < 0:
         return answer | {"error_code": Code.UNSUPPORTED_VERSION}
-    found = partition.offset_at_time(row.timestamp)
+    try:
+        found = partition.offset_at_time(row.timestamp)
+    except (BatchInvalid, OSError):
+        return answer | {"error_code": Code.KAFKA_STORAGE_ERROR}
     if found is None:
         return answer
     return answer | {"timestamp": found[0], "offset": found[1], "leader_epoch": 0}

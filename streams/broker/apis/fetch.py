@@ -117,7 +117,10 @@ def _is_enough(wanted: list[Wanted], min_bytes: int) -> bool:
             return True
         if not partition.log_start <= want.offset <= partition.durable_offset:
             return True
-        total += partition.durable_bytes_from(want.offset)
+        try:
+            total += partition.durable_bytes_from(want.offset)
+        except (BatchInvalid, OSError):
+            return True
     return total >= min_bytes
 
 

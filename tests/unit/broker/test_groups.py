@@ -194,3 +194,20 @@ async def test_a_member_whose_connection_broke_while_joining_does_not_hold_up_th
     again = group.join(replace(ASK, member_id=one.member_id, rebalance_s=0.05))
     assert isinstance(again, asyncio.Future)
     assert len((await asyncio.wait_for(again, 5)).members) == 1
+
+
+async def test_a_sync_that_is_sent_again_answers_the_one_that_waits(group: Group) -> None:
+    leader = await joined(group)
+    joining, again = group.join(ASK), await rejoin(group, leader)
+    assert isinstance(joining, asyncio.Future)
+    assert isinstance(again, asyncio.Future)
+    member = (await joining).member_id
+    generation = group.generation
+    first = group.sync(member, None, generation, None, None, {})
+    second = group.sync(member, None, generation, None, None, {})
+    assert isinstance(first, asyncio.Future)
+    assert isinstance(second, asyncio.Future)
+    assert first.done(), "its connection would wait for ever"
+    group.sync(leader.member_id, None, generation, None, None, {member: b"mine"})
+    assert (await second).assignment == b"mine"
+    group.close()

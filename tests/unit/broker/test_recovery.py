@@ -192,3 +192,14 @@ def test_what_a_failed_fsync_did_not_write_is_written_by_the_next_start() -> Non
     expected = driver.told.records["a", 0]
     assert partition.durable_offset == parse_header(expected[-1]).next_offset
     assert split(partition.read(0, 1 << 20))[0] == expected[0]
+
+
+def test_a_damaged_batch_of_a_segment_without_an_index_is_told_as_damage() -> None:
+    disk, driver = driven(20, checkpoint=True)
+    for inode in inodes(disk, ".index"):
+        inode.content.clear()
+    partition = driver.store.partition("a", 0)
+    assert partition is not None
+    disk.open(partition.segments[-1].path).pwrite([bytes(61)], 0)
+    with pytest.raises(LogDamaged, match=r"topic a"):
+        reopened(disk)
