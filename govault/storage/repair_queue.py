@@ -33,6 +33,13 @@ class _Row(NamedTuple):
     lost: bool
 
 
+class _Changes(NamedTuple):
+    """What becomes of some entries: rows to write, and what counts more or less once they are."""
+
+    rows: list[Change]
+    counted: list[tuple[_Row, int]]
+
+
 class StoredRepairQueue:
     """``RepairQueue`` on a database of its own."""
 
@@ -62,7 +69,7 @@ class StoredRepairQueue:
 
     def add(self, chunks: Sequence[bytes], urgency: Urgency, delay_s: float = 0.0, *, again: bool = False) -> int:
         due_ms = self._now_ms() + int(delay_s * 1000)
-        changes: list[Change] = []
+        changes = _Changes([], [])
         added = 0
         for chunk_id in dict.fromkeys(chunks):
             old = self._row(chunk_id)
@@ -73,7 +80,7 @@ class StoredRepairQueue:
                 sooner = min(due_ms, old.due_ms) if again or not old.failures else old.due_ms
                 row = old._replace(urgency=min(int(urgency), old.urgency), due_ms=sooner, change=_next(old.change))
             self._put(changes, chunk_id, old, row)
-        self._database.write(changes)
+        self._write(changes)
         self._tell_sooner()
         return added
 
@@ -97,16 +104,16 @@ class StoredRepairQueue:
         return taken
 
     def done(self, entries: Iterable[RepairEntry]) -> None:
-        changes: list[Change] = []
+        changes = _Changes([], [])
         for entry in entries:
             row = self._row(entry.chunk_id)
             if row is not None and row.change == entry.change:
                 self._put(changes, entry.chunk_id, row, None)
-        self._database.write(changes)
+        self._write(changes)
 
     def later(self, postponed: Sequence[Postponed]) -> None:
         now_ms = self._now_ms()
-        changes: list[Change] = []
+        changes = _Changes([], [])
         for entry, delay_s, failed, lost in postponed:
             row = self._row(entry.chunk_id)
             if row is None or row.change != entry.change:
@@ -114,7 +121,7 @@ class StoredRepairQueue:
             failures = min(row.failures + 1, _FAILURES_KEPT_MAX) if failed else row.failures
             due_ms = now_ms + int(delay_s * 1000)
             self._put(changes, entry.chunk_id, row, _Row(row.urgency, due_ms, failures, _next(row.change), lost))
-        self._database.write(changes)
+        self._write(changes)
 
     def waiting(self, after: bytes, limit: int) -> list[RepairEntry]:
         rows = islice(self._database.scan(b"c", after), limit)
@@ -122,12 +129,12 @@ class StoredRepairQueue:
 
     def hasten(self, entries: Sequence[RepairEntry]) -> None:
         now_ms = self._now_ms()
-        changes: list[Change] = []
+        changes = _Changes([], [])
         for entry in entries:
             row = self._row(entry.chunk_id)
             if row is not None and row.change == entry.change and row.due_ms > now_ms:
                 self._put(changes, entry.chunk_id, row, row._replace(due_ms=now_ms, change=_next(row.change)))
-        self._database.write(changes)
+        self._write(changes)
         self._tell_sooner()
 
     def on_sooner(self, tell: Callable[[], None]) -> None:
@@ -162,17 +169,24 @@ class StoredRepairQueue:
         raw = self._database.get(b"c" + chunk_id)
         return None if raw is None else _Row._make(_ROW.unpack(raw))
 
-    def _put(self, changes: list[Change], chunk_id: bytes, old: _Row | None, new: _Row | None) -> None:
+    def _put(self, changes: _Changes, chunk_id: bytes, old: _Row | None, new: _Row | None) -> None:
+        rows, counted = changes
         if old is not None:
-            self._count(old, -1)
-            changes.append((b"d" + _ORDER.pack(old.urgency, old.due_ms) + chunk_id, None))
+            counted.append((old, -1))
+            rows.append((b"d" + _ORDER.pack(old.urgency, old.due_ms) + chunk_id, None))
         if new is None:
-            changes.append((b"c" + chunk_id, None))
+            rows.append((b"c" + chunk_id, None))
             return
-        self._count(new, 1)
+        counted.append((new, 1))
         self._first_ms[new.urgency] = min(self._first_ms[new.urgency], new.due_ms)
-        changes.append((b"c" + chunk_id, _ROW.pack(*new)))
-        changes.append((b"d" + _ORDER.pack(new.urgency, new.due_ms) + chunk_id, b""))
+        rows.append((b"c" + chunk_id, _ROW.pack(*new)))
+        rows.append((b"d" + _ORDER.pack(new.urgency, new.due_ms) + chunk_id, b""))
+
+    def _write(self, changes: _Changes) -> None:
+        """Counts follow only what was written: on a full disk nothing of it is."""
+        self._database.write(changes.rows)
+        for row, sign in changes.counted:
+            self._count(row, sign)
 
     def _count(self, row: _Row, sign: int) -> None:
         self._by_urgency[row.urgency] += sign

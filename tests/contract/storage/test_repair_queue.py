@@ -1,6 +1,6 @@
 """The repair queue's contract, in memory and on RocksDB."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govault.domain.healing import Urgency
+from govault.errors import StorageFull
 from govault.ports import Postponed, RepairCounts
-from govault.storage.database import Database, RocksDatabase
+from govault.storage.database import Change, Database, RocksDatabase
 from govault.storage.repair_queue import StoredRepairQueue
 from tests.fakes.database import MemoryDatabase
 
@@ -226,3 +227,34 @@ def test_counts_and_order_agree_with_what_is_stored_whatever_happens(actions: li
     assert set(ids(queue)) == waiting
     urgencies = [entry.urgency for entry in queue.take(100)]
     assert urgencies == sorted(urgencies)
+
+
+class FullDatabase(MemoryDatabase):
+    """Takes nothing while it is full."""
+
+    full = False
+
+    def write(self, changes: Sequence[Change]) -> None:
+        if self.full:
+            raise StorageFull("no space left for the queue")
+        super().write(changes)
+
+
+def test_what_the_disk_had_no_space_for_is_not_counted() -> None:
+    database, time = FullDatabase(), Time()
+    queue = StoredRepairQueue(database, time)
+    queue.add([chunk(1)], Urgency.FEW)
+    time.now_s += 1
+    [entry] = queue.take(10)
+    database.full = True
+    for attempt in (
+        lambda: queue.add([chunk(2)], Urgency.SOLE),
+        lambda: queue.later([Postponed(entry, 60.0, True, True)]),
+        lambda: queue.done([entry]),
+    ):
+        with pytest.raises(StorageFull):
+            attempt()
+    assert queue.counts() == RepairCounts(0, 1, 0, 0, 0) == StoredRepairQueue(database, time).counts()
+    database.full = False
+    queue.done(queue.take(10))
+    assert queue.counts() == RepairCounts(0, 0, 0, 0, 0)
