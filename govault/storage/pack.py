@@ -263,7 +263,7 @@ class PackWriter:
             file.pwrite([encode_pack_header(number, self._key_check)], 0)
         except OSError:
             file.close()
-            self._disk.unlink(pack_path(number))
+            self._give_back(number)
             raise
         self._close_if_synced()
         self._number, self._file, self._end = number, file, PACK_HEADER_BYTES
@@ -271,6 +271,13 @@ class PackWriter:
         self._roots_written = set()
         self._folder_changed = True
         return file
+
+    def _give_back(self, number: int) -> None:
+        """Remove a pack that could not be begun; one that stays must not stand in the way of the next."""
+        try:
+            self._disk.unlink(pack_path(number))
+        except OSError:
+            self._next_number = number + 1
 
     def _undo(self) -> None:
         """Give back what a failed append left behind the end; the next one would write over it anyway."""
