@@ -56,7 +56,12 @@ class Offsets:
         if row.get("taken_over"):
             return
         group = self.groups.setdefault(name, GroupOffsets())
-        group.owned = group.owned or row.get("owned", False)
+        owned = row.get("owned", False)
+        if group.owned and not owned and "set" in row:
+            return  # A reader's, which came in before its owner's was durable.
+        if owned and not group.owned:
+            group.offsets.clear()
+        group.owned = group.owned or owned
         for topic, partition, *rest in row.get("set", ()):
             group.offsets[topic, partition] = Committed(*rest)
         for topic, partition in row.get("unset", ()):

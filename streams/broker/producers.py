@@ -49,6 +49,8 @@ class Producer:
     """What the log remembers of one producer in one partition."""
 
     epoch: int
+    begun: int
+    """The first sequence of it that the log knows to have taken."""
     batches: deque[Written] = field(default_factory=lambda: deque(maxlen=PRODUCER_BATCHES_REMEMBERED))
 
 
@@ -88,7 +90,10 @@ class ProducerStates:
         for batch in producer.batches:
             if (batch.first_sequence, batch.last_sequence) == (header.base_sequence, header.last_sequence):
                 return batch
-        if is_before(header.base_sequence, producer.batches[0].first_sequence):
+        # Of a sequence before those that it knows the log cannot say that it was written: told so, its sender would
+        # count it as safe. (The first batch to a topic that is just being made may be refused and the second taken.)
+        is_known = not is_before(header.base_sequence, producer.begun)
+        if is_known and is_before(header.base_sequence, producer.batches[0].first_sequence):
             raise DuplicateForgotten(f"sequence {header.base_sequence} was written long ago")
         raise OutOfOrder(f"sequence {header.base_sequence} after {last}")
 
@@ -98,7 +103,7 @@ class ProducerStates:
             return
         producer = self._producers.pop(header.producer_id, None)
         if producer is None or producer.epoch != header.producer_epoch:
-            producer = Producer(header.producer_epoch)
+            producer = Producer(header.producer_epoch, header.base_sequence)
         # Inserted again at the end: the dict stays ordered by activity.
         self._producers[header.producer_id] = producer
         producer.batches.append(
@@ -141,7 +146,7 @@ class ProducerStates:
     def restore(self, snapshot: list[Any]) -> None:
         """Take over a `snapshot`."""
         for producer_id, epoch, batches in snapshot:
-            producer = Producer(epoch)
+            producer = Producer(epoch, batches[0][0])
             producer.batches.extend(Written(*batch) for batch in batches)
             self._producers[producer_id] = producer
 

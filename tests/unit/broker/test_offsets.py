@@ -33,6 +33,16 @@ def test_a_group_once_owned_stays_owned() -> None:
     assert group.owned
 
 
+def test_what_an_owner_commits_stands_alone_whenever_readers_commit_under_its_name() -> None:
+    offsets, other = Offsets(), Committed(9, 0, "reader's", 100)
+    offsets.apply(commit_change("g", owned=False, offsets={("t", 0): other, ("t", 1): other}))
+    offsets.apply(commit_change("g", owned=True, offsets={("t", 0): ONE}))
+    offsets.apply(commit_change("g", owned=False, offsets={("t", 0): other, ("u", 0): other}))
+    group = offsets.get("g")
+    assert group is not None
+    assert group.offsets == {("t", 0): ONE}
+
+
 def test_offsets_and_groups_are_forgotten() -> None:
     offsets = Offsets()
     offsets.apply(commit_change("g", owned=False, offsets={("t", 0): ONE, ("u", 0): ONE}))

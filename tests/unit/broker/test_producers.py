@@ -44,6 +44,13 @@ def test_a_repeat_from_long_ago_is_told_apart_from_a_gap() -> None:
         known.check(header(2))
 
 
+def test_what_came_before_the_first_known_batch_is_not_told_to_be_written() -> None:
+    # The topic was made between the two: the first was refused, and is sent again.
+    known = states(1, 2)
+    with pytest.raises(OutOfOrder):
+        known.check(header(0))
+
+
 def test_sequences_wrap_around() -> None:
     known = states(2**31 - 1)
     assert known.check(header(0)) is None
