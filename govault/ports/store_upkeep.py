@@ -54,7 +54,8 @@ class StoreMaintenance(Protocol):
         """Forget those whose stamp is still at most ``epoch_max`` and that no open session has in flight.
 
         Judged one by one against stamping: a chunk is either stamped higher and stays, or is gone and the next
-        session stores it anew. The index forgets durably before this returns; the bytes stay until ``compact``.
+        session stores it anew. The index forgets durably before this returns; the bytes stay until ``compact``. Of a
+        quarantined one, which has no stamp, it forgets that it is.
 
         Returns:
             Those that were removed.

@@ -272,14 +272,21 @@ class Ledger:
     # --- removal ---------------------------------------------------------------------------------------------
 
     def remove(self, chunks: Iterable[ChunkId], epoch_max: int) -> list[tuple[ChunkId, Entry]]:
-        """Forget chunks whose stamp is still at most ``epoch_max``. Those in flight are not in the index at all."""
+        """Forget chunks whose stamp is still at most ``epoch_max``. Those in flight are not in the index at all.
+
+        Of those that are quarantined the mark is forgotten: they have no bytes here, and no stamp.
+        """
         removed: list[tuple[ChunkId, Entry]] = []
         with self.lock:
             self.check()
             batch = IndexBatch()
             changed: dict[int, PackRow] = {}
+            unmarked: list[ChunkId] = []
             for chunk_id in dict.fromkeys(chunks):
                 entry = self.index.get(chunk_id)
+                if entry is None and chunk_id in self.quarantined:
+                    batch.delete_quarantined(chunk_id)
+                    unmarked.append(chunk_id)
                 if entry is None or self.counted_stamp(entry) > epoch_max:
                     continue
                 batch.delete_entry(chunk_id)
@@ -291,6 +298,7 @@ class Ledger:
             self.index.write(batch)
             self.slots.changed(chunk_id for chunk_id, _ in removed)
             self.rows.update(changed)
+            self.quarantined.difference_update(unmarked)
         return removed
 
     def counted_stamp(self, entry: Entry) -> int:

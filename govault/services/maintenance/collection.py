@@ -305,7 +305,18 @@ class Collector:
             removed = await self._packs.remove(due, epoch_max) if due else []
             report = report.plus(removed)
             waiting += len(chunks) - len(removed)
+        await self._forget_quarantined()
         return replace(report, waiting_chunks=waiting)
+
+    async def _forget_quarantined(self) -> None:
+        """What was damaged and is referenced no more has nothing left to be repaired, and is no finding."""
+        gone = [
+            chunk.chunk_id
+            for chunk in self._packs.quarantined(COLLECTION_PAGE)
+            if not self._views.chunk_referenced(chunk.chunk_id)  # type: ignore[arg-type]
+        ]
+        if gone:
+            await self._packs.remove(gone, self._epoch_max())
 
     async def _remove_surplus(self, report: CollectionReport) -> tuple[CollectionReport, bool, bool]:
         """Let go of replicas that belong to other nodes; whether some wait for grace, and whether any are left."""

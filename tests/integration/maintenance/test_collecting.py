@@ -178,3 +178,21 @@ async def test_a_cancelled_collection_leaves_a_sound_vault_and_the_next_goes_on(
         await upkeep.collector.collect()
         assert (await vault.store.stats()).plain_bytes == 2_000_000
         assert (await upkeep.checker.check(read_data=True, read_files=True)).ok
+
+
+async def test_a_damaged_chunk_is_a_finding_as_long_as_something_references_it(tmp_path: Path) -> None:
+    async with open_vault(tmp_path) as vault:
+        upkeep = upkeep_of(vault)
+        await vault.put("damaged", noise(1, 30_000))
+        [chunk] = vault.store.stamped(b"", 10)
+        [pack] = await vault.store.pack_files()
+        with pack.path.open("r+b") as file:
+            file.seek(pack.size_bytes - 1000)
+            file.write(bytes(100))
+        assert not await vault.store.verify(chunk.chunk_id)
+        await upkeep.collector.collect()
+        assert [found.chunk_id for found in vault.store.quarantined(10)] == [chunk.chunk_id]
+        await purge(vault, "damaged")
+        await upkeep.collector.collect()
+        assert vault.store.quarantined(10) == []
+        assert (await vault.store.stats()).quarantined == 0

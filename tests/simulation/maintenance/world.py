@@ -13,7 +13,7 @@ from govault.domain.memory_state import MemoryPartition
 from govault.domain.position import Outcome, Position
 from govault.domain.replication import AS_LAYOUT, Asked
 from govault.domain.rows import ChunkRow, DirectoryRow, FileRow, OutcomeRow, PartitionRow, PartRow, Put
-from govault.ports import StampedChunk, StoreStats
+from govault.ports import QuarantinedChunk, StampedChunk, StoreStats
 from govault.services.log.submit import outcome_of
 from schemas.envelope import Event
 from schemas.ids import ChunkId, new_space_id
@@ -210,6 +210,9 @@ class Node:
     def stamped(self, after: bytes, limit: int) -> list[StampedChunk]:
         ids = sorted(chunk_id for chunk_id in self.disk.chunks if chunk_id > after)[:limit]
         return [StampedChunk(c, self.stamps.get(c, 0), CHUNK_BYTES, CHUNK_BYTES) for c in ids]
+
+    def quarantined(self, limit: int) -> list[QuarantinedChunk]:
+        return []
 
     async def remove(self, chunks: Sequence[bytes], epoch_max: int) -> list[StampedChunk]:
         await self.pause()
