@@ -51,7 +51,13 @@ async def join_group(broker: Broker, request: Request) -> Tree:
             return _joined(Joined(Code.GROUP_MAX_SIZE_REACHED, ""), version)
         group = broker.make_group(body.group_id)
     if request.may_write:
-        await broker.take_over(group)
+        try:
+            await broker.take_over(group)
+        except asyncio.CancelledError:
+            # Its client is gone before it became a member: nobody else would end the group.
+            if group.is_unused:
+                broker.forget_group(group.id)
+            raise
         # Somebody else may have left it, and so ended it, meanwhile.
         group = broker.groups.setdefault(group.id, group)
     rebalance = getattr(body, "rebalance_timeout", None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 import threading
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from streams.broker.apis.membership import join_group
 from streams.broker.apis.positions import offset_commit
 from streams.broker.apis.topics_admin import delete_topics
 from streams.broker.auth import Principal
@@ -135,3 +137,18 @@ async def test_who_takes_a_group_over_keeps_what_a_full_principal_is_just_commit
     group = served.broker.store.offsets.get(GROUP)
     assert group is not None
     assert group.offsets["t", 0].offset == 7
+
+
+async def test_who_is_gone_while_it_takes_a_group_over_leaves_no_group_behind(held) -> None:  # type: ignore[no-untyped-def]
+    served, disk = held
+    committing = await being_synced(served, disk, commit_of(Principal.READER, 7))
+    session = datetime.timedelta(seconds=30)
+    asked = request(11, 5, Principal.FULL, group_id=GROUP, session_timeout=session, member_id="")
+    joining = asyncio.create_task(join_group(served.broker, asked))
+    await asyncio.sleep(0)
+    assert GROUP in served.broker.groups
+    joining.cancel()
+    await asyncio.gather(joining, return_exceptions=True)
+    assert GROUP not in served.broker.groups
+    disk.go.set()
+    await committing
