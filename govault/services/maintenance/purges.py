@@ -82,7 +82,7 @@ class Purges:
     submitter: Submitter
 
     async def purge_tree(self, actor: Actor, root: Entity, budget: PurgeBudget, reason: PurgeReason = "asked") -> None:
-        """End a trash root and all in it, as far as the budget goes.
+        """End a trash root and all in it, as far as the budget goes, and for as long as it is the trash that was given.
 
         Raises:
             NotFound: Its space is gone.
@@ -90,7 +90,7 @@ class Purges:
         space = self.views.space(root.space_id)
         if space is None:
             raise NotFound(f"the space of {root.entity_id} is gone", code="not-found.space-unknown")
-        await self._purge(actor, space, self._tree(root), budget, reason)
+        await self._purge(actor, space, root, budget, reason)
 
     async def purge_closed_space(self, actor: Actor, space: DirectoryRow, budget: PurgeBudget) -> None:
         """End everything in a space that is closed: what still lives becomes trash first, then all trash ends."""
@@ -102,7 +102,7 @@ class Purges:
         while trash := self.views.list_trash(space.space_id, after, _PAGE):
             for root in trash:
                 after = root.entity_id
-                await self._purge(actor, space, self._tree(root), budget, "asked")
+                await self._purge(actor, space, root, budget, "asked")
                 if budget.exhausted:
                     return
 
@@ -152,14 +152,14 @@ class Purges:
         yield root
 
     async def _purge(
-        self, actor: Actor, space: DirectoryRow, entities: Iterable[Entity], budget: PurgeBudget, reason: PurgeReason
+        self, actor: Actor, space: DirectoryRow, root: Entity, budget: PurgeBudget, reason: PurgeReason
     ) -> None:
         batch: list[str] = []
         weight = 0
-        for count, entity in enumerate(entities, 1):
+        for count, entity in enumerate(self._tree(root), 1):
             if count % SCAN_YIELD_ROWS == 0:
                 await asyncio.sleep(0)
-            if not budget.take(entity):
+            if not self._is_still(root) or not budget.take(entity):
                 break
             if budget.dry_run:
                 continue
@@ -170,6 +170,11 @@ class Purges:
                 batch, weight = [], 0
         if batch:
             await self._submit(actor, space, batch, reason)
+
+    def _is_still(self, root: Entity) -> bool:
+        """Whether it is trash since the same moment: what came back, perhaps to be removed anew, is not to end here."""
+        now = self.views.entity(root.entity_id)
+        return now is not None and now.trashed_ms is not None and now.trashed_ms == root.trashed_ms
 
     async def _lighten(self, actor: Actor, entity: Entity) -> int:
         """Prune what one purge may not take at once; how many versions are left to end."""

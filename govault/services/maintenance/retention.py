@@ -64,33 +64,38 @@ class RetentionWorker:
 
     async def _steps(self) -> AsyncGenerator[None]:
         for space in list(self._views.spaces()):
-            settings = self._views.space_settings(space.space_id)
-            if settings is None or settings.closed:
-                continue
             now_ms = self.vault_time_ms()
-            if settings.trash_expires_after_s is not None:
-                async for _ in self._expire_trash(space, settings, now_ms):
-                    yield
-            if settings.keep_last is not None or settings.keep_within_s is not None:
-                async for _ in self._prune_versions(space, settings, now_ms):
-                    yield
+            async for _ in self._expire_trash(space, now_ms):
+                yield
+            async for _ in self._prune_versions(space, now_ms):
+                yield
+
+    def _settings(self, space: DirectoryRow) -> SpaceRow | None:
+        """Those of now: they may change during a round; None where nothing is to end."""
+        settings = self._views.space_settings(space.space_id)
+        return None if settings is None or settings.closed else settings
 
     def vault_time_ms(self) -> int:
         """The latest append time that any folded partition has seen."""
         return max((row.vault_time_ms for row in self._upkeep.status()), default=0)
 
-    async def _expire_trash(self, space: DirectoryRow, settings: SpaceRow, now_ms: int) -> AsyncGenerator[None]:
+    async def _expire_trash(self, space: DirectoryRow, now_ms: int) -> AsyncGenerator[None]:
+        if not self._is_trash_ending(space):
+            return
         after = ""
         while page := self._views.list_trash(space.space_id, after, _TRASH_PAGE):
             for root in page:
                 after = root.entity_id
-                if trash_is_expired(root, settings, now_ms):
-                    async for _ in self._end(root):
-                        yield
+                async for _ in self._end(space, root, now_ms):
+                    yield
             yield
 
-    async def _end(self, root: Entity) -> AsyncGenerator[None]:
-        while True:
+    def _is_trash_ending(self, space: DirectoryRow) -> bool:
+        settings = self._settings(space)
+        return settings is not None and settings.trash_expires_after_s is not None
+
+    async def _end(self, space: DirectoryRow, root: Entity, now_ms: int) -> AsyncGenerator[None]:
+        while (settings := self._settings(space)) is not None and trash_is_expired(root, settings, now_ms):
             budget = PurgeBudget(PURGE_ENTITIES_PER_STEP)
             await self._purges.purge_tree(_ACTOR, root, budget, "expired")
             ended = budget.purged.files + budget.purged.folders
@@ -99,12 +104,21 @@ class RetentionWorker:
                 return
             yield
 
-    async def _prune_versions(self, space: DirectoryRow, settings: SpaceRow, now_ms: int) -> AsyncGenerator[None]:
+    async def _prune_versions(self, space: DirectoryRow, now_ms: int) -> AsyncGenerator[None]:
+        if not self._is_pruning(self._settings(space)):
+            return
         for seen, found in enumerate(walk(self._views, space.space_id, space.space_id), start=1):
             if isinstance(found.row, FileRow) and found.row.older:
+                settings = self._settings(space)
+                if settings is None or not self._is_pruning(settings):
+                    return
                 await self._prune(found.row, settings, now_ms)
             if seen % RETENTION_FILES_PER_STEP == 0:
                 yield
+
+    @staticmethod
+    def _is_pruning(settings: SpaceRow | None) -> bool:
+        return settings is not None and (settings.keep_last is not None or settings.keep_within_s is not None)
 
     async def _prune(self, file: FileRow, settings: SpaceRow, now_ms: int) -> None:
         def committed_ms(number: int) -> int | None:

@@ -2,6 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
+from govault.domain.actor import system
+from govault.services.maintenance.purges import PurgeBudget, Purged
 from schemas.events.files import TrashPurged, VersionsPruned
 from tests.fakes.vault import Vault, open_vault
 from tests.integration.maintenance.upkeep import one_round, upkeep_of
@@ -90,3 +94,61 @@ async def test_a_large_tree_of_trash_ends_over_several_bounded_steps(tmp_path: P
         assert await one_round(retention) >= 4
         assert retention.counts.trash == 36
         assert (await vault.client.get("/trash")).json()["items"] == []
+
+
+async def test_trash_that_came_back_and_was_trashed_anew_is_not_ended_for_its_first_time(tmp_path: Path) -> None:
+    async with open_vault(tmp_path) as vault:
+        await vault.put("other", b"x")
+        await vault.put("folder/f", b"x")
+        await settings(vault, trash_expires_after_s=DAY_S)
+        await vault.client.delete("/spaces/main/folders/folder")
+        (root,) = (await vault.client.get("/trash")).json()["items"]
+        stale = vault.views.entity(root["id"])
+        assert stale is not None
+        vault.clock.advance(2 * DAY_S)
+        await vault.client.post(f"/trash/{root['id']}/restore")
+        await vault.client.delete("/spaces/main/folders/folder")
+        budget = PurgeBudget(100)
+        await vault.services.namespace.purges.purge_tree(system("retention"), stale, budget, "expired")
+        assert budget.purged == Purged()
+        assert [row["name"] for row in (await vault.client.get("/trash")).json()["items"]] == ["folder"]
+
+
+async def test_a_tree_that_comes_back_while_it_ends_keeps_what_is_left_and_ends_the_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govault.services.maintenance.retention.PURGE_ENTITIES_PER_STEP", 10)
+    async with open_vault(tmp_path) as vault:
+        for number in range(35):
+            await vault.put(f"folder/{number:02}", b"x")
+        await write_versions(vault, "folder/34", 70)
+        await settings(vault, trash_expires_after_s=DAY_S)
+        await vault.client.delete("/spaces/main/folders/folder")
+        vault.clock.advance(2 * DAY_S)
+        await vault.put("something", b"moves the log on")
+        retention = upkeep_of(vault).retention
+        assert await retention.work()
+        (root,) = (await vault.client.get("/trash")).json()["items"]
+        assert (await vault.client.post(f"/trash/{root['id']}/restore")).status_code == 200
+        steps = 0
+        while await retention.work():
+            steps += 1
+            assert steps < 20, "it goes on with what is trash no more"
+        assert retention.counts.trash == 10
+        assert len(await versions(vault, "folder/34")) == 71
+
+
+async def test_settings_that_change_during_a_round_hold_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govault.services.maintenance.retention.RETENTION_FILES_PER_STEP", 1)
+    async with open_vault(tmp_path) as vault:
+        await write_versions(vault, "a", 4)
+        await write_versions(vault, "b", 4)
+        await settings(vault, keep_last=1)
+        retention = upkeep_of(vault).retention
+        assert await retention.work()
+        await settings(vault, keep_last=3)
+        await one_round(retention)
+        assert await versions(vault, "a") == [4]
+        assert await versions(vault, "b") == [2, 3, 4]
