@@ -6,7 +6,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from govault.domain.actor import Actor
-from govault.domain.position import Verdict
+from govault.domain.position import Outcome, Verdict
 from govault.domain.reasons import Reason
 from govault.domain.rows import DirectoryRow, FileRow, FolderRow, VersionContent
 from govault.errors import Conflict, NotFound, PreconditionFailed, TooLarge
@@ -50,6 +50,7 @@ class Copied:
 
     Attributes:
         next_cursor: Empty when the copy is complete.
+        sha256: Of a file: the content that was copied, by this call or by an earlier one of the same request.
         seen: What the source was: relative path → (id, version, metadata revision).
     """
 
@@ -58,6 +59,7 @@ class Copied:
     folders: int = 0
     size_bytes: int = 0
     next_cursor: str = ""
+    sha256: str = ""
     seen: dict[str, tuple[str, int, int]] = field(default_factory=dict)
 
 
@@ -114,10 +116,10 @@ class Copies:
     async def _copy_file(
         self, actor: Actor, source: Located, file: FileRow, space: DirectoryRow, wish: CopyWish
     ) -> Copied:
-        made = await self._commit(actor, source.space, file, space, wish, wish.version)
-        located = self.targets.located(made)
+        outcome = await self._commit(actor, source.space, file, space, wish, wish.version)
+        located = self.targets.located(str(outcome.fact("file_id")))
         size_bytes = located.entity.current.size_bytes if isinstance(located.entity, FileRow) else 0
-        return Copied(located, files=1, size_bytes=size_bytes)
+        return Copied(located, files=1, size_bytes=size_bytes, sha256=str(outcome.fact("etag")))
 
     async def _copy_folder(
         self, actor: Actor, source: Located, folder: FolderRow, space: DirectoryRow, wish: CopyWish
@@ -180,8 +182,8 @@ class Copies:
         space: DirectoryRow,
         wish: CopyWish,
         version: int | None,
-    ) -> str:
-        """Commit a version of the file at the wished path; the id of the file there."""
+    ) -> Outcome:
+        """Commit a version of the file at the wished path; the facts tell the file there and its content."""
 
         def draft(content: VersionContent, epoch: int, new_file_id: EntityId) -> VersionCommitted:
             return VersionCommitted(
@@ -198,14 +200,13 @@ class Copies:
             )
 
         try:
-            outcome = await self.recommits.commit(actor, source, file, version, space, draft, wish.step)
+            return await self.recommits.commit(actor, source, file, version, space, draft, wish.step)
         except PreconditionFailed as error:
             raise Conflict(
                 f"something else is at {wish.path!r}; move it away, or ask to replace it",
                 code="conflict.occupied",
                 **{**error.details, "reason": Reason.OCCUPIED.value},
             ) from error
-        return str(outcome.fact("file_id"))
 
     def _copied_before(self, actor: Actor, file_id: str) -> Copied:
         located = self.targets.find(actor, ByRef(file_id))

@@ -117,7 +117,8 @@ class Moves:
             self.copies.still_as_copied, located, copied
         ):
             return False
-        match = (entity.current.sha256,) if isinstance(entity, FileRow) else ()
+        # What was copied may be what it was when this request was first made, and was cut off.
+        match = (copied.sha256,) if isinstance(entity, FileRow) else ()
         try:
             await self.trash.trash_located(actor, located, match, step=f"across-trash{attempt}")
         except PreconditionFailed:

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from govault.domain.actor import Actor
+from govault.errors import OutcomePending
 from govault.services.namespace.copies import Copied, CopyWish
 from govault.services.namespace.moves import MoveWish
 from govault.services.namespace.targets import ByPath, Located
@@ -302,3 +303,26 @@ async def test_a_move_to_another_space_is_repeated_with_the_same_key(vault: Vaul
         assert (first.status_code, first.json()) == (again.status_code, again.json())
         assert first.status_code == 200
         assert len(vault.log.events) == appended
+
+
+async def test_what_a_file_became_before_its_cut_off_move_is_repeated_is_not_lost(vault: Vault) -> None:
+    await vault.client.post("/spaces", json={"name": "other"})
+    await vault.put("f", b"1")
+    moves = vault.services.namespace.moves
+    actor = replace(ADMIN, idempotency_key="k", request_hash="h")
+
+    class CutOff:
+        """A trash that is never reached."""
+
+        async def trash_located(self, *told: object, **more: object) -> None:
+            raise OutcomePending("the node stopped here", event_id="e")
+
+    with pytest.raises(OutcomePending):
+        await replace(moves, trash=CutOff()).move(  # type: ignore[arg-type]
+            actor, ByPath("main", "f"), MoveWish("g", "other")
+        )
+    await vault.put("f", b"newer")
+    moved = await moves.move(actor, ByPath("main", "f"), MoveWish("g", "other"))
+    assert moved.path == "g"
+    assert (await vault.get("g", space="other")).content == b"newer"
+    assert (await vault.get("f")).status_code == 404
