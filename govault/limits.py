@@ -184,6 +184,8 @@ SESSION_VALID_S = 14 * 86_400
 SESSION_IDLE_S = 3 * 86_400
 SESSIONS_MAX = 200_000
 SESSIONS_PER_ACCOUNT_MAX = 64
+SESSION_ENDED_KEPT_S = 600
+"""Longer than an event that opens a session can come after the code that names it was told."""
 SIGNING_KEY_PERIOD_S = 30 * 86_400
 ACCOUNTS_LAG_S_MAX = 60.0
 ACCOUNTS_LOOK_S = 10.0

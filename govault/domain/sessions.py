@@ -6,7 +6,7 @@ owner's alike, so that the owner notices.
 
 from dataclasses import dataclass
 
-from govault.limits import SESSIONS_MAX, SESSIONS_PER_ACCOUNT_MAX
+from govault.limits import SESSION_ENDED_KEPT_S, SESSIONS_MAX, SESSIONS_PER_ACCOUNT_MAX
 from schemas.events import EventData
 from schemas.events.sessions import SessionEnded, SessionOpened, SessionRefreshed
 
@@ -30,13 +30,18 @@ class Session:
 
 
 class Sessions:
-    """All of them, bounded: beyond the bounds the oldest end."""
+    """All of them, bounded: beyond the bounds the oldest end.
+
+    The ids of those that ended are remembered for as long as a code that names one may come again.
+    """
 
     def __init__(self, sessions_max: int = SESSIONS_MAX, per_account_max: int = SESSIONS_PER_ACCOUNT_MAX) -> None:
         self._sessions_max = sessions_max
         self._per_account_max = per_account_max
         self._by_id: dict[str, Session] = {}
         self._of_account: dict[str, dict[str, None]] = {}
+        self._ended_ms: dict[str, int] = {}
+        self._folded_ms = 0
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -51,6 +56,7 @@ class Sessions:
 
     def fold(self, data: EventData, time_ms: int) -> None:
         """Take one event, at the time at which the log took it."""
+        self._folded_ms = max(self._folded_ms, time_ms)
         match data:
             case SessionOpened():
                 self._open(data, time_ms)
@@ -69,7 +75,7 @@ class Sessions:
             self._end(session)
 
     def _open(self, data: SessionOpened, time_ms: int) -> None:
-        if data.session_id in self._by_id:
+        if data.session_id in self._by_id or self._has_ended(data.session_id):
             return
         own = self._of_account.setdefault(data.account_id, {})
         if len(own) >= self._per_account_max:
@@ -91,7 +97,17 @@ class Sessions:
         session.refresh_hash = data.to_hash
         session.used_ms = time_ms
 
+    def _has_ended(self, session_id: str) -> bool:
+        ended_ms = self._ended_ms.get(session_id)
+        return ended_ms is not None and self._folded_ms - ended_ms <= SESSION_ENDED_KEPT_S * 1000
+
     def _end(self, session: Session) -> None:
+        self._ended_ms.pop(session.session_id, None)
+        self._ended_ms[session.session_id] = self._folded_ms
+        oldest = next(iter(self._ended_ms))
+        while len(self._ended_ms) > self._sessions_max or not self._has_ended(oldest):
+            del self._ended_ms[oldest]
+            oldest = next(iter(self._ended_ms))
         del self._by_id[session.session_id]
         own = self._of_account[session.account_id]
         del own[session.session_id]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from govault.auth.secrets import api_token, hash_secret, invite, new_secret
 from govault.domain.account_rows import AccountRow, ApiTokenRow, InviteRow
 from govault.domain.actor import Actor
-from govault.errors import InvalidRequest, NotFound
+from govault.errors import Conflict, InvalidRequest, NotFound
 from govault.limits import INVITE_VALID_S_MAX
 from govault.ports import Clock, Randomness, Views
 from govault.services.log.submit import Submitter
@@ -40,7 +40,7 @@ class Credentials:
 
         Raises:
             InvalidRequest: No such scope, or none.
-            Conflict: The account has as many as it can have.
+            Conflict: The account has as many as it can have; or this is a repeat, and the text was told once.
             AccessDenied: The actor is neither the account nor an administrator.
         """
         unknown = sorted(set(scopes) - set(SCOPES))
@@ -60,7 +60,9 @@ class Credentials:
             scopes=tuple(sorted(set(scopes))),
             expires_ms=None if valid_s is None else self.clock.time_ms() + int(valid_s * 1000),
         )
-        await self.submitter.submit(actor, issued, _PARTITION, subject=account.account_id)
+        outcome = await self.submitter.submit(actor, issued, _PARTITION, subject=account.account_id)
+        if (first := outcome.fact("token_id")) != token_id:
+            raise told_once(f"the API token {first}", "revoke it and make another, with a new key")
         row = self.views.accounts().api_token(token_id)
         if row is None:
             raise NotFound("the token was revoked in the same moment", code="not-found.api-token-unknown")
@@ -87,6 +89,7 @@ class Credentials:
 
         Raises:
             InvalidRequest: It would be valid too long, or not at all.
+            Conflict: This is a repeat, and the text was told once.
             AccessDenied: The actor is no administrator.
         """
         if not 1 <= valid_s <= INVITE_VALID_S_MAX:
@@ -99,7 +102,9 @@ class Credentials:
         issued = InviteIssued(
             invite_hash=invite_hash, roles=roles, expires_ms=self.clock.time_ms() + int(valid_s * 1000)
         )
-        await self.submitter.submit(actor, issued, _PARTITION, subject=invite_hash)
+        outcome = await self.submitter.submit(actor, issued, _PARTITION, subject=invite_hash)
+        if (first := outcome.fact("invite_hash")) != invite_hash:
+            raise told_once(f"the invite {first}", "revoke it and make another, with a new key")
         row = self.views.accounts().invite(invite_hash)
         assert row is not None, "the outcome was waited for"
         return row, invite(secret)
@@ -114,3 +119,11 @@ class Credentials:
         if self.views.accounts().invite(invite_hash) is None:
             raise NotFound("there is no such invite", code="not-found.invite-unknown")
         await self.submitter.submit(actor, InviteRevoked(invite_hash=invite_hash), _PARTITION, subject=invite_hash)
+
+
+def told_once(made: str, advice: str) -> Conflict:
+    """What a repeat is told of something whose secret was in the first answer, and is kept nowhere."""
+    return Conflict(
+        f"a request with this Idempotency-Key made {made} before, and its secret was told then and only then: {advice}",
+        code="conflict.told-once",
+    )

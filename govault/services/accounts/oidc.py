@@ -162,16 +162,17 @@ class OidcLogins:
         if note is None or not hmac.compare_digest(str(note["challenge"]), challenge_of(verifier)):
             raise _void_code()
         row = self._sessions.people.views.accounts().account(str(note["account_id"]))
-        if row is None or not row.is_live:
+        if row is None or row.sessions_from_ms != note.get("sessions_from_ms"):
             raise _void_code()
-        # The log opens a session once: of two that bring the same code, the second finds it taken.
-        return await self._sessions.open(row, str(note["session_id"]))
+        # The log opens a session once: of two that bring the same code, the second finds it taken, or ended already.
+        return await self._sessions.open(row, str(note["session_id"]), _void_code())
 
     def _code(self, row: AccountRow, challenge: str) -> str:
         note: dict[str, str | int] = {
             "account_id": row.account_id,
             "session_id": self._sessions.randomness.token(16).hex(),
             "challenge": challenge,
+            "sessions_from_ms": row.sessions_from_ms,
         }
         return self._codes.seal(note, self._sessions.clock.time_ms() + OIDC_CODE_VALID_S * 1000)
 

@@ -9,6 +9,7 @@ from govault.domain.account_rows import AccountRow
 from govault.domain.actor import Actor
 from govault.errors import AccessDenied, Authentication, Conflict, GoVaultError, InvalidRequest
 from govault.ports import Clock, Passwords, Randomness
+from govault.services.accounts.credentials import told_once
 from govault.services.accounts.personal import Account, People, checked
 from govault.services.log.submit import Submitter
 from schemas.events.accounts import (
@@ -31,6 +32,7 @@ class NewAccount:
 
     Attributes:
         password: None: it gets none, and nobody logs in with one (a service).
+        must_change: Whether the password is a fresh one, which whoever asks is told once.
         invite_hash: Of the invite that it spends.
         identity_hash: Whom of the identity provider it belongs to; empty: nobody.
         quota: How much it may own; None: what new accounts may, administrators anything.
@@ -74,13 +76,15 @@ class AccountRegistry:
     quota_default: AccountQuota
 
     async def create(self, actor: Actor, wish: NewAccount) -> Account:
-        """Make an account.
+        """Make an account; of a repeat, the one that it made.
 
         Raises:
             InvalidRequest: A field breaks a rule.
-            Conflict: Another has the login.
+            Conflict: Another has the login; or this is a repeat, and the fresh password was told once.
             AccessDenied: The actor may not, or the invite opens nothing.
         """
+        if (done := self.submitter.repeated(actor)) is not None:
+            return self._repeated(str(done.fact("account_id")), wish)
         personal = checked(wish.personal)
         _check_roles(wish.roles)
         verifier = "" if wish.password is None else await self.passwords.hash(wish.password, _about(personal))
@@ -100,11 +104,15 @@ class AccountRegistry:
             quota=self._quota(wish),
         )
         try:
-            await self.submitter.submit(actor, created, _PARTITION, subject=account_id)
+            outcome = await self.submitter.submit(actor, created, _PARTITION, subject=account_id)
         except GoVaultError as error:
             if not error.retryable:
                 await keys.destroy(account_id)
             raise
+        made = str(outcome.fact("account_id"))
+        if made != account_id:
+            await keys.destroy(account_id)
+            return self._repeated(made, wish)
         return self._now(account_id)
 
     async def change(self, actor: Actor, row: AccountRow, wish: Change, base_revision: int | None = None) -> Account:
@@ -232,6 +240,11 @@ class AccountRegistry:
             ends_sessions=ends_sessions,
         )
         await self.submitter.submit(actor, changed, _PARTITION, subject=row.account_id)
+
+    def _repeated(self, account_id: str, wish: NewAccount) -> Account:
+        if wish.must_change:
+            raise told_once(f"the account {account_id}", "reset its password")
+        return self._now(account_id)
 
     def _quota(self, wish: NewAccount) -> AccountQuota:
         if wish.quota is not None:

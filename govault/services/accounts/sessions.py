@@ -66,17 +66,23 @@ class SessionActs:
         self.throttle.succeeded(login_hash, actor.address)
         if verdict.outdated:
             await self.registry.rehash(row, password)
-        return await self.open(row)
+        return await self.open(row, refused=Authentication(_WRONG, code="authentication.login"))
 
-    async def open(self, row: AccountRow, session_id: str = "") -> LoggedIn:
+    async def open(self, row: AccountRow, session_id: str = "", refused: Authentication | None = None) -> LoggedIn:
         """Open a session for whoever has proved to be the account.
 
         Args:
+            row: The account as it was when that was proved: what has ended its sessions since ends the proof too.
             session_id: Of the session; empty: a fresh one.
+            refused: What to say where none is opened; None: words that fit any login.
 
         Raises:
-            Authentication: There is such a session already, and it stays another's.
+            Authentication: There is or was such a session already, and it stays another's; or the account's sessions
+                were ended since the proof, as by another password.
         """
+        refused = refused or _ended()
+        if self._ended_since(row):
+            raise refused
         session_id, secret = session_id or self.randomness.token(16).hex(), new_secret(self.randomness)
         expires_ms = self.clock.time_ms() + SESSION_VALID_S * 1000
         opened = SessionOpened(
@@ -86,7 +92,10 @@ class SessionActs:
             expires_ms=expires_ms,
         )
         await self._append(row.account_id, opened)
-        return self._logged_in(row, session_id, secret)
+        if self._ended_since(row):
+            await self._append(row.account_id, SessionEnded(session_id=session_id, account_id=row.account_id))
+            raise refused
+        return self._logged_in(row, session_id, secret, refused)
 
     async def refresh(self, text: str) -> LoggedIn:
         """Go on with a session: the refresh token is spent, and another takes its place.
@@ -113,7 +122,7 @@ class SessionActs:
         now = self.table.find(session.session_id)
         if now is None or now.refresh_hash != to_hash:
             raise _void()
-        return self._logged_in(row, session.session_id, secret)
+        return self._logged_in(row, session.session_id, secret, _void())
 
     async def log_out(self, session_id: str) -> None:
         """End a session; nothing where there is none."""
@@ -121,10 +130,15 @@ class SessionActs:
         if session is not None:
             await self._append(session.account_id, SessionEnded(session_id=session_id, account_id=session.account_id))
 
-    def _logged_in(self, row: AccountRow, session_id: str, secret: str) -> LoggedIn:
+    def _ended_since(self, row: AccountRow) -> bool:
+        """Whether an account's sessions were ended, or it was disabled or erased, since it was as this row says."""
+        now = self.people.views.accounts().account(row.account_id)
+        return now is None or not now.is_live or now.sessions_from_ms != row.sessions_from_ms
+
+    def _logged_in(self, row: AccountRow, session_id: str, secret: str, refused: Authentication) -> LoggedIn:
         session = self.table.find(session_id)
         if session is None or session.refresh_hash != hash_secret(secret) or not self.table.counts(session):
-            raise _void()
+            raise refused
         issued = self.tokens.issue(row.account_id, session_id, self.clock.time_ms() // 1000)
         return LoggedIn(row, session, issued, refresh_token(session_id, secret))
 
@@ -147,6 +161,10 @@ class SessionActs:
         )
         position = await self.log.append(event, _PARTITION)
         await self.table.wait_read(position.offset, OUTCOME_WAIT_S)
+
+
+def _ended() -> Authentication:
+    return Authentication("the account was logged out everywhere meanwhile; log in again", code="authentication.login")
 
 
 def _void() -> Authentication:

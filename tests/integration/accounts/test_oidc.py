@@ -485,6 +485,29 @@ async def test_a_command_gets_its_session_by_a_code_that_counts_once_and_for_it_
     assert await world.doors.status(tokens.json()["access_token"]) == 200
 
 
+async def test_a_code_whose_session_was_ended_opens_no_other(world: World) -> None:
+    browser = world.browser()
+    address = await browser.begin(cli_port=40_000, cli_challenge=challenge_of(VERIFIER))
+    answer = await browser.come_back(world.issuer.log_in(address, "1815", **ADA))
+    ask = {"code": parse_qs(urlsplit(answer.headers["location"]).query)["code"][0], "verifier": VERIFIER}
+    tokens = (await world.doors.ask(None, "POST", "/auth/oidc/redeem", ask)).json()
+    assert await world.doors.status(tokens["access_token"], "POST", "/auth/logout") == 204
+    assert (await world.doors.ask(None, "POST", "/auth/oidc/redeem", ask)).status_code == 401
+
+
+async def test_a_code_from_before_everything_was_logged_out_opens_nothing(world: World) -> None:
+    browser = world.browser()
+    assert (await browser.log_in(world.issuer)).status_code == 200
+    address = await browser.begin(cli_port=40_000, cli_challenge=challenge_of(VERIFIER))
+    answer = await browser.come_back(world.issuer.log_in(address, "1815", **ADA))
+    ask = {"code": parse_qs(urlsplit(answer.headers["location"]).query)["code"][0], "verifier": VERIFIER}
+    ended = await browser.client.delete("/me/sessions", headers={"govault-csrf": "1"})
+    assert ended.status_code == 204
+    world.vault.clock.advance(0.01)
+    redeemed = await world.doors.ask(None, "POST", "/auth/oidc/redeem", ask)
+    assert said(redeemed) == (401, "authentication.code")
+
+
 async def test_a_code_is_void_after_a_minute_and_where_the_account_was_disabled_meanwhile(world: World) -> None:
     for spoil in ("late", "disabled"):
         browser = world.browser()

@@ -1,6 +1,7 @@
 """Sessions folded in log order."""
 
 from govault.domain.sessions import Sessions
+from govault.limits import SESSION_ENDED_KEPT_S
 from schemas.events.sessions import SessionEnded, SessionOpened, SessionRefreshed
 
 A, B = "a_01HF7YAT00DC9XRR3SDYCM8AAA", "a_01HF7YAT00DC9XRR3SDYCM8BBB"
@@ -67,3 +68,13 @@ def test_beyond_the_bounds_the_oldest_end() -> None:
     assert sessions.of_account(A) == []
     sessions.fold(SessionEnded(session_id=sid(8), account_id=f"a_{8:026d}"), 9)
     assert len(sessions) == 3
+
+
+def test_the_id_of_a_session_that_ended_opens_no_other_as_long_as_a_code_may_name_it() -> None:
+    sessions = Sessions(sessions_max=2)
+    sessions.fold(opened(1), 0)
+    sessions.fold(SessionEnded(session_id=sid(1), account_id=A), 1)
+    sessions.fold(opened(1), 1 + SESSION_ENDED_KEPT_S * 1000)
+    assert sessions.find(sid(1)) is None
+    sessions.fold(opened(1, expires_ms=10**9), 2 + SESSION_ENDED_KEPT_S * 1000)
+    assert sessions.find(sid(1)) is not None
