@@ -231,15 +231,22 @@ class Transport:
     async def _once(self, method: str, address: URL, headers: Mapping[str, str], body: Body | bytes | None) -> Answer:
         session = self._live()
         sent = dict(headers) | await self._authorization()
-        async with asyncio.timeout(None) as idle:
-            data: object = body
-            if isinstance(body, Body):
-                if body.size_bytes is not None:
-                    sent["content-length"] = str(body.size_bytes)
-                data = _watched(body, idle)
-            _put_off(idle)
-            async with session.request(method, address, headers=sent, data=data, allow_redirects=False) as response:
-                return Answer(response.status, _plain(response), await _whole_body(response))
+        broken: list[GoVaultError] = []
+        try:
+            async with asyncio.timeout(None) as idle:
+                data: object = body
+                if isinstance(body, Body):
+                    if body.size_bytes is not None:
+                        sent["content-length"] = str(body.size_bytes)
+                    data = _watched(body, idle, broken)
+                _put_off(idle)
+                async with session.request(method, address, headers=sent, data=data, allow_redirects=False) as response:
+                    return Answer(response.status, _plain(response), await _whole_body(response))
+        except aiohttp.ClientError:
+            if broken:
+                # It is the body that failed, not the connection: sending it again would not help.
+                raise broken[0] from None
+            raise
 
     async def _after_outcome(
         self,
@@ -310,10 +317,15 @@ class Transport:
         )
 
 
-async def _watched(body: Body, idle: asyncio.Timeout) -> AsyncIterator[bytes]:
-    async for chunk in body.open():
-        _put_off(idle)
-        yield chunk
+async def _watched(body: Body, idle: asyncio.Timeout, broken: list[GoVaultError]) -> AsyncIterator[bytes]:
+    """A body's bytes; its own error goes to ``broken`` too, for what sends it tells of a lost connection instead."""
+    try:
+        async for chunk in body.open():
+            _put_off(idle)
+            yield chunk
+    except GoVaultError as error:
+        broken.append(error)
+        raise
     _put_off(idle)
 
 

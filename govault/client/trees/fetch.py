@@ -10,6 +10,7 @@ from govault.client.problems import ProtocolError, Unreachable
 from govault.client.references import Reference
 from govault.client.trees.report import TransferReport
 from govault.client.trees.target import LocalTarget, Wanted, translated, write_all
+from govault.client.trees.threads import to_its_end
 from govault.errors import DigestMismatch, RangeNotSatisfiable
 
 WHOLE_BYTES_MAX = 512 * 1024
@@ -33,7 +34,7 @@ async def fetch(files: Files, what: Reference, wanted: Wanted, target: LocalTarg
         content = await files.content(what, if_match="" if what.version else wanted.sha256)
         report.sent_bytes += len(content)
         _check(wanted, len(content), sha256(content).hexdigest())
-        await asyncio.to_thread(target.write_whole, wanted, content)
+        await to_its_end(target.write_whole, wanted, content)
         return
     try:
         await _fetch_in_blocks(files, what, wanted, target, report)
@@ -50,9 +51,9 @@ async def fetch(files: Files, what: Reference, wanted: Wanted, target: LocalTarg
 async def _fetch_in_blocks(
     files: Files, what: Reference, wanted: Wanted, target: LocalTarget, report: TransferReport
 ) -> None:
-    descriptor = await asyncio.to_thread(target.open_part, wanted)
+    descriptor = await to_its_end(target.open_part, wanted, undo=os.close)
     try:
-        have, digest = await asyncio.to_thread(_take_stock, descriptor)
+        have, digest = await to_its_end(_take_stock, descriptor)
         report.resumed_bytes += have
         failures = 0
         while have < wanted.size_bytes:
@@ -66,7 +67,7 @@ async def _fetch_in_blocks(
                     raise
                 await asyncio.sleep(RETRY_FIRST_S * 2 ** (failures - 1))
         _check(wanted, have, digest.hexdigest())
-        await asyncio.to_thread(target.finish_part, wanted, descriptor)
+        await to_its_end(target.finish_part, wanted, descriptor)
     finally:
         os.close(descriptor)
 
@@ -93,10 +94,10 @@ async def _go_on(
                     raise DigestMismatch(f"{wanted.relative}: the node sent more bytes than the file has")
                 if len(buffer) >= BLOCK_BYTES:
                     block, buffer = bytes(buffer), bytearray()
-                    await asyncio.to_thread(_store, wanted, descriptor, block, digest)
+                    await to_its_end(_store, wanted, descriptor, block, digest)
                     have += len(block)
                     report.sent_bytes += len(block)
-            await asyncio.to_thread(_store, wanted, descriptor, bytes(buffer), digest)
+            await to_its_end(_store, wanted, descriptor, bytes(buffer), digest)
             have += len(buffer)
             report.sent_bytes += len(buffer)
     except RangeNotSatisfiable:

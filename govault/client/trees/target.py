@@ -128,6 +128,8 @@ class LocalTarget:
     def finish_part(self, wanted: Wanted, descriptor: int) -> None:
         """Sync a complete part and rename it to its place."""
         with translated(wanted.relative), self._parent_of(wanted.relative, make=True) as (parent, name):
+            # An earlier run may have begun it before the file became executable, or ceased to be.
+            _set_executable(descriptor, wanted.executable)
             _seal(descriptor, wanted.mtime_ns)
             self._put_in_place(part_name(wanted), name, parent, wanted.relative)
 
@@ -140,10 +142,7 @@ class LocalTarget:
         """Correct time and executable bit of a file whose content is right already."""
         descriptor = self.open_existing(wanted.relative)
         try:
-            mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-            executable = mode | ((mode & 0o444) >> 2) if wanted.executable else mode & ~0o111
-            if executable != mode:
-                os.fchmod(descriptor, executable)
+            _set_executable(descriptor, wanted.executable)
             if wanted.mtime_ns is not None:
                 os.utime(descriptor, ns=(wanted.mtime_ns, wanted.mtime_ns))
         finally:
@@ -267,6 +266,13 @@ def write_all(descriptor: int, content: bytes) -> None:
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
+
+
+def _set_executable(descriptor: int, executable: bool) -> None:
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    wanted = mode | ((mode & 0o444) >> 2) if executable else mode & ~0o111
+    if bool(mode & stat.S_IXUSR) != executable:
+        os.fchmod(descriptor, wanted)
 
 
 def _seal(descriptor: int, mtime_ns: int | None) -> None:

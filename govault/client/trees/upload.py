@@ -17,6 +17,7 @@ from govault.client.trees.exclude import Exclusions
 from govault.client.trees.pool import work_off
 from govault.client.trees.report import TransferReport
 from govault.client.trees.scan import LocalEntry, scan
+from govault.client.trees.threads import to_its_end
 from govault.errors import Authentication, DigestMismatch, GoVaultError, NotFound, QuotaExceeded, Storage, StorageFull
 from schemas.rest.content import UploadAnswer
 from schemas.rest.namespace import FileDocument, FolderDocument
@@ -172,8 +173,8 @@ class Upload:
         attributes = self._attributes(entry)
         if entry.kind == "symlink":
             content = _link_target(entry)
-        elif entry.size_bytes <= WHOLE_BYTES_MAX:
-            content, status = _read_whole(entry)
+        elif entry.size_bytes <= WHOLE_BYTES_MAX and (whole := _read_whole(entry)) is not None:
+            content, status = whole
             attributes = self._attributes(entry, status)
         else:
             return await self._send_blocks(entry, where)
@@ -275,21 +276,17 @@ class _Reading:
 
     async def blocks(self) -> AsyncIterator[bytes]:
         """Exactly as many bytes as were announced."""
-        self.digest = sha256()
-        self._file.seek(0)
-        left = self._size_bytes
-        while left:
-            block = await asyncio.to_thread(self._next, min(BLOCK_BYTES, left))
+        digest = self.digest = sha256()
+        done = 0
+        while done < self._size_bytes:
+            # By place: an attempt that was given up may still be reading in its thread.
+            block = await to_its_end(os.pread, self._file.fileno(), min(BLOCK_BYTES, self._size_bytes - done), done)
             if not block:
                 raise Vanished("the file became shorter while it was read")
-            left -= len(block)
+            await asyncio.to_thread(digest.update, block)
+            done += len(block)
             self._report.sent_bytes += len(block)
             yield block
-
-    def _next(self, size_bytes: int) -> bytes:
-        block: bytes = self._file.read(size_bytes)
-        self.digest.update(block)
-        return block
 
 
 def _link_target(entry: LocalEntry) -> bytes:
@@ -305,10 +302,13 @@ def _open(entry: LocalEntry) -> int:
     return descriptor
 
 
-def _read_whole(entry: LocalEntry) -> tuple[bytes, os.stat_result]:
+def _read_whole(entry: LocalEntry) -> tuple[bytes, os.stat_result] | None:
+    """A small file; None where it has grown beyond that since it was listed."""
     descriptor = _open(entry)
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         status = os.fstat(descriptor)
+        if status.st_size > WHOLE_BYTES_MAX:
+            return None
         content = file.read(WHOLE_BYTES_MAX + 1)
         after = os.fstat(descriptor)
     if len(content) != after.st_size or after.st_mtime_ns != status.st_mtime_ns:

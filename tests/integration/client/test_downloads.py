@@ -1,6 +1,10 @@
 """Downloads from a node that is hostile, forgetful or dies in between."""
 
+import asyncio
+import os
 import random
+import stat
+import threading
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from pathlib import Path
@@ -267,3 +271,41 @@ async def test_a_single_wrong_file_is_an_error(top: Path) -> None:
         with pytest.raises(DigestMismatch):
             await Download(vault.files, target, DownloadOptions(), TransferReport()).file(document, "f")
     target.close()
+
+
+async def test_a_cancelled_download_writes_into_no_file_that_got_the_number_of_its_descriptor(
+    top: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storing, go_on = threading.Event(), threading.Event()
+    closed_early: list[int] = []
+
+    def slow(descriptor: int, content: bytes) -> None:
+        storing.set()
+        assert go_on.wait(10)
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            closed_early.append(descriptor)
+
+    monkeypatch.setattr(fetch, "write_all", slow)
+    async with fake_node(node_with([file_document("big", BIG)], serving(BIG))) as node:
+        running = asyncio.create_task(download(node.url, top))
+        assert await asyncio.to_thread(storing.wait, 10)
+        running.cancel()
+        for _ in range(100):
+            await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+    assert closed_early == []
+
+
+async def test_a_part_that_was_begun_before_the_file_became_executable_becomes_executable(top: Path) -> None:
+    top.mkdir(parents=True)
+    part = top / part_of(BIG)
+    part.write_bytes(BIG[: 2 * 1024 * 1024])
+    part.chmod(0o640)
+    async with fake_node(node_with([file_document("big", BIG, executable=True)], serving(BIG))) as node:
+        report = await download(node.url, top)
+    assert report.resumed_bytes == 2 * 1024 * 1024
+    assert stat.S_IMODE((top / "big").stat().st_mode) == 0o750

@@ -13,6 +13,7 @@ from aiohttp import web
 from govault.client import Client, Reference
 from govault.client.trees import upload as uploading
 from govault.client.trees.report import TransferReport
+from govault.client.trees.scan import LocalEntry
 from govault.client.trees.upload import Upload, UploadOptions
 from govault.errors import GoVaultError, QuotaExceeded, StorageFull
 from tests.integration.client.fake_node import fake_node, file_document, folder_page, problem, upload_answer
@@ -203,3 +204,41 @@ async def test_empty_folders_are_made_and_others_are_not_asked_for(top: Path) ->
         made = [path for method, path, _, _ in node.requests if method == "PUT" and "/folders/" in path]
     assert made == ["/spaces/main/folders/d/empty"]
     assert report.folders == 1
+
+
+async def test_a_large_file_that_becomes_shorter_while_it_is_sent_is_sent_as_it_is_then(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploading, "CHANGED_PAUSE_S", 0.0)
+    (top / "log").write_bytes(b"x" * 3_000_000)
+    pread = os.pread
+
+    def rotating(descriptor: int, size_bytes: int, offset: int) -> bytes:
+        if offset:
+            os.truncate(top / "log", 1_000_000)
+        return pread(descriptor, size_bytes, offset)
+
+    monkeypatch.setattr(os, "pread", rotating)
+    async with fake_node(taking) as node:
+        report = await upload(node.url, top)
+        bodies = [len(body) for method, _, _, body in node.requests if method == "PUT"]
+    assert (report.failed.count, report.new) == (0, 1)
+    assert bodies == [1_000_000]
+
+
+async def test_a_small_file_that_became_large_since_it_was_listed_is_sent_whole(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (top / "log").write_bytes(b"x")
+    read_whole = uploading._read_whole
+
+    def grown(entry: LocalEntry) -> object:
+        (top / "log").write_bytes(b"x" * 500_000)
+        return read_whole(entry)
+
+    monkeypatch.setattr(uploading, "_read_whole", grown)
+    async with fake_node(taking) as node:
+        report = await upload(node.url, top)
+        bodies = [len(body) for method, _, _, body in node.requests if method == "PUT"]
+    assert (report.failed.count, report.new) == (0, 1)
+    assert bodies == [500_000]
