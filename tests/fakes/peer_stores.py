@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from govault.domain.layout import Placement, slot_of, slot_range
 from govault.domain.rows import NodeRow
-from govault.errors import ChunkDamaged, Cluster, StorageFull
+from govault.errors import ChunkDamaged, Cluster, Storage, StorageFull
 from govault.limits import PEER_BATCH_BYTES_MAX, PEER_BATCH_CHUNKS_MAX
 from govault.ports import LinkQuality, QuarantinedChunk, SealedChunk, StampedChunk, StoreStats
 from schemas.ids import ChunkId
@@ -25,6 +25,7 @@ class PeerStore:
     Attributes:
         rotten: Chunks whose next check fails.
         full: Whether it has no room.
+        failures_left: So many looks for what is missing fail, where anything is.
     """
 
     contents: dict[ChunkId, bytes] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class PeerStore:
     rotten: set[ChunkId] = field(default_factory=set)
     epoch: int = 0
     full: bool = False
+    failures_left: int = 0
     on_damage: Callable[[bytes, str], None] = lambda chunk_id, reason: None
 
     def put(self, content: bytes) -> ChunkId:
@@ -75,7 +77,11 @@ class PeerStore:
 
     def missing(self, chunks: Sequence[bytes]) -> list[bytes]:
         """See ``StoreMaintenance``."""
-        return [chunk_id for chunk_id in chunks if chunk_id not in self.contents]
+        missing = [chunk_id for chunk_id in chunks if chunk_id not in self.contents]
+        if missing and self.failures_left:
+            self.failures_left -= 1
+            raise Storage("the index cannot be read; look at the disk")
+        return missing
 
     def stamped(self, after: bytes, limit: int) -> list[StampedChunk]:
         """See ``StoreMaintenance``."""

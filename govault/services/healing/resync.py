@@ -8,6 +8,7 @@ node has reached that layout and says so; when all holders have, the layouts bef
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from govault.domain.actor import system
 from govault.errors import GoVaultError
@@ -188,7 +189,12 @@ class Resync:
     async def _step(self, walk: Walk) -> None:
         slots = [slot for _, slot in zip(range(REPAIR_SLOTS_PER_STEP), walk.slots, strict=False)]
         if slots:
-            await self._look_at(walk, slots)
+            try:
+                await self._look_at(walk, slots)
+            except BaseException:
+                # They are looked at again: a walk that left some out would say too much when it ends.
+                walk.slots = chain(slots, walk.slots)
+                raise
             walk.slots_done += len(slots)
         elif walk.scanning:
             await self._scan(walk)
@@ -199,6 +205,7 @@ class Resync:
         """What is missing here, and what is missing at co-holders."""
         lacking = await self._comparing.compare(slots)
         answering = self._duties.answering()
+        found_missing = found_lost = found_under = 0
         for slot, page in referenced_by_slot(self._views.referenced_chunks, slots, PIECE_CHUNKS):
             async with self._share.turn():
                 everybody = all(peer in answering for peer in self._duties.other_holders(slot))
@@ -206,10 +213,13 @@ class Resync:
                 missing = self._packs.missing(mine)
                 if missing:
                     self._queue.add(missing, self._duties.urgency(slot), again=walk.again)
-                    walk.missing += len(missing)
-                    walk.lost += len(self._queue.lost(missing))
+                    found_missing += len(missing)
+                    found_lost += len(self._queue.lost(missing))
                 short = lacking.get(slot, set())
-                walk.under += len(short.union(missing).intersection(mine)) if everybody else len(mine)
+                found_under += len(short.union(missing).intersection(mine)) if everybody else len(mine)
+        walk.missing += found_missing
+        walk.lost += found_lost
+        walk.under += found_under
 
     async def _scan(self, walk: Walk) -> None:
         """A page of this node's own chunks: those that are not wanted here."""

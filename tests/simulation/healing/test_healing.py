@@ -132,6 +132,19 @@ async def test_a_node_whose_views_lag_does_not_say_that_it_has_reached_a_layout(
 
 
 @virtual
+async def test_a_node_says_that_it_has_reached_a_layout_only_when_it_has_looked_at_what_it_failed_to_look_at() -> None:
+    async with World("abcd") as world:
+        world.lay_out("abc")
+        chunks = world.commit(4)
+        await world.until(lambda: len(reached(world)) == 3, 120)
+        world.network.stores["d"].failures_left = 4
+        world.lay_out("abcd")
+        await world.until(lambda: ("d", 2) in reached(world), 600)
+        assert world.network.stores["d"].failures_left == 0
+        assert world.whole(chunks)
+
+
+@virtual
 async def test_a_lost_disk_is_filled_again() -> None:
     async with World("abc") as world:
         world.lay_out("abc")
