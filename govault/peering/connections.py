@@ -153,7 +153,14 @@ async def connect(address: str, context: ssl.SSLContext, node_id: str | None) ->
     stream = ByteStream()
     wire = Wire(stream, address)
     loop = asyncio.get_running_loop()
-    await loop.create_connection(lambda: stream, host.strip("[]"), int(port), ssl=context)
+    try:
+        await loop.create_connection(lambda: stream, host.strip("[]"), int(port), ssl=context)
+    except OSError:
+        # Among them what TLS raises, of which some are ValueErrors too.
+        raise
+    except (ValueError, OverflowError) as error:
+        # Members tell their addresses themselves, and one may tell what is none.
+        raise ConnectionRefusedError(f"{address!r} is no address of a node: {error}") from error
     raw: socket.socket | None = wire.extra("socket")
     if raw is not None:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -174,3 +174,17 @@ async def test_probes_too_short_for_an_address_that_says_nothing_find_the_next_o
                 await one.client.ping(two.node_id, b"ab", 0.3)
             for _ in range(3):
                 assert await one.client.ping(two.node_id, b"ab", 2.0) == b"ba"
+
+
+@pytest.mark.parametrize(
+    "address", ["a-host-without-a-port", "host:port", "127.0.0.1:70000", f"{'a' * 64}.test:1", ":"]
+)
+async def test_a_peer_that_tells_an_address_that_is_none_cannot_be_reached_and_no_more_than_that(address: str) -> None:
+    async with ends(2) as (one, two):
+        right = one.places[two.node_id]
+        one.places[two.node_id] = [address]
+        with pytest.raises(Cluster) as failed:
+            await one.client.ping(two.node_id, b"abc", 2.0)
+        assert failed.value.specific_code == "cluster.unreachable"
+        one.places[two.node_id] = [address, *right]
+        assert await one.client.ping(two.node_id, b"abc", 2.0) == b"cba"
