@@ -66,9 +66,17 @@ class Notices:
         self._some.set()
 
     async def work(self) -> bool:
-        """Queue what was noted, a page at a time."""
+        """Queue what was noted, a page at a time. Where the queue takes it not, a walk has to find it."""
         self._loop = asyncio.get_running_loop()
         self._some.clear()
+        try:
+            self._queue_pages()
+        except BaseException:
+            self.overflowed = True
+            raise
+        return self._waiting
+
+    def _queue_pages(self) -> None:
         damaged = _page(self._damaged)
         self._tally.damaged(damaged)
         for chunk_id in (*damaged, *_page(self._missed)):
@@ -77,7 +85,6 @@ class Notices:
         for chunk_id in self._packs.missing(_page(self._referenced)):
             if self._duties.wants_chunk(chunk_id):
                 self._queue.add([chunk_id], self._duties.urgency(slot_of(chunk_id)), _REFERENCED_DELAY_S)
-        return self._waiting
 
     async def wait_for_work(self) -> None:
         """Return when something was noted."""
