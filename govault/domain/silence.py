@@ -2,7 +2,8 @@
 
 Silence is measured between append times of one partition: from a node's last heartbeat to the newest of anybody's. A
 log that stood still (nobody could append) or whose clock jumped says nothing about anybody: a gap of HEARTBEAT_GAP_MS
-between two records starts every node's silence anew. A clock that goes back counts as standing still.
+between two records starts every node's silence anew, forwards as backwards: of a clock that was ahead for a moment
+nothing may be measured against that moment. A clock that goes back by less counts as standing still.
 """
 
 from govault.limits import HEARTBEAT_GAP_MS, HEARTBEAT_NODES_MAX
@@ -14,7 +15,7 @@ class Silences:
     def __init__(self) -> None:
         self._last_ms: dict[str, int] = {}
         self.newest_ms = 0
-        """The newest append time of anybody's heartbeat."""
+        """The newest append time of anybody's heartbeat, since the log's clock last jumped."""
         self._since_ms = 0
 
     @property
@@ -26,6 +27,9 @@ class Silences:
         """A heartbeat stands in the log."""
         if append_ms - self.newest_ms > HEARTBEAT_GAP_MS:
             self._since_ms = append_ms
+        elif self.newest_ms - append_ms > HEARTBEAT_GAP_MS:
+            self._last_ms.clear()
+            self._since_ms = self.newest_ms = append_ms
         self.newest_ms = max(self.newest_ms, append_ms)
         self._last_ms.pop(node_id, None)
         if len(self._last_ms) >= HEARTBEAT_NODES_MAX:

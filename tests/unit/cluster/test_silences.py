@@ -36,6 +36,16 @@ def test_a_clock_of_the_log_that_goes_back_accuses_nobody() -> None:
     assert silences.of("a") == silences.of("b") == 0
 
 
+def test_a_clock_of_the_log_that_went_far_ahead_for_a_moment_does_not_hide_a_death_until_then() -> None:
+    silences = Silences()
+    heard_each(silences, "abc", T, T + 10_000)
+    silences.heard("a", T + 10**10)
+    heard_each(silences, "ab", T + 12_000, T + 30_000)
+    assert silences.newest_ms < T + 30_000
+    assert silences.of("c") > 10_000
+    assert silences.of("a") == silences.of("b") == 0
+
+
 def test_a_node_that_was_never_heard_is_silent_since_the_log_is_watched() -> None:
     silences = Silences()
     assert silences.of("x") == 0
