@@ -157,14 +157,20 @@ class Transport:
                 raise ProtocolError(f"{self.url} does not speak HTTP as expected: {error}") from error
             else:
                 self._met = True
-                if answer.status == 202 and "/outcomes/" in answer.headers.get("location", ""):
-                    return await self._after_outcome(method, route, query, sent, body, answer)
-                if answer.status < 400:
+                if answer.status == 202 and "/outcomes/" in (location := answer.headers.get("location", "")):
+                    outcome = await self.wait_outcome(location)
+                    if isinstance(body, Body) and not body.replayable:
+                        # It cannot be asked again: the answer is the outcome's own document.
+                        return outcome
+                    # The key gives the first outcome again, as the answer it would have been.
+                    failure, retry_after_s = OutcomePending(f"{location} is known, and the node does not say so"), 0.0
+                elif answer.status < 400:
                     return answer
-                failure = error_of(answer.status, answer.body, answer.headers)
-                if answer.status not in _RETRY_STATUSES:
-                    raise failure
-                retry_after_s = _retry_after_s(answer.headers)
+                else:
+                    failure = error_of(answer.status, answer.body, answer.headers)
+                    if answer.status not in _RETRY_STATUSES:
+                        raise failure
+                    retry_after_s = _retry_after_s(answer.headers)
             if attempt == attempts:
                 raise failure
             await asyncio.sleep(retry_after_s if retry_after_s is not None else pause_s * random.uniform(0.5, 1.0))
@@ -247,28 +253,6 @@ class Transport:
                 # It is the body that failed, not the connection: sending it again would not help.
                 raise broken[0] from None
             raise
-
-    async def _after_outcome(
-        self,
-        method: str,
-        route: str,
-        query: Mapping[str, str | int | None] | None,
-        sent: Mapping[str, str],
-        body: Body | bytes | None,
-        answer: Answer,
-    ) -> Answer:
-        """Wait until the event's outcome is known, then repeat the request: its key gives the first outcome again.
-
-        A body that cannot be sent again is not: the answer is then the outcome's own document.
-        """
-        outcome_route = answer.headers["location"]
-        outcome = await self.wait_outcome(outcome_route)
-        if isinstance(body, Body) and not body.replayable:
-            return outcome
-        repeated = await self._once(method, self._address(route, query), sent, body)
-        if repeated.status >= 400:
-            raise error_of(repeated.status, repeated.body, repeated.headers)
-        return repeated
 
     async def wait_outcome(self, route: str) -> Answer:
         """Ask for an outcome until it is known.

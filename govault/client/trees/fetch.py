@@ -61,7 +61,8 @@ async def _fetch_in_blocks(
             try:
                 have, digest = await _go_on(files, what, wanted, descriptor, have, digest, report)
             except Unreachable:
-                have = os.lseek(descriptor, 0, os.SEEK_CUR)
+                # By what lies there: the part may have been begun anew before the connection broke.
+                have, digest = await to_its_end(_take_stock, descriptor)
                 failures = 1 if have > before else failures + 1
                 if failures == STREAM_ATTEMPTS_MAX:
                     raise

@@ -167,6 +167,34 @@ async def test_a_connection_that_breaks_goes_on_where_it_stopped(top: Path, monk
     assert [path.name for path in top.iterdir()] == ["big"]
 
 
+async def test_a_connection_that_breaks_after_the_range_was_not_granted_loses_nothing(
+    top: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "RETRY_FIRST_S", 0.001)
+    asked: list[str | None] = []
+
+    async def whimsical(request: web.Request) -> web.StreamResponse:
+        asked.append(request.headers.get("range"))
+        start = (request.http_range.start or 0) if len(asked) != 2 else 0
+        response = web.StreamResponse(status=206 if start else 200)
+        response.content_length = len(BIG) - start
+        if start:
+            response.headers["content-range"] = f"bytes {start}-{len(BIG) - 1}/{len(BIG)}"
+        await response.prepare(request)
+        stop = len(BIG) if len(asked) > 2 else 1_500_000 * len(asked)
+        await response.write(BIG[start:stop])
+        if stop < len(BIG):
+            assert request.transport is not None
+            request.transport.close()
+        return response
+
+    async with fake_node(node_with([file_document("big", BIG)], whimsical)) as node:
+        report = await download(node.url, top)
+    assert not report.is_partial
+    assert (top / "big").read_bytes() == BIG
+    assert len(asked) == 3
+
+
 async def test_a_part_of_an_earlier_run_is_gone_on_with(top: Path) -> None:
     top.mkdir(parents=True)
     (top / part_of(BIG)).write_bytes(BIG[:2_000_000])
@@ -280,10 +308,12 @@ async def test_a_cancelled_download_writes_into_no_file_that_got_the_number_of_i
     closed_early: list[int] = []
 
     def slow(descriptor: int, content: bytes) -> None:
+        part = os.fstat(descriptor)
         storing.set()
         assert go_on.wait(10)
         try:
-            os.fstat(descriptor)
+            if not os.path.samestat(part, os.fstat(descriptor)):
+                closed_early.append(descriptor)
         except OSError:
             closed_early.append(descriptor)
 
@@ -294,10 +324,11 @@ async def test_a_cancelled_download_writes_into_no_file_that_got_the_number_of_i
         running.cancel()
         for _ in range(100):
             await asyncio.sleep(0)
+        ended_early = running.done()
         go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await running
-    assert closed_early == []
+    assert (ended_early, closed_early) == (False, [])
 
 
 async def test_a_part_that_was_begun_before_the_file_became_executable_becomes_executable(top: Path) -> None:

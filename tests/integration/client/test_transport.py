@@ -105,6 +105,26 @@ async def test_an_outcome_known_late_is_waited_for_and_the_request_repeated_unde
         assert sum(method == "PUT" for method, _, _, _ in node.requests) == 2
 
 
+@pytest.mark.parametrize("trouble", ["busy", "broken"])
+async def test_a_repeat_after_a_late_outcome_meets_the_same_patience_as_any_request(trouble: str) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        if request.path.startswith("/outcomes/"):
+            return web.json_response({"event_id": EVENT, "verdict": "accepted", "facts": {}, "offset": 1})
+        puts = sum(method == "PUT" for method, _, _, _ in node.requests)
+        if puts == 1:
+            return problem(202, "outcome-pending", location=f"/outcomes/{EVENT}")
+        if puts == 2 and trouble == "busy":
+            return problem(503, "cluster.busy", retry_after="0")
+        if puts == 2:
+            assert request.transport is not None
+            request.transport.close()
+        return upload_answer("a.txt", b"hello")
+
+    async with fake_node(handler) as node, Client(node.url, "secret") as vault:
+        assert (await vault.files.put(WHERE, b"hello", Attributes())).result == "created"
+        assert len(keys(node)) == 1
+
+
 async def test_an_outcome_that_stays_unknown_ends_with_where_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transport, "OUTCOME_S", 0.05)
 
