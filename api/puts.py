@@ -25,6 +25,11 @@ class Puts:
 
     async def put(self, request: RawRequest) -> None:
         """Take a content in and answer what became of it."""
+        path, uploaded = await self.taken(request)
+        await respond_uploaded(request, uploaded, path.changed)
+
+    async def taken(self, request: RawRequest) -> tuple[NormalPath, Uploaded]:
+        """Take a content in; where it was to go and what became of it, for a door that answers in words of its own."""
         space = space_from_url(request.params["space"])
         path = tree_path_from_url(request.params["path"])
         announced = announced_length(request)
@@ -35,7 +40,7 @@ class Puts:
         else:
             body = body_of(request, announced)
             uploaded = await self._services.uploads.put(request.actor, wish, body, self._max_upload_bytes)
-        await respond_uploaded(request, uploaded, path.changed)
+        return path, uploaded
 
     def _condition(self, request: RawRequest, space: str, path: NormalPath) -> WriteCondition:
         """Only requests with conditions look at the file there now."""

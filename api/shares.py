@@ -9,7 +9,7 @@ from api.archives import ArchiveDoor
 from api.blobs import Blobs
 from api.documents import dumps, entity_document
 from api.middleware.rates import Rates
-from api.puts import Puts
+from api.puts import Puts, respond_uploaded
 from api.raw import RawRequest
 from api.targets import tree_path_from_url
 from api.types import respond
@@ -40,7 +40,10 @@ class ShareDoor:
             raise AccessDenied("the link takes uploads and shows nothing", code="access-denied.share-upload")
         path = below(opened, _path(request))
         space = opened.located.space.name
-        located = self._services.targets.find(opened.actor, ByPath(space, path))
+        try:
+            located = self._services.targets.find(opened.actor, ByPath(space, path))
+        except NotFound as error:
+            raise _nothing() from error
         asked = _as(request, opened, {"space": space, "path": quote(path)})
         if not is_folder(located.entity):
             await self._count(request, opened)
@@ -56,13 +59,20 @@ class ShareDoor:
         opened = await self._open(request)
         if opened.share.mode != "upload":
             raise AccessDenied("the link reads and takes nothing", code="access-denied.share-read")
-        path = tree_path_from_url(request.params["path"]).path
-        whole = below(opened, path)
+        path = tree_path_from_url(request.params["path"])
+        whole = below(opened, path.path)
         space = opened.located.space
         if self._services.views.resolve(space.space_id, whole) is not None:
             raise Conflict("something is at that name already; choose another", code="conflict.occupied")
         await self._shares().use(opened)
-        await self._puts.put(_as(request, opened, {"space": space.name, "path": quote(whole)}))
+        asked = _as(request, opened, {"space": space.name, "path": quote(whole)})
+        try:
+            _, uploaded = await self._puts.taken(asked)
+        except NotFound as error:
+            if error.specific_code == "not-found.space-unknown":
+                raise _nothing() from error
+            raise
+        await respond_uploaded(request, uploaded._replace(space="", path=path.path), path.changed)
 
     async def _open(self, request: RawRequest) -> Opened:
         opened = await self._opened(request)
@@ -108,6 +118,11 @@ class ShareDoor:
     def _shares(self) -> Shares:
         assert self._services.shares is not None
         return self._services.shares
+
+
+def _nothing() -> NotFound:
+    """Names neither the space nor what is above the folder of the link."""
+    return NotFound("there is nothing at that name", code="not-found.entity-unknown")
 
 
 def _as(request: RawRequest, opened: Opened, params: dict[str, str]) -> RawRequest:

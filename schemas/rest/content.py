@@ -11,8 +11,11 @@ class UploadAnswer(ResponseModel):
     """What became of an upload."""
 
     id: str = Field(description="The file's id.", examples=["f_01K9QGZ4T2V7M3N8R5XW6YABCD"])
-    space: str = Field(examples=["main"])
-    path: str = Field(description="Where it is, in normal form (NFC).", examples=["reports/2026.txt"])
+    space: str = Field(description="Empty where it came by a share link.", examples=["main"])
+    path: str = Field(
+        description="Where it is, in normal form (NFC); below the folder of the share link by which it came.",
+        examples=["reports/2026.txt"],
+    )
     version: int = Field(description="The version that has these bytes.", ge=1, examples=[1])
     etag: str = Field(
         description="SHA-256 of the content, also its address under `/files/`.",

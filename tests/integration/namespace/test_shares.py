@@ -81,6 +81,27 @@ async def test_a_link_to_a_folder_shows_what_is_below_and_nothing_above(vault: V
         assert {name.rpartition("docs/")[2] for name in names} >= {"one", "deep/two"}
 
 
+async def test_a_link_tells_neither_where_its_folder_is_nor_in_which_space(vault: Vault) -> None:
+    await vault.put("private/docs/one", b"1")
+    await vault.put("private/inbox/one", b"1")
+    reads, takes = await share(vault, "private/docs"), await share(vault, "private/inbox", mode="upload")
+    async with stranger(vault) as client:
+        missing = await client.get(reads["url"] + "/nothing")
+        assert (missing.status_code, missing.json()["code"]) == (404, "not-found.entity-unknown")
+        below_file = await client.get(reads["url"] + "/one/nothing")
+        assert below_file.status_code == 404
+        fresh = await client.put(takes["url"] + "/sub/fresh", content=b"fresh")
+        known = await client.put(takes["url"] + "/sub/known", content=b"1")
+        in_the_way = await client.put(takes["url"] + "/one/two", content=b"2")
+    assert (fresh.status_code, known.status_code, in_the_way.status_code) == (201, 201, 404)
+    assert (await vault.get("private/inbox/sub/fresh")).content == b"fresh"
+    for answer in (missing, below_file, fresh, known, in_the_way):
+        assert "private" not in answer.text, answer.text
+        assert "main" not in answer.text, answer.text
+    assert (fresh.json()["path"], known.json()["path"]) == ("sub/fresh", "sub/known")
+    assert known.json()["new_bytes"] == 1
+
+
 async def test_an_upload_link_takes_new_files_and_shows_and_changes_nothing(vault: Vault) -> None:
     await vault.put("inbox/there", b"first")
     made = await share(vault, "inbox", mode="upload")
