@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from govault.domain.actor import Actor
-from govault.domain.rows import NodeRow, NodeState
+from govault.domain.layout import decode_table
+from govault.domain.rows import LayoutRow, NodeRow, NodeState
 from govault.errors import Conflict, InvalidRequest, NotFound
 from govault.limits import NODE_NAME_CHARACTERS_MAX, NODE_PREFIX_CHARACTERS_MIN
 from govault.ports import Views
@@ -148,7 +149,11 @@ class Membership:
 
 
 def drained(views: Views, node_id: str) -> bool:
-    """Whether no layout that counts gives a node anything, and the newest has all that it needs elsewhere."""
+    """Whether no layout that counts gives a node anything, and the newest has all that it needs elsewhere.
+
+    Dead holders are not waited for where another one that lives has the slot: where none does, this node may be the
+    only one that has its chunks.
+    """
     reader = views.peers()
     row = reader.node(node_id)
     if row is None or row.started_ms == 0:
@@ -162,7 +167,17 @@ def drained(views: Views, node_id: str) -> bool:
         for node in reader.nodes()
         if node.node_id in newest.node_ids and node.state not in (NodeState.DEAD, NodeState.REMOVED)
     }
-    return bool(living) and living <= set(newest.reached)
+    if not living or not living <= set(newest.reached):
+        return False
+    return len(living) == len(newest.node_ids) or _in_all_slots(living, newest)
+
+
+def _in_all_slots(node_ids: set[str], layout: LayoutRow) -> bool:
+    """Whether a layout gives every slot to one of the nodes at least."""
+    width = min(layout.replicas, len(layout.node_ids))
+    chosen = [node_id in node_ids for node_id in layout.node_ids]
+    flat = decode_table(layout.table, layout.replicas, len(layout.node_ids))
+    return all(any(chosen[index] for index in flat[at : at + width]) for at in range(0, len(flat), width))
 
 
 def _is_control(mark: str) -> bool:

@@ -12,7 +12,14 @@ from govault.services.cluster.members import Members, ThisNode
 from govault.services.cluster.membership import Membership, NodeWish, drained
 from govault.services.cluster.sealing_roots import SealingRoots
 from govault.storage.keyring import Keyring
-from schemas.events.peers import LayoutReached, NodeChanged, NodeRemoved, SealingRootOpened
+from schemas.events.peers import (
+    LayoutReached,
+    NodeChanged,
+    NodeRecovered,
+    NodeRemoved,
+    NodeSuspected,
+    SealingRootOpened,
+)
 from tests.simulation.virtual_time import run_virtually
 from tests.unit.cluster.peers_vault import ADMIN, PeersVault, keyring
 from tests.unit.cluster.test_changing_layouts import layouts_of
@@ -90,6 +97,31 @@ async def test_a_drained_node_is_removed_and_the_last_one_never() -> None:
     with pytest.raises(Conflict) as error:
         await membership.remove(ADMIN, "n2", force=True)
     assert error.value.specific_code == "conflict.last-node"
+
+
+async def test_a_node_is_not_drained_while_all_who_take_some_of_its_slots_over_are_dead() -> None:
+    vault = PeersVault(4)
+    membership = membership_of(vault)
+    layouts = layouts_of(vault)
+    await layouts.apply(ADMIN, await layouts.plan(replicas=2))
+    await membership.change(ADMIN, "n0", NodeWish(draining=True))
+    await layouts.apply(ADMIN, await layouts.plan())
+    for dead in (2, 3):
+        incarnation = membership.find(id_of(dead)).incarnation
+        for witness in (0, 1):
+            said = NodeSuspected(
+                node_id=id_of(dead), incarnation=incarnation, witness=id_of(witness), silence_ms=60_000
+            )
+            vault.write(said)
+        assert membership.find(id_of(dead)).state == "dead"
+    vault.write(LayoutReached(node_id=id_of(1), version=2))
+    assert not drained(vault, id_of(0))  # type: ignore[arg-type]
+    with pytest.raises(Conflict):
+        await membership.remove(ADMIN, "n0")
+    vault.write(NodeRecovered(node_id=id_of(3), incarnation=membership.find(id_of(3)).incarnation + 1))
+    vault.write(LayoutReached(node_id=id_of(3), version=2))
+    # The slots that the dead one has share holders with those two.
+    assert drained(vault, id_of(0))  # type: ignore[arg-type]
 
 
 async def test_a_node_does_not_remove_itself() -> None:
