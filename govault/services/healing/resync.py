@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from govault.domain.actor import system
+from govault.domain.rows import LayoutRow
 from govault.errors import GoVaultError
 from govault.limits import COLLECTION_PAGE, REPAIR_SLOTS_PER_STEP, SLOTS
 from govault.ports import ClusterMap, EventLog, RepairQueue, StoreMaintenance, Views
@@ -154,6 +155,9 @@ class Resync:
         if worked_off and last.missing > last.lost:
             # All of it was repaired: this walk is the one that may say so.
             return idle_s >= max(_SOON_S, last.took_s)
+        if not last.caught_up and self._has_to_say():
+            # It may have overlooked what was not applied yet, and so says nothing.
+            return idle_s >= max(_REPEAT_S, last.took_s)
         return worked_off and last.unsafe > 0 and idle_s >= _REPEAT_S
 
     async def _begin(self) -> Walk:
@@ -242,12 +246,19 @@ class Resync:
 
     async def _reach(self, version: int) -> None:
         """Say, once, that this node has all that a layout gives it."""
-        layouts = self._views.peers().layouts()
-        newest = layouts[-1] if layouts else None
-        me = self._cluster.node_id
+        newest, me = self._newest(), self._cluster.node_id
         if newest is None or newest.version != version or me not in newest.node_ids or me in newest.reached:
             return
         await self._submitter.submit(_ACTOR, LayoutReached(node_id=me, version=version), 0, subject="layout")
+
+    def _has_to_say(self) -> bool:
+        """Whether somebody waits for what a walk finds out: that the newest layout is reached, or this node drained."""
+        newest = self._newest()
+        return newest is not None and self._cluster.node_id not in newest.reached
+
+    def _newest(self) -> LayoutRow | None:
+        layouts = self._views.peers().layouts()
+        return layouts[-1] if layouts else None
 
     def is_drained(self) -> bool:
         """Whether no layout needs this node, and every referenced chunk that it has is at all its holders."""
@@ -255,4 +266,6 @@ class Resync:
         if placement.newest is None or last is None or last.duties != self._duties.version or self._asked:
             return False
         tables = (placement.newest, *placement.before)
-        return not any(self._cluster.node_id in table.node_ids for table in tables) and last.unsafe == 0
+        return (
+            not any(self._cluster.node_id in table.node_ids for table in tables) and last.unsafe == 0 and last.caught_up
+        )

@@ -145,6 +145,21 @@ async def test_a_node_says_that_it_has_reached_a_layout_only_when_it_has_looked_
 
 
 @virtual
+async def test_a_node_whose_views_lagged_says_that_it_has_reached_a_layout_soon_after_they_lag_no_more() -> None:
+    async with World("abc") as world:
+        world.lay_out("abc")
+        await world.until(lambda: len(reached(world)) == 3, 120)
+        world.views.applied_lag = 3
+        world.lay_out("ab")
+        await asyncio.sleep(60)
+        assert len(reached(world)) == 3
+        assert not world.nodes["c"].healing.is_drained()
+        world.views.applied_lag = 0
+        await world.until(lambda: len(world.views.layouts_) == 1, 120)
+        await world.until(world.nodes["c"].healing.is_drained, 120)
+
+
+@virtual
 async def test_a_lost_disk_is_filled_again() -> None:
     async with World("abc") as world:
         world.lay_out("abc")
