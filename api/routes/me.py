@@ -14,7 +14,7 @@ from api.routes.account_deps import (
     new_token_document,
     token_document,
 )
-from govault.errors import NotFound
+from govault.errors import Authentication, GoVaultError, NotFound
 from govault.services.accounts.registry import Change
 from schemas.rest.accounts import (
     AccountDocument,
@@ -60,9 +60,17 @@ async def change_me(ask: MyPatch, actor: ActorDep, person: PersonDep, accounts: 
 )
 async def change_my_password(ask: PasswordAsk, actor: ActorDep, person: PersonDep, accounts: AccountsDep) -> Response:
     """Change one's password. Every session ends, this one too: log in again."""
-    accounts.sessions.throttle.check(person.login_hash, actor.address)
-    await accounts.registry.change_own_password(actor, ask.current, ask.new)
-    accounts.sessions.throttle.succeeded(person.login_hash, actor.address)
+    throttle = accounts.sessions.throttle
+    throttle.check(person.login_hash, actor.address)
+    try:
+        await accounts.registry.change_own_password(actor, ask.current, ask.new)
+    except Authentication:
+        raise
+    except GoVaultError:
+        # It was not for a wrong guess that it was refused.
+        throttle.undecided(person.login_hash, actor.address)
+        raise
+    throttle.succeeded(person.login_hash, actor.address)
     return Response(status_code=204)
 
 

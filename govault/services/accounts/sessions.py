@@ -7,7 +7,7 @@ from govault.auth.secrets import hash_secret, new_secret, read_refresh_token, re
 from govault.domain.account_rows import AccountRow
 from govault.domain.actor import Actor
 from govault.domain.sessions import Session
-from govault.errors import Authentication
+from govault.errors import Authentication, TooManyRequests
 from govault.limits import EVENT_NOT_AFTER_S, OUTCOME_WAIT_S, SESSION_VALID_S
 from govault.ports import Clock, EventLog, Passwords, Randomness
 from govault.services.accounts.personal import People
@@ -54,13 +54,18 @@ class SessionActs:
 
         Raises:
             Authentication: The login or the password is wrong, or the account is disabled.
-            TooManyRequests: Too many attempts from the address.
+            TooManyRequests: Too many attempts from the address; or more passwords wait than are checked in time.
         """
         login_hash = self.people.sealing.login_hash(login)
         self.throttle.check(login_hash, actor.address)
         row = self.people.views.accounts().account_of_login(login_hash)
         usable = row is not None and row.is_live
-        verdict = await self.passwords.verify(password, self.registry.verifier(row) if row and usable else "")
+        verifier = self.registry.verifier(row) if row and usable else ""
+        try:
+            verdict = await self.passwords.verify(password, verifier)
+        except TooManyRequests:
+            self.throttle.undecided(login_hash, actor.address)
+            raise
         if row is None or not usable or not verdict.ok:
             raise Authentication(_WRONG, code="authentication.login")
         self.throttle.succeeded(login_hash, actor.address)

@@ -69,20 +69,38 @@ class LoginThrottle:
         if known is not None and not counts:
             self._addresses[address] = (known[0] + 1, known[1])
 
+    def undecided(self, login_hash: str, address: str) -> None:
+        """The attempt that passed was never judged: it is not held against the pair, as earlier failures still are.
+
+        The address has used up one of its attempts all the same.
+        """
+        pair = (login_hash, network_of(address))
+        known = self._pairs.get(pair)
+        if known is None:
+            return
+        known.count -= 1
+        known.until_s = known.last_s + _wait_s(known.count)
+        if not known.count:
+            del self._pairs[pair]
+
     def _failed(self, login_hash: str, address: str, now_s: float) -> None:
         """An attempt counts as failed until it has succeeded, so that many at once gain nothing."""
         pair = (login_hash, address)
         known = self._pairs.pop(pair, None)
         count = 1 if known is None or now_s - known.last_s > _FORGET_S else known.count + 1
-        beyond = count - LOGIN_ATTEMPTS_FREE
-        wait_s = min(LOGIN_WAIT_S_MAX, 2.0 ** min(beyond, 16)) if beyond >= 0 else 0.0
-        _remember(self._pairs, pair, _Failures(count, now_s, now_s + wait_s))
+        _remember(self._pairs, pair, _Failures(count, now_s, now_s + _wait_s(count)))
 
 
 def _remember(kept: OrderedDict[_Key, _Value], key: _Key, value: _Value) -> None:
     kept[key] = value
     if len(kept) > LOGINS_TRACKED_MAX:
         kept.popitem(last=False)
+
+
+def _wait_s(count: int) -> float:
+    """How long to wait after so many failures."""
+    beyond = count - LOGIN_ATTEMPTS_FREE
+    return min(LOGIN_WAIT_S_MAX, 2.0 ** min(beyond, 16)) if beyond >= 0 else 0.0
 
 
 def _slow_down(wait_s: float) -> TooManyRequests:

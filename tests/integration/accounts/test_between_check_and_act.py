@@ -2,6 +2,8 @@
 
 import pytest
 
+from govault.errors import TooManyRequests
+from govault.limits import LOGIN_ATTEMPTS_FREE
 from govault.ports import PasswordVerdict
 from tests.fakes.accounts import FastPasswords
 from tests.integration.accounts.conftest import PASSWORD, Doors
@@ -83,3 +85,29 @@ async def test_a_repeat_of_what_told_a_secret_says_so_and_names_what_it_made(
     again = await doors.ask(session, "POST", path, ask, key)
     assert (first.status_code, again.status_code, again.json()["code"]) == (201, 409, "conflict.told-once")
     assert str(first.json().get("id") or first.json().get("hash")) in again.json()["detail"]
+
+
+async def test_a_password_that_nobody_had_time_to_check_is_no_wrong_one(
+    doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await doors.make("ada")
+    passwords = doors.vault.services.accounts.sessions.passwords  # type: ignore[union-attr]
+
+    async def busy(*_: str) -> PasswordVerdict:
+        raise TooManyRequests("more wait than may", code="too-many-requests.passwords", retry_after_s=2)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(passwords, "verify", busy)
+        for _ in range(LOGIN_ATTEMPTS_FREE + 2):
+            refused = await doors.ask(None, "POST", "/auth/login", {"login": "ada", "password": PASSWORD})
+            assert refused.json()["code"] == "too-many-requests.passwords"
+    assert await doors.token("ada")
+
+
+async def test_a_new_password_that_breaks_a_rule_is_no_wrong_guess_of_the_current_one(doors: Doors) -> None:
+    await doors.make("ada")
+    token = await doors.token("ada")
+    for _ in range(LOGIN_ATTEMPTS_FREE + 2):
+        refused = await doors.ask(token, "POST", "/me/password", {"current": PASSWORD, "new": PASSWORD})
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid-request")
+    assert await doors.token("ada")

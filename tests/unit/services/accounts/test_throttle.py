@@ -87,3 +87,13 @@ def test_what_is_remembered_is_bounded() -> None:
     for number in range(LOGINS_TRACKED_MAX + 10):
         passes(throttle, "ada", f"address {number}")
     assert len(throttle._pairs) == len(throttle._addresses) == LOGINS_TRACKED_MAX
+
+
+def test_an_attempt_that_was_never_judged_is_held_against_nobody_and_forgives_nothing() -> None:
+    throttle = LoginThrottle(FakeClock())
+    for _ in range(LOGIN_ATTEMPTS_FREE + 3):
+        throttle.check("ada", "192.0.2.1")
+        throttle.undecided("ada", "192.0.2.1")
+    for _ in range(LOGIN_ATTEMPTS_FREE):
+        throttle.check("ada", "192.0.2.1")
+    assert not passes(throttle, "ada", "192.0.2.1")
