@@ -10,8 +10,8 @@ from govault.client.problems import ProtocolError, Unreachable
 from govault.client.references import Reference
 from govault.client.trees.report import TransferReport
 from govault.client.trees.target import LocalTarget, Wanted, translated, write_all
-from govault.client.trees.threads import to_its_end
 from govault.errors import DigestMismatch, RangeNotSatisfiable
+from govault.threads import to_its_end
 
 WHOLE_BYTES_MAX = 512 * 1024
 """Contents up to this size are fetched in one piece."""

@@ -17,8 +17,8 @@ from govault.client.trees.exclude import Exclusions
 from govault.client.trees.pool import work_off
 from govault.client.trees.report import TransferReport
 from govault.client.trees.scan import LocalEntry, scan
-from govault.client.trees.threads import to_its_end
 from govault.errors import Authentication, DigestMismatch, GoVaultError, NotFound, QuotaExceeded, Storage, StorageFull
+from govault.threads import to_its_end
 from schemas.rest.content import UploadAnswer
 from schemas.rest.namespace import FileDocument, FolderDocument
 

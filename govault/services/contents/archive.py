@@ -10,7 +10,7 @@ from isal import isal_zlib
 
 from govault.domain.actor import Actor
 from govault.domain.rows import DirectoryRow, FileRow
-from govault.errors import Conflict, TooLarge
+from govault.errors import Conflict, NotFound, TooLarge
 from govault.limits import ARCHIVE_ENTRIES_MAX, SCAN_YIELD_ROWS
 from govault.ports import Views
 from govault.services.contents.downloads import Downloads, Opened
@@ -81,6 +81,7 @@ class Archives:
 
         Raises:
             TooLarge: It has more than ARCHIVE_ENTRIES_MAX entries (before the entry too many).
+            NotFound: It was purged meanwhile; the archive must not be completed then.
             Storage: A chunk cannot be served; the archive must not be completed then.
         """
         directory = _Directory()
@@ -97,6 +98,9 @@ class Archives:
                     if len(buffer) >= _FLUSH_BYTES:
                         yield bytes(buffer)
                         buffer.clear()
+        if folder_id != space.space_id and self.views.entity(folder_id) is None:
+            # What was purged before the walk came to it is missing, and nothing in the archive would tell.
+            raise NotFound("the folder was purged while it was packed", code="not-found.entity-unknown")
         begin = directory.offset
         buffer += directory.records
         buffer += end_of_directory(directory.entries, len(directory.records), begin)

@@ -27,6 +27,7 @@ from govault.services.maintenance.backup_files import (
     sync_folders,
 )
 from govault.services.maintenance.collection import Collector
+from govault.threads import to_its_end
 from schemas.topics import COMPACTED_TOPICS, Topic
 
 Said = Callable[[int, int, str, str], None]
@@ -149,7 +150,7 @@ class Backup:
                 said(done, total, "records", f"copying the log: {topic.value}/{partition}")
         copied, linked = await self._write_packs(folder, said)
         files += copied
-        files += await asyncio.to_thread(self._write_plain, folder, keys)
+        files += await to_its_end(self._write_plain, folder, keys)
         manifest = BackupManifest(
             FORMAT,
             self._sources.vault_id,
@@ -160,8 +161,8 @@ class Backup:
             tuple(files),
             self._sources.node_id,
         )
-        await asyncio.to_thread(sync_folders, folder)
-        await asyncio.to_thread(manifest.write, folder)
+        await to_its_end(sync_folders, folder)
+        await to_its_end(manifest.write, folder)
         return manifest, linked
 
     async def _write_partition(
@@ -183,7 +184,7 @@ class Backup:
         except BaseException:
             writer.abandon()
             raise
-        file = await asyncio.to_thread(writer.close)
+        file = await to_its_end(writer.close)
         history, view = self._digests_at(topic, partition, end - 1)
         return file, BackedUpPartition(topic.value, partition, begin, end, records, history, view)
 
@@ -214,10 +215,10 @@ class Backup:
             name = f"packs/{pack.path.name}"
             file = None
             if not pack.growing:
-                file = await asyncio.to_thread(link_file, pack.path, pack.size_bytes, folder, name)
+                file = await to_its_end(link_file, pack.path, pack.size_bytes, folder, name)
                 linked += file is not None
             if file is None:
-                file = await asyncio.to_thread(copy_file, pack.path, pack.size_bytes, folder, name)
+                file = await to_its_end(copy_file, pack.path, pack.size_bytes, folder, name)
             files.append(file)
         return files, linked
 

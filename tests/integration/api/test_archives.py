@@ -6,11 +6,13 @@ import shutil
 import stat
 import subprocess
 import zipfile
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
 
-from tests.fakes.vault import Vault
+from govault.errors import NotFound
+from tests.fakes.vault import ADMIN, Vault
 
 BIG = random.Random(2).randbytes(700_000)
 
@@ -47,6 +49,18 @@ async def test_the_archive_has_everything_with_modes_and_times(filled: Vault) ->
     assert modes["bin/tool"] & 0o111
     assert not modes["a.txt"] & 0o111
     assert archive.getinfo("a.txt").date_time == (2023, 11, 14, 22, 13, 20)
+
+
+async def test_an_archive_of_a_folder_that_is_purged_meanwhile_is_not_completed(filled: Vault) -> None:
+    archives = filled.services.archives
+    space, folder_id, _ = archives.open(ADMIN, "main", "t")
+    async with aclosing(archives.zip(space, folder_id)) as pieces:
+        await anext(pieces)
+        assert (await filled.client.delete("/spaces/main/folders/t")).status_code == 200
+        assert (await filled.client.delete("/trash")).status_code == 200
+        with pytest.raises(NotFound, match="purged while it was packed"):
+            async for _ in pieces:
+                pass
 
 
 @pytest.mark.skipif(shutil.which("unzip") is None, reason="unzip is not installed")

@@ -115,7 +115,8 @@ async def test_a_repeat_after_a_late_outcome_meets_the_same_patience_as_any_requ
             return problem(202, "outcome-pending", location=f"/outcomes/{EVENT}")
         if puts == 2 and trouble == "busy":
             return problem(503, "cluster.busy", retry_after="0")
-        if puts == 2:
+        if puts in (2, 3) and trouble == "broken":
+            # Twice: the library itself repeats once what an idle connection did not take.
             assert request.transport is not None
             request.transport.close()
         return upload_answer("a.txt", b"hello")

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import errno
 import json
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from govault.domain.position import Position
 from govault.errors import Config, InvalidRequest, StorageFull
 from govault.ports import LogRecord, PackFile
 from govault.services.maintenance.backup import Backup, BackupSources
-from govault.services.maintenance.backup_files import BackupManifest, decode_records
+from govault.services.maintenance.backup_files import BackedUpFile, BackupManifest, copy_file, decode_records
 from govault.services.maintenance.recovery_sources import GivenBackup, verify
 from schemas.topics import Topic
 from tests.unit.maintenance.fakes import FakeClock, FakeReader, FakeViewUpkeep, status_row
@@ -74,6 +76,31 @@ def make(tmp_path: Path) -> tuple[Backup, FakePacks]:
         BackupSources(root, "vault-1", "node-1", "a test"),
     )
     return backup, packs
+
+
+async def test_a_backup_cancelled_while_a_pack_is_copied_keeps_collection_frozen_until_then_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup, packs = make(tmp_path)
+    began, go_on = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> BackedUpFile:
+        began.set()
+        assert go_on.wait(10)
+        return copy_file(*given)
+
+    monkeypatch.setattr("govault.services.maintenance.backup.copy_file", slow)
+    running = asyncio.create_task(backup.back_up(tmp_path / "backup", keys=True))
+    assert await asyncio.to_thread(began.wait, 10)
+    running.cancel()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    frozen = packs.held
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert frozen
+    assert list((tmp_path / "backup").iterdir()) == []
 
 
 async def test_the_manifest_lists_everything_with_the_digests_at_the_cut(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from govault.client.trees.threads import to_its_end
+from govault.threads import to_its_end
 
 
 async def test_who_is_cancelled_waits_for_the_thread_and_gives_back_what_came_of_it() -> None:
