@@ -92,6 +92,11 @@ class Purges:
             raise NotFound(f"the space of {root.entity_id} is gone", code="not-found.space-unknown")
         await self._purge(actor, space, root, budget, reason)
 
+    @staticmethod
+    def step_ending(entity_id: str) -> str:
+        """The step of the event whose last entity this is: a root is the last of all of its tree."""
+        return f"purge:{entity_id}"
+
     async def purge_closed_space(self, actor: Actor, space: DirectoryRow, budget: PurgeBudget) -> None:
         """End everything in a space that is closed: what still lives becomes trash first, then all trash ends."""
         while entries := self.views.list_folder(space.space_id, space.space_id, "", TRASHINGS_AT_ONCE_MAX):
@@ -189,7 +194,7 @@ class Purges:
         purged = TrashPurged(space_id=space.space_id, entity_ids=tuple(batch), reason=reason)
         try:
             await self.submitter.submit(
-                actor, purged, space.partition, subject=space.space_id, step=f"purge:{batch[0]}:{len(batch)}"
+                actor, purged, space.partition, subject=space.space_id, step=self.step_ending(batch[-1])
             )
         except (NotFound, Conflict) as error:
             _pass_if_gone(error)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from govault.domain.access import Level, is_unchecked
 from govault.domain.actor import Actor
+from govault.domain.position import Verdict
 from govault.domain.rows import DirectoryRow, Entity
 from govault.errors import AccessDenied, NotFound
 from govault.limits import TRASH_JUDGED_PER_PAGE_MAX
@@ -16,6 +17,7 @@ from govault.services.namespace import cursors
 from govault.services.namespace.sight import Sight
 from govault.services.namespace.targets import ByRef, Guard, Located, Target, Targets, no_space
 from schemas.events.files import EntityRestored, EntityTrashed
+from schemas.topics import Topic
 
 _PAGE = 200
 
@@ -94,13 +96,16 @@ class Trash:
         return self.targets.located(entity_id)
 
     async def purge_one(self, actor: Actor, entity_id: str, budget: PurgeBudget) -> None:
-        """End one piece of trash for ever.
+        """End one piece of trash for ever. Where this very request has ended it before, nothing is left to count.
 
         Raises:
             NotFound: It is not trash.
             AccessDenied: The actor does not own it.
         """
         self.submitter.repeated(actor)
+        ended = self.submitter.find_repeat(actor, self.purges.step_ending(entity_id), Topic.FILES, None)
+        if ended is not None and ended.verdict is not Verdict.REFUSED and self.views.entity(entity_id) is None:
+            return
         _, entity = self.targets.retained(actor, ByRef(entity_id), Level.OWNER)
         if entity.trashed_ms is None:
             raise NotFound(f"{entity_id} is not in the trash", code="not-found.not-trash")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from govault.domain.access import Level
 from govault.domain.actor import Actor
+from govault.domain.position import Verdict
 from govault.domain.rows import FileRow, VersionContent
 from govault.errors import Conflict, NotFound
 from govault.ports import Views
@@ -14,6 +15,7 @@ from govault.services.namespace.recommits import Recommits, content_of
 from govault.services.namespace.targets import Located, Target, Targets
 from schemas.events.files import Base, Origin, VersionCommitted
 from schemas.ids import EntityId
+from schemas.topics import Topic
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,10 @@ class Versions:
             PreconditionFailed: The current content is none of ``match``.
         """
         located, file = self.targets.file(actor, target, Level.WRITE)
+        repeat = self.submitter.find_repeat(actor, "", Topic.FILES, None)
+        if repeat is not None and repeat.verdict is not Verdict.REFUSED:
+            # The old version may be gone since.
+            return located
 
         def draft(content: VersionContent, epoch: int, new_file_id: EntityId) -> VersionCommitted:
             return VersionCommitted(

@@ -326,3 +326,31 @@ async def test_what_a_file_became_before_its_cut_off_move_is_repeated_is_not_los
     assert moved.path == "g"
     assert (await vault.get("g", space="other")).content == b"newer"
     assert (await vault.get("f")).status_code == 404
+
+
+async def test_a_purge_is_repeated_with_the_same_key_after_all_is_gone(vault: Vault) -> None:
+    await vault.put("f", b"1")
+    await vault.put("d/f", b"1")
+    for target in ("files/f", "folders/d"):
+        await vault.client.delete(f"/spaces/main/{target}")
+        (root,) = (await vault.client.get("/trash")).json()["items"]
+        headers = {"idempotency-key": target}
+        first = await vault.client.delete(f"/trash/{root['id']}", headers=headers)
+        appended = len(vault.log.events)
+        again = await vault.client.delete(f"/trash/{root['id']}", headers=headers)
+        assert (first.status_code, again.status_code) == (200, 200)
+        assert (again.json()["files"], again.json()["more"]) == (0, False)
+        assert len(vault.log.events) == appended
+        assert (await vault.client.delete(f"/trash/{root['id']}")).status_code == 404
+
+
+async def test_a_restored_version_is_asked_for_again_with_the_same_key_after_the_old_one_is_gone(vault: Vault) -> None:
+    await vault.put("f", b"1")
+    await vault.put("f", b"2")
+    file_id, headers = await id_of(vault, "f"), {"idempotency-key": "k"}
+    first = await vault.client.post(f"/files/{file_id}/versions/1/restore", headers=headers)
+    assert (await vault.client.delete(f"/files/{file_id}/versions/1")).status_code == 200
+    appended = len(vault.log.events)
+    again = await vault.client.post(f"/files/{file_id}/versions/1/restore", headers=headers)
+    assert (first.status_code, again.status_code, again.json()["version"]) == (200, 200, 3)
+    assert len(vault.log.events) == appended
