@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from govault.budget import Budget
 from govault.errors import AccessDenied, Authentication, Cluster, GoVaultError, InvalidRequest
 from govault.limits import (
+    KIB,
     PEER_BATCH_BYTES_MAX,
     PEER_BODIES_EACH_BYTES_MAX,
     PEER_BODIES_IN_WORK_BYTES_MAX,
@@ -39,6 +40,9 @@ HANDSHAKE_S_MAX = 5.0
 _STRANGER_S_MAX = 30.0
 _STRANGER_FRAMES_MAX = 2
 _BACKLOG = 512
+_SMALL_BYTES_MAX = 64 * KIB
+"""Bodies of no more wait for no memory: how many there are is bounded by connections. A probe must not seem unanswered
+because of what else its sender brings, and who needs no room any more must not wait behind who waits for its room."""
 _BROKEN = (OSError, ssl.SSLError, InvalidRequest, Authentication)
 
 IsMember = Callable[[str], bool]
@@ -195,6 +199,9 @@ class PeerServer:
     @asynccontextmanager
     async def _room(self, caller: str, size_bytes: int) -> AsyncIterator[None]:
         """Memory for what a member brings, or is given; its own share first."""
+        if size_bytes <= _SMALL_BYTES_MAX:
+            yield
+            return
         own = self._bodies_of.setdefault(caller, Budget(PEER_BODIES_EACH_BYTES_MAX))
         async with AsyncExitStack() as held:
             for budget in (own, self._bodies):

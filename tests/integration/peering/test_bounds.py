@@ -79,6 +79,25 @@ async def test_who_waits_for_memory_is_let_go_in_time(monkeypatch: pytest.Monkey
         await one.client.store(two.node_id, [CHUNK], 1)
 
 
+async def test_who_has_brought_all_it_promised_does_not_wait_for_who_waits_for_its_memory() -> None:
+    async with ends(2) as (one, two):
+        async with asyncio.timeout(10):
+            await asyncio.gather(*(one.client.store(two.node_id, [CHUNK], 1) for _ in range(10)))
+        assert {said for _, said in one.links.said} == {"answered"}
+
+
+async def test_a_probe_does_not_wait_for_memory() -> None:
+    async with ends(2) as (one, two):
+        held = [await as_member(one, two) for _ in range(6)]
+        for _, writer in held:
+            writer.write(announced_store())
+            await writer.drain()
+        for _ in range(20):
+            assert await one.client.ping(two.node_id, b"abc", 2.0) == b"cba"
+        for _, writer in held:
+            writer.transport.abort()
+
+
 async def test_a_removed_node_is_not_told_anything_over_a_connection_from_before() -> None:
     async with ends(2) as (one, two):
         assert await one.client.missing(two.node_id, []) == []
