@@ -29,6 +29,7 @@ BLOCK_BYTES = 1024 * 1024
 SCAN_BATCH = 256
 CHANGED_ATTEMPTS_MAX = 3
 CHANGED_PAUSE_S = 0.2
+MTIME_NS_MAX = 2**63
 
 
 @dataclass(frozen=True)
@@ -199,10 +200,12 @@ class Upload:
 
     def _attributes(self, entry: LocalEntry, status: os.stat_result | None = None) -> Attributes:
         asked = self._options.attributes
+        mtime_ns = entry.mtime_ns if status is None else status.st_mtime_ns
         return Attributes(
             kind="symlink" if entry.kind == "symlink" else "file",
             executable=entry.executable if status is None else bool(status.st_mode & stat.S_IXUSR),
-            mtime_ns=entry.mtime_ns if status is None else status.st_mtime_ns,
+            # A time that no vault takes (after 2262) must not keep the content out of it.
+            mtime_ns=mtime_ns if abs(mtime_ns) < MTIME_NS_MAX else None,
             media_type=asked.media_type,
             tags=asked.tags,
             description=asked.description,

@@ -242,3 +242,16 @@ async def test_a_small_file_that_became_large_since_it_was_listed_is_sent_whole(
         bodies = [len(body) for method, _, _, body in node.requests if method == "PUT"]
     assert (report.failed.count, report.new) == (0, 1)
     assert bodies == [500_000]
+
+
+@pytest.mark.parametrize(("mtime_ns", "sent"), [(2**63, None), (2**63 - 1, str(2**63 - 1)), (-(2**63), None)])
+async def test_what_has_a_time_that_no_vault_takes_is_uploaded_without_it(
+    top: Path, mtime_ns: int, sent: str | None
+) -> None:
+    (top / "link").symlink_to("x")
+    entry = LocalEntry("link", os.fsencode(top / "link"), "symlink", 1, mtime_ns)
+    async with fake_node(taking) as node, Client(node.url, "secret") as vault:
+        where = Reference(space="main", path="link")
+        await Upload(vault.files, UploadOptions(), TransferReport()).single(entry, where)
+        (headers,) = [headers for method, _, headers, _ in node.requests if method == "PUT"]
+    assert headers.get("govault-mtime") == sent
