@@ -55,18 +55,16 @@ class ShareDoor:
             await self._list(request, space, path, opened)
 
     async def put(self, request: RawRequest) -> None:
-        """A new file below a folder. One that is there already stays as it is; a repeat has the first answer."""
+        """A new file below a folder. One that is there already stays as it is."""
         opened = await self._open(request)
         if opened.share.mode != "upload":
             raise AccessDenied("the link reads and takes nothing", code="access-denied.share-read")
         path = tree_path_from_url(request.params["path"])
         whole = below(opened, path.path)
         space = opened.located.space
-        # A repeat finds what it put there itself, and was counted the first time.
-        if not self._services.uploads.is_repeat(opened.actor, space.name):
-            if self._services.views.resolve(space.space_id, whole) is not None:
-                raise Conflict("something is at that name already; choose another", code="conflict.occupied")
-            await self._shares().use(opened)
+        if self._services.views.resolve(space.space_id, whole) is not None:
+            raise Conflict("something is at that name already; choose another", code="conflict.occupied")
+        await self._shares().use(opened)
         asked = _as(request, opened, {"space": space.name, "path": quote(whole)})
         try:
             _, uploaded = await self._puts.taken(asked)

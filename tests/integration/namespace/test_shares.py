@@ -81,20 +81,6 @@ async def test_a_link_to_a_folder_shows_what_is_below_and_nothing_above(vault: V
         assert {name.rpartition("docs/")[2] for name in names} >= {"one", "deep/two"}
 
 
-async def test_a_repeated_upload_by_a_link_has_the_first_answer_and_is_one_use(vault: Vault) -> None:
-    await vault.put("inbox/there", b"first")
-    made = await share(vault, "inbox", mode="upload", uses=2)
-    key = {"idempotency-key": "once"}
-    async with stranger(vault) as client:
-        first = await client.put(made["url"] + "/new", content=b"dropped", headers=key)
-        again = await client.put(made["url"] + "/new", content=b"dropped", headers=key)
-        other = await client.put(made["url"] + "/new", content=b"another one")
-    assert (first.status_code, again.status_code, other.status_code) == (201, 201, 409)
-    assert (again.json()["id"], again.json()["path"]) == (first.json()["id"], "new")
-    (listed,) = (await vault.client.get(f"/files/{made['target']}/shares")).json()["items"]
-    assert listed["uses"] == 1
-
-
 async def test_a_link_tells_neither_where_its_folder_is_nor_in_which_space(vault: Vault) -> None:
     await vault.put("private/docs/one", b"1")
     await vault.put("private/inbox/one", b"1")
