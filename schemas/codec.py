@@ -2,7 +2,6 @@
 
 import hmac
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 import orjson
 from blake3 import blake3
@@ -13,9 +12,6 @@ from schemas.events import EVENT_TYPES
 from schemas.topics import Topic
 
 MAC_BYTES = 32
-_NO_MAC = "the record carries no MAC"
-_WRONG_MAC = "the record's MAC is wrong: it was forged or damaged"
-_PLACES_MAX = 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -98,55 +94,45 @@ def decode(value: bytes) -> Event:
         raise MalformedEvent(f"not a GoVault event: {error}") from error
 
 
-def mac(key: bytes, topic: Topic, partition: int, record_key: bytes, value: bytes) -> bytes:
-    """The MAC of a record: keyed BLAKE3 over where it stands and what it says.
+class Macs:
+    """MACs of one partition's records: keyed BLAKE3 over where a record stands and what it says.
 
-    Args:
-        key: The vault's 32-byte event key.
+    Used by one task: it has one hasher, which costs more than the hash of a record.
     """
-    return blake3(_place(topic, partition, len(record_key)) + record_key + value, key=key).digest()
+
+    def __init__(self, key: bytes, topic: Topic, partition: int) -> None:
+        """With the vault's 32-byte event key."""
+        self._place = f"{topic.value}\0{partition}\0".encode()
+        self._hasher = blake3(key=key)
+
+    def of(self, record_key: bytes, value: bytes) -> bytes:
+        """A record's MAC."""
+        hasher = self._hasher
+        hasher.update(b"%b%d\0%b%b" % (self._place, len(record_key), record_key, value))
+        digest = hasher.digest()
+        hasher.reset()
+        return digest
+
+    def verify(self, record_key: bytes, value: bytes, given: bytes | None) -> None:
+        """Check a record's MAC in constant time.
+
+        Raises:
+            MalformedEvent: It is missing or wrong.
+        """
+        if given is None:
+            raise MalformedEvent("the record carries no MAC")
+        if not hmac.compare_digest(self.of(record_key, value), given):
+            raise MalformedEvent("the record's MAC is wrong: it was forged or damaged")
 
 
-@lru_cache(maxsize=1024)
-def _place(topic: Topic, partition: int, key_bytes: int) -> bytes:
-    return f"{topic.value}\0{partition}\0{key_bytes}\0".encode()
+def mac(key: bytes, topic: Topic, partition: int, record_key: bytes, value: bytes) -> bytes:
+    """The MAC of one record; see ``Macs``."""
+    return Macs(key, topic, partition).of(record_key, value)
 
 
 def verify_mac(key: bytes, topic: Topic, partition: int, record_key: bytes, value: bytes, given: bytes | None) -> None:
-    """Check a record's MAC in constant time.
-
-    Raises:
-        MalformedEvent: It is missing or wrong.
-    """
-    if given is None:
-        raise MalformedEvent(_NO_MAC)
-    if not hmac.compare_digest(mac(key, topic, partition, record_key, value), given):
-        raise MalformedEvent(_WRONG_MAC)
-
-
-class MacCheck:
-    """``verify_mac`` for many records of one partition. Used by one task: a hasher costs more than a short hash."""
-
-    def __init__(self, key: bytes, topic: Topic, partition: int) -> None:
-        self._where = (topic, partition)
-        self._hasher = blake3(key=key)
-        self._places: dict[int, bytes] = {}
-
-    def verify(self, record_key: bytes, value: bytes, given: bytes | None) -> None:
-        """See ``verify_mac``."""
-        if given is None:
-            raise MalformedEvent(_NO_MAC)
-        place = self._places.get(len(record_key))
-        if place is None:
-            place = self._places[len(record_key)] = _place(*self._where, len(record_key))
-            if len(self._places) > _PLACES_MAX:
-                self._places.clear()
-        hasher = self._hasher
-        hasher.update(place + record_key + value)
-        expected = hasher.digest()
-        hasher.reset()
-        if not hmac.compare_digest(expected, given):
-            raise MalformedEvent(_WRONG_MAC)
+    """Check the MAC of one record; see ``Macs.verify``."""
+    Macs(key, topic, partition).verify(record_key, value, given)
 
 
 def _time_ms(text: str) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from govault.domain.position import Position
-from schemas.codec import MacCheck, MalformedEvent, decode, mac
+from schemas.codec import Macs, MalformedEvent, decode, mac
 from schemas.envelope import CONTENT_TYPE, CONTENT_TYPE_HEADER, MAC_HEADER, Event
 from schemas.topics import Topic
 
@@ -39,7 +39,7 @@ def record_of(
     return _new(Record, (position, time_ms, key or b"", value or b"", given))
 
 
-def event_of(record: Record, macs: MacCheck) -> Event:
+def event_of(record: Record, macs: Macs) -> Event:
     """The authentic event of a record.
 
     Args:

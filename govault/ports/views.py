@@ -163,7 +163,7 @@ class Views(Protocol):
     def search(self, query: SearchQuery) -> SearchPage:
         """Files by indexed properties; one page. May take tens of milliseconds: call it off the loop."""
 
-    def chunk_referenced(self, chunk_id: ChunkId) -> bool:
+    def chunk_referenced(self, chunk_id: bytes) -> bool:
         """Whether any partition's state holds the chunk."""
 
     def referenced_chunks(self, after: bytes, limit: int) -> list[bytes]:

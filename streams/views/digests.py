@@ -17,12 +17,8 @@ from streams.records import Record
 MODULUS_MASK = (1 << 256) - 1
 _number = int.from_bytes
 _length = struct.Struct(">I").pack
-_SHORT_LENGTHS = [_length(size_bytes) for size_bytes in range(512)]
 _LENGTHS = [struct.Struct(f">QqI{count}I").pack for count in range(16)]
 """Packs offset, time, the count of a record's fields and their lengths; by the count."""
-_HEADERS_OF_OURS = 2
-_pack_ours = _LENGTHS[1 + 2 * _HEADERS_OF_OURS]
-"""Most records are our own, and a fold hashes every one."""
 
 
 class History:
@@ -52,25 +48,13 @@ class History:
     def hash_of(self, record: Record) -> bytes:
         """What stands for one record in the chain: offset, time, then every field behind all their lengths."""
         position, time_ms, key, value, headers = record
-        records = self._records
-        if len(headers) == _HEADERS_OF_OURS:
-            (name, content), (other_name, other) = headers
-            first, second = name.encode(), other_name.encode()
-            sizes = (len(key), len(first), len(content), len(second), len(other))
-            head = _pack_ours(position[2], time_ms, 5, *sizes)
-            records.update(b"".join((head, key, first, content, second, other, value)))
-            hashed = records.digest()
-            records.reset()
-            return hashed
         fields = [key]
         for name, content in headers:
-            fields.append(name.encode())
-            fields.append(content)
+            fields += (name.encode(), content)
         count = len(fields)
         pack = _LENGTHS[count] if count < len(_LENGTHS) else struct.Struct(f">QqI{count}I").pack
-        fields.insert(0, pack(position[2], time_ms, count, *map(len, fields)))
-        fields.append(value)
-        records.update(b"".join(fields))
+        records = self._records
+        records.update(b"".join((pack(position[2], time_ms, count, *map(len, fields)), *fields, value)))
         hashed = records.digest()
         records.reset()
         return hashed
@@ -87,8 +71,7 @@ class RowDigests:
         update, digest, reset = self._hasher.update, self._hasher.digest, self._hasher.reset
         total = 0
         for key, value in rows:
-            size_bytes = len(key)
-            update((_SHORT_LENGTHS[size_bytes] if size_bytes < 512 else _length(size_bytes)) + key + value)
+            update(_length(len(key)) + key + value)
             total += _number(digest(), "big")
             reset()
         return total

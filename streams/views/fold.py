@@ -14,7 +14,7 @@ from govault.domain.position import Outcome, Position
 from govault.domain.rows import FileRow, PartitionRow
 from govault.domain.rules import is_beyond, must_stop
 from govault.errors import EventLog, Storage
-from schemas.codec import MacCheck, MalformedEvent, UnknownEventType
+from schemas.codec import Macs, MalformedEvent, UnknownEventType
 from schemas.envelope import Event
 from schemas.events.files import RulesActivated
 from schemas.topics import Topic
@@ -80,7 +80,7 @@ class PartitionFold:
         self.partition = partition
         self.prefix = keys.partition_prefix(topic, partition)
         self._database = database
-        self._macs = MacCheck(fold_keys.mac_key, topic, partition)
+        self._macs = Macs(fold_keys.mac_key, topic, partition)
         self._apply = _APPLY.get(topic)
         self.rows = StagedRows(database, self.prefix, fold_keys.digest_key, ROWS_KEPT_MAX, key_filter)
         self.reader: Any = _READERS.get(topic, PartitionRows)(self.rows)

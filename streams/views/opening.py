@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from govault.errors import EventLog
-from schemas.codec import MacCheck, MalformedEvent, UnknownEventType
+from schemas.codec import Macs, MalformedEvent, UnknownEventType
 from schemas.topics import Topic
 from streams.records import Record, event_of
 from streams.views.bulk import BulkReader, Place
@@ -117,7 +117,7 @@ async def refuse_foreign(reader: BulkReader, vault: VaultIdentity) -> None:
 
 def _is_ours(record: Record, vault: VaultIdentity) -> bool:
     try:
-        event_of(record, MacCheck(vault.fold_keys.mac_key, *_FIRST))
+        event_of(record, Macs(vault.fold_keys.mac_key, *_FIRST))
     except UnknownEventType:
         return True
     except MalformedEvent:

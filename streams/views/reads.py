@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from govault.domain.manifest import ChunkRef
 from govault.domain.rows import Entity, EntryRow, FileRow, FolderRow, OwnedRow, SharesRow, VersionContent
 from govault.ports import PartSpan, SearchPage, SearchQuery
-from schemas.ids import ChunkId
 from streams.views import belongings, manifests, namespace, references
 from streams.views.generation import Generation
 from streams.views.search.query import search
@@ -92,7 +91,7 @@ class ServingReads:
         """(begin offset, chunk) from the chunk that holds byte ``start`` on."""
         return manifests.chunks_from(lambda: self._serving, space_id, content, start)
 
-    def chunk_referenced(self, chunk_id: ChunkId) -> bool:
+    def chunk_referenced(self, chunk_id: bytes) -> bool:
         """Whether any partition's state holds the chunk."""
         return references.chunk_referenced(self._serving, chunk_id)
 

@@ -146,7 +146,7 @@ class Comparing:
         return theirs
 
     def _referenced(self, chunk_id: bytes) -> bool:
-        return self._views.chunk_referenced(ChunkId(chunk_id))
+        return self._views.chunk_referenced(chunk_id)
 
     def _reached(self) -> Sequence[str]:
         layouts = self._views.peers().layouts()

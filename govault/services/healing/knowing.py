@@ -53,7 +53,7 @@ class Knowing:
             if slot not in sources:
                 sources[slot] = self._sources(slot)
             known[chunk_id] = ChunkFacts(
-                referenced=self._views.chunk_referenced(ChunkId(chunk_id)),
+                referenced=self._views.chunk_referenced(chunk_id),
                 wanted=self._duties.wants_chunk(chunk_id),
                 held=chunk_id not in missing,
                 serving=self._duties.serves(slot),

@@ -10,7 +10,6 @@ import orjson
 from govault.limits import MIB
 from govault.ports import ChunkStore, Clock, RepairQueue, StoreMaintenance, Views
 from govault.services.healing.budget import ByteBudget
-from schemas.ids import ChunkId
 
 _NOTE = "scrub"
 _PAGE = 64
@@ -127,7 +126,7 @@ class Scrub:
             await self._budget.take(chunk.stored_bytes)
             sound = await self._packs.verify(chunk.chunk_id)
             # What collection has removed since the page was read is missing too, and not damaged.
-            damaged = not sound and self._views.chunk_referenced(ChunkId(chunk.chunk_id))
+            damaged = not sound and self._views.chunk_referenced(chunk.chunk_id)
             current = replace(
                 self.state.current,
                 after=chunk.chunk_id.hex(),

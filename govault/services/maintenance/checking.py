@@ -156,7 +156,7 @@ class Checker:
             tally.referenced += len(ids)
             expected = ids if self._shares is None else self._shares.expected(ids)
             # Read again: a chunk may have been dereferenced and collected between the two looks.
-            seen = [c for c in self._packs.missing(expected) if self._views.chunk_referenced(c)]  # type: ignore[arg-type]
+            seen = [c for c in self._packs.missing(expected) if self._views.chunk_referenced(c)]
             missing = self._packs.missing(seen)
             lost = self._lost(missing)
             awaited += len(missing) - len(lost)
@@ -189,7 +189,7 @@ class Checker:
         if is_sound:
             tally.read += 1
             tally.bytes_read += chunk.size_bytes
-        elif self._views.chunk_referenced(chunk.chunk_id):  # type: ignore[arg-type]
+        elif self._views.chunk_referenced(chunk.chunk_id):
             what = f"Chunk {chunk.chunk_id.hex()} does not read as what was stored."
             if self._lost([chunk.chunk_id]):
                 tally.bad.add(chunk.chunk_id)

@@ -300,7 +300,7 @@ class Collector:
                 for chunk in chunks
                 if chunk.epoch <= epoch_max
                 and chunk.chunk_id not in self._dereferences
-                and not self._views.chunk_referenced(chunk.chunk_id)  # type: ignore[arg-type]
+                and not self._views.chunk_referenced(chunk.chunk_id)
             ]
             removed = await self._packs.remove(due, epoch_max) if due else []
             report = report.plus(removed)
@@ -313,7 +313,7 @@ class Collector:
         gone = [
             chunk.chunk_id
             for chunk in self._packs.quarantined(COLLECTION_PAGE)
-            if not self._views.chunk_referenced(chunk.chunk_id)  # type: ignore[arg-type]
+            if not self._views.chunk_referenced(chunk.chunk_id)
         ]
         if gone:
             await self._packs.remove(gone, self._epoch_max())

@@ -10,6 +10,8 @@ import pytest
 
 from api.middleware.rates import RequestsPerMinute
 from api.settings import ApiSettings
+from govault.services.accounts.assembly import AccountServices
+from tests.fakes.accounts import MemoryAccountKeys
 from tests.fakes.vault import Vault, open_vault
 
 PASSWORD = "correct horse battery"
@@ -20,6 +22,20 @@ class Doors:
     """Requests as somebody."""
 
     vault: Vault
+
+    @property
+    def accounts(self) -> AccountServices:
+        """What the doors call."""
+        accounts = self.vault.services.accounts
+        assert accounts is not None
+        return accounts
+
+    @property
+    def account_keys(self) -> MemoryAccountKeys:
+        """The keys that open what accounts' people are called."""
+        keys = self.accounts.people.keys
+        assert isinstance(keys, MemoryAccountKeys)
+        return keys
 
     async def ask(
         self, token: str | None, method: str, path: str, json: object = None, headers: dict[str, str] | None = None

@@ -16,7 +16,7 @@ async def test_a_login_with_a_password_that_is_changed_while_it_is_checked_opens
 ) -> None:
     await doors.make("ada")
     owner = await doors.token("ada")
-    passwords = doors.vault.services.accounts.sessions.passwords  # type: ignore[union-attr]
+    passwords = doors.accounts.sessions.passwords
     assert isinstance(passwords, FastPasswords)
     plain = passwords.verify
 
@@ -63,7 +63,7 @@ async def test_a_repeat_of_what_makes_something_is_answered_by_what_it_made(
     again = await doors.ask(session, "POST", path, ask, key)
     assert (first.status_code, again.status_code) == (201, 201)
     assert again.json() == first.json()
-    keys = doors.vault.services.accounts.people.keys.keys  # type: ignore[union-attr, attr-defined]
+    keys = doors.account_keys.keys
     assert len(keys) == len((await doors.operator("GET", "/accounts")).json()["items"])
 
 
@@ -91,7 +91,7 @@ async def test_a_password_that_nobody_had_time_to_check_is_no_wrong_one(
     doors: Doors, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await doors.make("ada")
-    passwords = doors.vault.services.accounts.sessions.passwords  # type: ignore[union-attr]
+    passwords = doors.accounts.sessions.passwords
 
     async def busy(*_: str) -> PasswordVerdict:
         raise TooManyRequests("more wait than may", code="too-many-requests.passwords", retry_after_s=2)

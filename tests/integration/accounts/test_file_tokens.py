@@ -203,8 +203,7 @@ async def test_an_address_ends_by_its_time(ada: Ada) -> None:
 
 
 async def fresh(ada: Ada) -> None:
-    accounts = ada.doors.vault.services.accounts
-    assert accounts is not None
+    accounts = ada.doors.accounts
     await accounts.freshness.work()
 
 

@@ -34,14 +34,14 @@ async def test_a_login_is_the_same_however_it_is_typed_and_nobody_else_gets_it(d
     assert (await doors.log_in("ZOE\u0308"))["account"]["login"] == "Zoë"
     again = await doors.operator("POST", "/accounts", {"login": "zoë", "password": PASSWORD})
     assert (again.status_code, again.json()["code"]) == (409, "conflict.login-taken")
-    assert len(doors.vault.services.accounts.people.keys.keys) == 1  # type: ignore[union-attr, attr-defined]
+    assert len(doors.account_keys.keys) == 1
 
 
 async def test_unknown_wrong_and_disabled_are_answered_alike_after_the_same_work(doors: Doors) -> None:
     await doors.make("ada")
     await doors.make("bob")
     await doors.operator("PATCH", "/accounts/bob", {"disabled": True})
-    passwords = doors.vault.services.accounts.sessions.passwords  # type: ignore[union-attr]
+    passwords = doors.accounts.sessions.passwords
     assert isinstance(passwords, FastPasswords)
     told = []
     for login, password in (("ada", "wrong password"), ("nobody", PASSWORD), ("bob", PASSWORD)):
@@ -89,7 +89,7 @@ async def test_tokens_and_sessions_end_by_time(doors: Doors) -> None:
     await doors.make("ada")
     session = await doors.log_in("ada")
     doors.vault.clock.advance(ACCESS_TOKEN_VALID_S + 1)
-    await doors.vault.services.accounts.freshness.work()  # type: ignore[union-attr]
+    await doors.accounts.freshness.work()
     assert await doors.status(session["access_token"]) == 401
     again = await doors.ask(None, "POST", "/auth/refresh", {"refresh_token": session["refresh_token"]})
     assert again.status_code == 200
@@ -156,8 +156,7 @@ async def test_guessing_is_slowed_down_for_the_guesser_and_not_for_the_owner(doo
 
 async def test_an_outdated_verifier_is_replaced_at_the_next_login(doors: Doors) -> None:
     await doors.make("ada")
-    accounts = doors.vault.services.accounts
-    assert accounts is not None
+    accounts = doors.accounts
     passwords = accounts.sessions.passwords
     assert isinstance(passwords, FastPasswords)
     passwords.scheme = "slower"
@@ -169,8 +168,7 @@ async def test_an_outdated_verifier_is_replaced_at_the_next_login(doors: Doors) 
 
 async def test_a_login_does_not_fail_because_its_password_could_not_be_chosen_any_more(doors: Doors) -> None:
     await doors.make("ada")
-    accounts = doors.vault.services.accounts
-    assert accounts is not None
+    accounts = doors.accounts
     passwords = accounts.sessions.passwords
     assert isinstance(passwords, FastPasswords)
     passwords.scheme, passwords.refuses = "slower", True
@@ -190,7 +188,7 @@ async def test_a_door_that_has_not_heard_of_accounts_for_long_lets_in_its_operat
     answer = await doors.ask(token, "GET", "/me")
     assert (answer.status_code, answer.json()["code"]) == (503, "views-lagging.accounts")
     assert (await doors.operator("GET", "/me")).status_code == 200
-    await doors.vault.services.accounts.freshness.work()  # type: ignore[union-attr]
+    await doors.accounts.freshness.work()
     assert await doors.status(token) == 200
 
 

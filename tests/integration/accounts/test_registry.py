@@ -51,8 +51,7 @@ async def test_an_erased_account_is_gone_but_for_its_id_and_its_login_is_free(do
     left = (await doors.operator("GET", f"/accounts/{made['id']}")).json()
     assert (left["state"], left["login"], left["display_name"], left["email"]) == ("erased", None, None, None)
     assert (await doors.operator("GET", f"/accounts/{made['id']}/tokens")).status_code == 404
-    accounts = doors.vault.services.accounts
-    assert accounts is not None
+    accounts = doors.accounts
     assert accounts.people.keys.get(made["id"]) is None
     assert (await doors.operator("DELETE", f"/accounts/{made['id']}")).status_code == 204
     for method, path, ask in (("POST", "/password", None), ("PATCH", "", {"display_name": "Ada"})):
@@ -70,8 +69,7 @@ async def test_a_role_that_there_is_not_is_refused(doors: Doors, path: str) -> N
 
 async def test_an_erasure_that_ended_halfway_is_finished_by_a_node(doors: Doors) -> None:
     made, stays = await doors.make("ada"), await doors.make("bob")
-    accounts = doors.vault.services.accounts
-    assert accounts is not None
+    accounts = doors.accounts
     erased = AccountErased(account_id=made["id"])
     await doors.vault.services.submitter.submit(system("test"), erased, 0, subject=made["id"])
     keys, erasures = accounts.people.keys, Erasures(accounts.people)
@@ -172,7 +170,7 @@ async def test_a_services_token_expires_and_is_no_other_accounts_to_revoke(doors
     login = await doors.ask(None, "POST", "/auth/login", {"login": "backup", "password": ""})
     assert login.status_code == 422
     doors.vault.clock.advance(61)
-    await doors.vault.services.accounts.freshness.work()  # type: ignore[union-attr]
+    await doors.accounts.freshness.work()
     assert await doors.status(made["token"]) == 401
 
 
@@ -245,7 +243,7 @@ async def test_a_revision_that_no_account_can_have_is_refused_and_breaks_nothing
 
 
 async def test_new_accounts_may_own_what_the_configuration_says_but_administrators_anything(doors: Doors) -> None:
-    accounts = doors.vault.services.accounts
+    accounts = doors.accounts
     assert isinstance(accounts, AccountServices)
     registry = replace(accounts.registry, quota_default=AccountQuota(files_max=3))
     plain = await registry.create(ADMIN, NewAccount(Personal(login="ada"), PASSWORD))

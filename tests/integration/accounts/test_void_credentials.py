@@ -21,8 +21,7 @@ async def void_credentials(doors: Doors) -> dict[str, str]:
         await doors.make(login, roles=["admin"])
     made = {"expired access token": await doors.token("expired")}
     doors.vault.clock.advance(ACCESS_TOKEN_VALID_S + 1)
-    accounts = doors.vault.services.accounts
-    assert accounts is not None
+    accounts = doors.accounts
     await accounts.freshness.work()
     session = await doors.log_in("logged-out")
     made["access token of an ended session"] = session["access_token"]
@@ -80,8 +79,7 @@ async def test_a_hundred_thousand_changed_credentials_are_refused_in_the_same_wo
     session = await doors.log_in("ada")
     ask = {"name": "t", "scopes": ["read"]}
     api_token = (await doors.ask(session["access_token"], "POST", "/me/tokens", ask)).json()["token"]
-    accounts = doors.vault.services.accounts
-    assert accounts is not None
+    accounts = doors.accounts
     good = (session["access_token"], api_token, "the-token-of-the-tests")
     for text in good:
         assert (await accounts.authenticator.authenticate(f"Bearer {text}")).name

@@ -138,6 +138,20 @@ async def test_a_node_that_sends_without_end_is_cut_off(top: Path) -> None:
     assert not list(top.iterdir())
 
 
+async def big_cut_off(request: web.Request, start: int, stop: int) -> web.StreamResponse:
+    """Announce ``BIG`` from a byte on, and break the connection where another one is reached before its end."""
+    response = web.StreamResponse(status=206 if start else 200)
+    response.content_length = len(BIG) - start
+    if start:
+        response.headers["content-range"] = f"bytes {start}-{len(BIG) - 1}/{len(BIG)}"
+    await response.prepare(request)
+    await response.write(BIG[start:stop])
+    if stop < len(BIG):
+        assert request.transport is not None
+        request.transport.close()
+    return response
+
+
 async def test_a_connection_that_breaks_goes_on_where_it_stopped(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch, "RETRY_FIRST_S", 0.001)
     asked: list[tuple[str | None, str | None]] = []
@@ -145,17 +159,7 @@ async def test_a_connection_that_breaks_goes_on_where_it_stopped(top: Path, monk
     async def breaking(request: web.Request) -> web.StreamResponse:
         asked.append((request.headers.get("range"), request.headers.get("if-range")))
         start = request.http_range.start or 0
-        response = web.StreamResponse(status=206 if start else 200)
-        response.content_length = len(BIG) - start
-        if start:
-            response.headers["content-range"] = f"bytes {start}-{len(BIG) - 1}/{len(BIG)}"
-        await response.prepare(request)
-        stop = len(BIG) if len(asked) > 2 else start + 1_500_000
-        await response.write(BIG[start:stop])
-        if stop < len(BIG):
-            assert request.transport is not None
-            request.transport.close()
-        return response
+        return await big_cut_off(request, start, len(BIG) if len(asked) > 2 else start + 1_500_000)
 
     async with fake_node(node_with([file_document("big", BIG)], breaking)) as node:
         report = await download(node.url, top)
@@ -176,17 +180,7 @@ async def test_a_connection_that_breaks_after_the_range_was_not_granted_loses_no
     async def whimsical(request: web.Request) -> web.StreamResponse:
         asked.append(request.headers.get("range"))
         start = (request.http_range.start or 0) if len(asked) != 2 else 0
-        response = web.StreamResponse(status=206 if start else 200)
-        response.content_length = len(BIG) - start
-        if start:
-            response.headers["content-range"] = f"bytes {start}-{len(BIG) - 1}/{len(BIG)}"
-        await response.prepare(request)
-        stop = len(BIG) if len(asked) > 2 else 1_500_000 * len(asked)
-        await response.write(BIG[start:stop])
-        if stop < len(BIG):
-            assert request.transport is not None
-            request.transport.close()
-        return response
+        return await big_cut_off(request, start, len(BIG) if len(asked) > 2 else 1_500_000 * len(asked))
 
     async with fake_node(node_with([file_document("big", BIG)], whimsical)) as node:
         report = await download(node.url, top)

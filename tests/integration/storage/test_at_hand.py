@@ -14,7 +14,7 @@ from govault.errors import ChunkDamaged
 from govault.storage.disk import RealDisk
 from govault.storage.store import PackChunkStore
 from tests.contract.storage.conformance import noise, put
-from tests.integration.storage.test_failing_disk import on
+from tests.integration.storage.disks import on
 from tests.simulation.storage.recording import RecordingDisk
 
 

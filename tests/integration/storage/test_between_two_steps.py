@@ -17,7 +17,7 @@ from govault.storage.pack import NewRecord
 from govault.storage.store import PackChunkStore
 from schemas.ids import ChunkId
 from tests.contract.storage.conformance import get, noise, put
-from tests.integration.storage.test_failing_disk import FullDatabase, on
+from tests.integration.storage.disks import FullDatabase, HeldWrite, on, somebody_waits, wait_for
 from tests.integration.storage.vault import opened, packs
 from tests.simulation.storage.recording import RecordingDatabase, RecordingDisk, RecordingFile
 
@@ -68,15 +68,22 @@ class HeldAppend:
 
         def held(records: Sequence[NewRecord], *, spare: bool = False) -> None:
             self.reached.set()
-            _wait(self.release)
+            wait_for(self.release)
             append(records, spare=spare)
             self.done.set()
 
         monkeypatch.setattr(store._writer, "append", held)
 
+    def go_while_listing(self, disk: WatchedDisk, then: Callable[[], None] = lambda: None) -> None:
+        """Let it go on when a folder is next listed, and be done before that list is made."""
 
-def _wait(event: threading.Event) -> None:
-    assert event.wait(30)
+        def go() -> None:
+            disk.before_list = lambda: None
+            then()
+            self.release.set()
+            wait_for(self.done)
+
+        disk.before_list = go
 
 
 def _silent(done: int, total: int) -> None:
@@ -205,11 +212,11 @@ async def test_nothing_is_let_in_beside_a_compaction_that_was_cancelled_twice() 
 
         def hold() -> None:
             in_sync.set()
-            _wait(release)
+            wait_for(release)
 
         disk.before_sync = hold
         compaction = asyncio.ensure_future(store.compact(0.01))
-        await asyncio.to_thread(_wait, in_sync)
+        await asyncio.to_thread(wait_for, in_sync)
         for _ in range(2):
             compaction.cancel()
             await asyncio.wait([compaction], timeout=0.05)
@@ -230,18 +237,12 @@ async def test_a_rebuild_does_not_index_what_is_not_durable_yet(
         await put(store, noise(3000, 1))
         held = HeldAppend(store, monkeypatch)
         upload = asyncio.ensure_future(put(store, noise(200_000, 2)))
-        await asyncio.to_thread(_wait, held.reached)
+        await asyncio.to_thread(wait_for, held.reached)
 
         def broken() -> None:
             raise OSError(errno.EIO, "the disk did not take it")
 
-        def append_now() -> None:
-            disk.before_list = lambda: None
-            disk.before_sync = broken
-            held.release.set()
-            _wait(held.done)
-
-        disk.before_list = append_now
+        held.go_while_listing(disk, lambda: setattr(disk, "before_sync", broken))
         assert await store.rebuild_index(_silent) == 1
         with pytest.raises(Storage, match="durable"):
             await upload
@@ -256,14 +257,9 @@ async def test_a_rebuild_counts_what_is_appended_meanwhile_once(
         await put(store, noise(3000, 1))
         held = HeldAppend(store, monkeypatch)
         upload = asyncio.ensure_future(put(store, noise(200_000, 2)))
-        await asyncio.to_thread(_wait, held.reached)
+        await asyncio.to_thread(wait_for, held.reached)
 
-        def append_now() -> None:
-            disk.before_list = lambda: None
-            held.release.set()
-            _wait(held.done)
-
-        disk.before_list = append_now
+        held.go_while_listing(disk)
         await store.rebuild_index(_silent)
         await upload
         stats = await store.stats()
@@ -281,7 +277,7 @@ async def test_a_removed_chunk_that_a_rebuild_finds_again_while_it_is_uploaded_a
         await store.remove([chunk.chunk_id for chunk in manifest], 0)
         held = HeldAppend(store, monkeypatch)
         upload = asyncio.ensure_future(put(store, content))
-        await asyncio.to_thread(_wait, held.reached)
+        await asyncio.to_thread(wait_for, held.reached)
         await store.rebuild_index(_silent)
         held.release.set()
         await upload
@@ -316,23 +312,14 @@ async def test_a_peers_chunk_gets_the_peers_stamp_where_the_upload_it_waited_for
     peer = MemoryChunkStore(Keyring(bytes(32)))
     _, manifest = await put(peer, content)
     sealed = await peer.sealed([ChunkId(manifest[0].chunk_id)])
-    in_write, fail = threading.Event(), threading.Event()
     async with on(disk) as store:
         await put(store, b"the pack is there")
-
-        def full_once(inode: int, data: bytes) -> None:
-            disk.before_write = lambda inode, data: None
-            in_write.set()
-            _wait(fail)
-            raise OSError(errno.ENOSPC, "no space left")
-
-        disk.before_write = full_once
+        write = HeldWrite(disk)
         upload = asyncio.ensure_future(put(store, content))
-        await asyncio.to_thread(_wait, in_write)
+        await write.reached()
         replica = asyncio.ensure_future(store.store_sealed(sealed, 5))
-        while store.claims_waiting() == 0:  # noqa: ASYNC110 (a thread raises it)
-            await asyncio.sleep(0.001)
-        fail.set()
+        await somebody_waits(store)
+        write.fail()
         with pytest.raises(StorageFull):
             await upload
         await replica
@@ -341,27 +328,18 @@ async def test_a_peers_chunk_gets_the_peers_stamp_where_the_upload_it_waited_for
 
 async def test_an_upload_that_waits_for_one_that_fails_while_the_store_closes_ends() -> None:
     disk = RecordingDisk()
-    in_write, fail = threading.Event(), threading.Event()
     async with on(disk) as store:
         await put(store, b"the pack is there")
-
-        def full_once(inode: int, data: bytes) -> None:
-            disk.before_write = lambda inode, data: None
-            in_write.set()
-            _wait(fail)
-            raise OSError(errno.ENOSPC, "no space left")
-
-        disk.before_write = full_once
+        write = HeldWrite(disk)
         content = noise(200_000)
         first = asyncio.ensure_future(put(store, content))
-        await asyncio.to_thread(_wait, in_write)
+        await write.reached()
         second = asyncio.ensure_future(put(store, content))
-        while store.claims_waiting() == 0:  # noqa: ASYNC110 (a thread raises it)
-            await asyncio.sleep(0.001)
+        await somebody_waits(store)
         closing = asyncio.ensure_future(store.close())
         while not store._work_threads._shutdown:  # noqa: ASYNC110 (a thread sets it)
             await asyncio.sleep(0.001)
-        fail.set()
+        write.fail()
         _, pending = await asyncio.wait([first, second, closing], timeout=10)
         for task in pending:
             task.cancel()

@@ -3,54 +3,16 @@
 import asyncio
 import errno
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from govault.budget import Budget
 from govault.errors import ChunkDamaged, Storage, StorageFull
-from govault.storage.database import Change, RocksDatabase
 from govault.storage.ingest_context import SEGMENT_BYTES_IN_WORK_MAX
-from govault.storage.keyring import Keyring
-from govault.storage.options import StoreOptions
-from govault.storage.store import PackChunkStore
 from tests.contract.storage.conformance import get, noise, put
-from tests.simulation.storage.recording import RecordingDatabase, RecordingDisk
-
-
-class FullDatabase(RecordingDatabase):
-    """Takes nothing while it is full."""
-
-    full = False
-
-    def write(self, changes: Sequence[Change]) -> None:
-        if self.full:
-            raise StorageFull("no space left for the index")
-        super().write(changes)
-
-
-@asynccontextmanager
-async def on(
-    disk: RecordingDisk, folder: Path | None = None, database: RecordingDatabase | None = None, **options: Any
-) -> AsyncIterator[PackChunkStore]:
-    """A store on a disk in memory; its index too, unless there is a folder for it."""
-    settings = StoreOptions(**{"reserve_bytes": 0, "workers": 2, "readers": 1, **options})
-    in_memory = database or RecordingDatabase()
-    store = await PackChunkStore.open(
-        folder or Path("/nowhere"),
-        Keyring(bytes(32)),
-        settings,
-        disk=disk,
-        open_database=RocksDatabase if folder else lambda folder: in_memory,
-    )
-    try:
-        yield store
-    finally:
-        await store.close()
-
+from tests.integration.storage.disks import FullDatabase, HeldWrite, on, somebody_waits, wait_for
+from tests.simulation.storage.recording import RecordingDisk
 
 # --- a full disk -------------------------------------------------------------------------------------------------
 
@@ -227,11 +189,11 @@ async def test_a_pack_that_gets_full_while_it_is_synced_stays_open_until_then() 
         def hold_once() -> None:
             disk.before_sync = lambda: None
             in_sync.set()
-            _wait(release)
+            wait_for(release)
 
         disk.before_sync = hold_once
         first = asyncio.ensure_future(put(store, noise(20_000, 2)))
-        await asyncio.to_thread(_wait, in_sync)
+        await asyncio.to_thread(wait_for, in_sync)
         second = asyncio.ensure_future(put(store, noise(290_000, 3)))
         while len(disk.list_dir("packs")) < 2:  # noqa: ASYNC110 (a thread makes it)
             await asyncio.sleep(0.001)
@@ -249,7 +211,7 @@ async def test_a_chunk_in_flight_is_awaited_and_not_assumed(size: int) -> None:
     release = threading.Event()
     async with on(disk) as store:
         await put(store, b"the pack is there")
-        disk.before_sync = lambda: _wait(release)
+        disk.before_sync = lambda: wait_for(release)
         first = asyncio.ensure_future(put(store, noise(size)))
         second = asyncio.ensure_future(put(store, noise(size)))
         done, _ = await asyncio.wait([first, second], timeout=0.2)
@@ -260,33 +222,20 @@ async def test_a_chunk_in_flight_is_awaited_and_not_assumed(size: int) -> None:
 
 async def test_when_an_upload_fails_those_who_waited_for_its_chunks_store_them_themselves() -> None:
     disk = RecordingDisk()
-    in_write, fail = threading.Event(), threading.Event()
     async with on(disk) as store:
         await put(store, b"the pack is there")
-
-        def full_once(inode: int, data: bytes) -> None:
-            disk.before_write = lambda inode, data: None
-            in_write.set()
-            _wait(fail)
-            raise OSError(errno.ENOSPC, "no space left")
-
-        disk.before_write = full_once
+        write = HeldWrite(disk)
         content = noise(200_000)
         first = asyncio.ensure_future(put(store, content))
-        await asyncio.to_thread(_wait, in_write)
+        await write.reached()
         second = asyncio.ensure_future(put(store, content))
-        while store.claims_waiting() == 0:  # noqa: ASYNC110 (a thread raises it)
-            await asyncio.sleep(0.001)
-        fail.set()
+        await somebody_waits(store)
+        write.fail()
         with pytest.raises(StorageFull):
             await first
         ingested, manifest = await second
         assert ingested.new_bytes == len(content)
         assert await get(store, manifest) == content
-
-
-def _wait(event: threading.Event) -> None:
-    assert event.wait(30)
 
 
 # --- bounds ------------------------------------------------------------------------------------------------------
@@ -296,7 +245,7 @@ async def test_uploads_that_outrun_the_disk_are_held_back() -> None:
     disk = RecordingDisk()
     release = threading.Event()
     async with on(disk) as store:
-        disk.before_sync = lambda: _wait(release)
+        disk.before_sync = lambda: wait_for(release)
         piece = noise(1_000_000)
         taken = 0
 
