@@ -15,7 +15,7 @@ from streams.connection import Connection
 from streams.log import KafkaEventLog
 from streams.log_reader import KafkaLogReader
 from streams.topics import ensure_topics, forgetting_of, settings_of
-from tests.unit.maintenance.fakes import FakeRandomness
+from tests.unit.services.maintenance.fakes import FakeRandomness
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 MAC_KEY = b"m" * 32

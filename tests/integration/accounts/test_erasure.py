@@ -18,7 +18,7 @@ from streams.log import KafkaEventLog
 from streams.log_reader import KafkaLogReader
 from streams.topics import ensure_topics
 from tests.integration.broker.in_process import CREDENTIALS, Served, serving
-from tests.unit.maintenance.fakes import FakeRandomness
+from tests.unit.services.maintenance.fakes import FakeRandomness
 
 MAC_KEY, WRAPPING_KEY = b"m" * 32, b"w" * 32
 WAIT_S = 30

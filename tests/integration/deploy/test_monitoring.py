@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.node_process import NodeProcess
 from tests.fakes.world import FakeClock
-from tests.unit.cluster.test_network import Peers, network_of
+from tests.unit.services.cluster.test_network import Peers, network_of
 
 DEPLOY = Path(__file__).resolve().parents[3] / "deploy"
 

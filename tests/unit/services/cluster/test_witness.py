@@ -13,8 +13,8 @@ from schemas.events.peers import NodeRecovered, NodeSuspected
 from tests.fakes.shared_log import LogWay, LoopClock, SharedLog
 from tests.fakes.world import SeededRandomness
 from tests.simulation.virtual_time import run_virtually
-from tests.unit.cluster.test_cluster_map import FoldedPeers
 from tests.unit.domain.test_members import id_of, vault_of
+from tests.unit.services.cluster.test_cluster_map import FoldedPeers
 
 
 class Heard:

@@ -19,8 +19,8 @@ from schemas.events.records import HeartbeatSent, LinkMeasured
 from tests.fakes.shared_log import LoopClock
 from tests.fakes.world import FakeClock, SeededRandomness
 from tests.simulation.virtual_time import run_virtually
-from tests.unit.cluster.test_cluster_map import layout, map_of
 from tests.unit.domain.test_members import id_of
+from tests.unit.services.cluster.test_cluster_map import layout, map_of
 
 
 class Reports:

@@ -12,8 +12,8 @@ from govault.limits import LAYOUT_SETTLE_S, LAYOUT_TURN_S, SLOTS
 from govault.services.cluster.layout_worker import LayoutWorker
 from govault.services.cluster.layouts import LayoutPlan, Layouts, LayoutWishes, slot_bytes_by
 from schemas.events.peers import JoinTokenIssued, LayoutChanged, NodeAdmitted, NodeChanged, NodeRemoved
-from tests.unit.cluster.peers_vault import ADMIN, PeersVault
 from tests.unit.domain.test_members import HASH, id_of, key_of
+from tests.unit.services.cluster.peers_vault import ADMIN, PeersVault
 
 
 async def compute_here(nodes: Sequence[PlacedNode], replicas: int, previous: Previous | None) -> Computed:

@@ -14,7 +14,7 @@ from schemas.envelope import MAC_HEADER, Event
 from schemas.events.files import EpochOpened
 from schemas.ids import EventId
 from schemas.topics import Topic
-from tests.unit.maintenance.fakes import FakeReader, FakeViewUpkeep, status_row
+from tests.unit.services.maintenance.fakes import FakeReader, FakeViewUpkeep, status_row
 
 KEY = b"k" * 32
 

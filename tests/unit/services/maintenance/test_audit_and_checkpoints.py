@@ -12,7 +12,7 @@ from govault.node.identity import NodeIdentity
 from govault.services.log.audit import AuditTrail
 from govault.services.log.checkpoints import Checkpoints, verify
 from schemas.events.records import CheckpointSigned, RequestAudited
-from tests.unit.maintenance.fakes import FakeClock, FakeLog, FakeRandomness, FakeViewUpkeep, status_row
+from tests.unit.services.maintenance.fakes import FakeClock, FakeLog, FakeRandomness, FakeViewUpkeep, status_row
 
 ALICE = Actor("alice", ("alice",), request_id="r1", address="10.0.0.1")
 

@@ -21,9 +21,9 @@ from schemas.events.peers import (
     SealingRootOpened,
 )
 from tests.simulation.virtual_time import run_virtually
-from tests.unit.cluster.peers_vault import ADMIN, PeersVault, keyring
-from tests.unit.cluster.test_changing_layouts import layouts_of
 from tests.unit.domain.test_members import id_of
+from tests.unit.services.cluster.peers_vault import ADMIN, PeersVault, keyring
+from tests.unit.services.cluster.test_changing_layouts import layouts_of
 
 
 def roots_of(vault: PeersVault, keys: Keyring) -> SealingRoots:

@@ -18,7 +18,7 @@ from govault.services.maintenance.backup import Backup, BackupSources
 from govault.services.maintenance.backup_files import BackedUpFile, BackupManifest, copy_file, decode_records
 from govault.services.maintenance.recovery_sources import GivenBackup, verify
 from schemas.topics import Topic
-from tests.unit.maintenance.fakes import FakeClock, FakeReader, FakeViewUpkeep, status_row
+from tests.unit.services.maintenance.fakes import FakeClock, FakeReader, FakeViewUpkeep, status_row
 
 
 class FakePacks:

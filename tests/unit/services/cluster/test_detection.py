@@ -10,8 +10,8 @@ from govault.services.cluster.detection import Detection
 from tests.fakes.shared_log import LoopClock
 from tests.fakes.world import SeededRandomness
 from tests.simulation.virtual_time import run_virtually
-from tests.unit.cluster.test_cluster_map import map_of
 from tests.unit.domain.test_members import id_of
+from tests.unit.services.cluster.test_cluster_map import map_of
 
 
 class Wire:

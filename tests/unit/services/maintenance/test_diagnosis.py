@@ -10,7 +10,7 @@ from govault.services.log.audit import AuditCounts
 from govault.services.maintenance.diagnosis import LAG_RECORDS_MAX, Facts, Severity, WorkerFact, diagnose, lag_of
 from govault.services.maintenance.health import Health, HealthSources
 from schemas.topics import FOLDED_TOPICS, Topic
-from tests.unit.maintenance.fakes import FakeLog, FakeViewUpkeep, status_row
+from tests.unit.services.maintenance.fakes import FakeLog, FakeViewUpkeep, status_row
 
 STORE = StoreStats(1, 1, 1, 0, 1, 1, 0, 100 * GIB)
 WELL = Facts(partitions=[status_row(0, applied=9)], log_ends={(Topic.FILES, 0): 10}, store=STORE)

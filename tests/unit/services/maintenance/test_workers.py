@@ -8,7 +8,7 @@ import pytest
 
 from govault.errors import InvalidRequest, NotFound
 from govault.services.maintenance.workers import WorkerRecord, Workers, WorkerState
-from tests.unit.maintenance.fakes import FakeClock
+from tests.unit.services.maintenance.fakes import FakeClock
 
 
 class Counter:

@@ -10,7 +10,7 @@ from govault.domain.actor import Actor
 from govault.errors import Cluster, Conflict, NotFound, StorageFull
 from govault.limits import JOBS_AT_ONCE_MAX, JOBS_KEPT_MAX
 from govault.services.maintenance.jobs import Job, Jobs, JobState
-from tests.unit.maintenance.fakes import FakeClock, FakeRandomness
+from tests.unit.services.maintenance.fakes import FakeClock, FakeRandomness
 
 ADMIN = Actor("admin")
 

@@ -2,8 +2,8 @@
 
 from govault.services.cluster.announcing import Addresses, Announcer
 from schemas.events.peers import NodeMoved, NodeRemoved, NodeStarted
-from tests.unit.cluster.peers_vault import PeersVault
 from tests.unit.domain.test_members import id_of
+from tests.unit.services.cluster.peers_vault import PeersVault
 
 HERE = Addresses(("http://here",), ("here:1",))
 THERE = Addresses(("http://there",), ("there:1", "192.0.2.7:1"))
