@@ -1,5 +1,6 @@
 """The OpenAPI document against a real node, by a tool that knows only the document."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ def test_schemathesis_finds_no_failure(tmp_path: Path) -> None:
                 *("--max-time", str(RUN_S), "--max-examples", "20"),
             ],
             cwd=tmp_path,
+            env={**os.environ, "SCHEMATHESIS_HOOKS": str(Path(__file__).with_name("schemathesis_hooks.py"))},
             capture_output=True,
             text=True,
             timeout=RUN_S * 3,
